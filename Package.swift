@@ -1,0 +1,70 @@
+// swift-tools-version:6.2
+import PackageDescription
+
+// The import arrows of docs/architecture.md. A target names what it needs on lower floors, nothing
+// else; `TidyTests` and the explicit-dependency check of the build hold it to that.
+
+let common: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+let shipped: [SwiftSetting] = common + [.treatAllWarnings(as: .error)]
+/// Targets that hand out spans of their own memory.
+let memory: [SwiftSetting] = shipped + [.enableExperimentalFeature("Lifetimes")]
+
+let package = Package(
+    name: "varve",
+    products: [],
+    dependencies: [],
+    targets: [
+        // Floor 0
+        .systemLibrary(
+            name: "CZstd",
+            path: "Sources/CZstd",
+            pkgConfig: "libzstd",
+            providers: [.apt(["libzstd-dev"])]
+        ),
+        .systemLibrary(
+            name: "CSnappy",
+            path: "Sources/CSnappy",
+            providers: [.apt(["libsnappy-dev"])]
+        ),
+        .systemLibrary(
+            name: "CLZ4",
+            path: "Sources/CLZ4",
+            pkgConfig: "liblz4",
+            providers: [.apt(["liblz4-dev"])]
+        ),
+        .systemLibrary(
+            name: "CZlib",
+            path: "Sources/CZlib",
+            pkgConfig: "zlib",
+            providers: [.apt(["zlib1g-dev"])]
+        ),
+        .target(
+            name: "Bytes",
+            dependencies: ["CZstd", "CSnappy", "CLZ4", "CZlib"],
+            swiftSettings: memory
+        ),
+        .target(name: "SQL", swiftSettings: shipped),
+
+        // Floor 1
+        .target(name: "Columnar", dependencies: ["Bytes"], swiftSettings: memory),
+
+        // Tests
+        .target(name: "TestSupport", swiftSettings: common),
+        .testTarget(
+            name: "BytesTests",
+            dependencies: ["Bytes", "TestSupport"],
+            swiftSettings: common
+        ),
+        .testTarget(name: "SQLTests", dependencies: ["SQL", "TestSupport"], swiftSettings: common),
+        .testTarget(
+            name: "ColumnarTests",
+            dependencies: ["Bytes", "Columnar", "TestSupport"],
+            swiftSettings: common
+        ),
+    ]
+)
