@@ -48,16 +48,32 @@ let package = Package(
             dependencies: ["CZstd", "CSnappy", "CLZ4", "CZlib"],
             swiftSettings: memory
         ),
+        .target(name: "Ambient", swiftSettings: shipped),
         .target(name: "SQL", swiftSettings: shipped),
 
         // Floor 1
         .target(name: "Columnar", dependencies: ["Bytes"], swiftSettings: memory),
+        .target(
+            name: "ObjectStorage",
+            dependencies: ["Ambient", "Bytes"],
+            swiftSettings: shipped
+        ),
 
         // Tests
         .target(name: "TestSupport", swiftSettings: common),
         .testTarget(
             name: "BytesTests",
             dependencies: ["Bytes", "TestSupport"],
+            swiftSettings: common
+        ),
+        .testTarget(
+            name: "AmbientTests",
+            dependencies: ["Ambient", "TestSupport"],
+            swiftSettings: common
+        ),
+        .testTarget(
+            name: "ObjectStorageTests",
+            dependencies: ["Ambient", "ObjectStorage", "TestSupport"],
             swiftSettings: common
         ),
         .testTarget(name: "SQLTests", dependencies: ["SQL", "TestSupport"], swiftSettings: common),
