@@ -8,7 +8,9 @@ package struct AlterTable: Sendable, Hashable {
     package var span: SourceSpan
 }
 
-/// One change to a table. Columns may be paths into structs: `a.b`.
+/// One change to a table.
+///
+/// Columns may be paths into structs: `a.b`.
 package enum AlterTableAction: Sendable, Hashable {
     case addColumn(AddColumn)
     case dropColumn(ObjectName, isIfExists: Bool)
@@ -83,7 +85,7 @@ package struct CreateReference: Sendable, Hashable {
     package var isIfNotExists: Bool
     /// The snapshot id; nil for the current one.
     package var snapshotID: Int64?
-    /// `RETAIN n DAYS | HOURS | MINUTES`
+    /// `RETAIN n DAYS | HOURS | MINUTES`.
     package var retainMillis: Int64?
     /// `WITH SNAPSHOT RETENTION n SNAPSHOTS`, branches only.
     package var snapshotsMin: Int64?

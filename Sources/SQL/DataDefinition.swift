@@ -7,14 +7,14 @@ package struct CreateTable: Sendable, Hashable {
     /// May be empty when a query gives the columns.
     package var columns: [ColumnDefinition]
     package var constraints: [TableConstraint]
-    /// `USING iceberg`
+    /// `USING iceberg`.
     package var format: Identifier?
     package var partitionedBy: [PartitionField]
-    /// `ORDERED BY`, `SORTED BY`
+    /// `ORDERED BY`, `SORTED BY`.
     package var sortedBy: [SortField]
     package var location: String?
     package var comment: String?
-    /// `TBLPROPERTIES (…)`, `WITH (…)`
+    /// `TBLPROPERTIES (…)`, `WITH (…)`.
     package var properties: [Property]
     package var query: Query?
     /// False for `AS query WITH NO DATA`.
@@ -46,7 +46,9 @@ package enum TableConstraint: Sendable, Hashable {
 
 /// A partition or sort transform: `day(ts)`, `bucket(16, id)`, `truncate(4, s)` or a bare column.
 package struct Transform: Sendable, Hashable {
-    /// As written (`day`, `days`, …); nil for a bare column. The binder knows which there are.
+    /// As written (`day`, `days`, …); nil for a bare column.
+    ///
+    /// The binder knows which there are.
     package var name: Identifier?
     /// The number of `bucket` and `truncate`, which may stand on either side of the column.
     package var parameter: Int?

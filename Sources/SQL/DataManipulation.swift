@@ -121,7 +121,7 @@ package struct Copy: Sendable, Hashable {
     package var options: [Option]
     package var span: SourceSpan
 
-    /// `(FORMAT parquet, HEADER)`
+    /// `(FORMAT parquet, HEADER)`.
     package struct Option: Sendable, Hashable {
         package var name: Identifier
         /// A bare word is a `column` of one part; nil where only the name stands.

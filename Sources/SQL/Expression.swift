@@ -115,11 +115,11 @@ package struct Expression: Sendable, Hashable {
 package struct Star: Sendable, Hashable {
     /// `t` of `t.*`; empty for a bare `*`.
     package var qualifier: ObjectName
-    /// `EXCLUDE (a, t.b)`
+    /// `EXCLUDE (a, t.b)`.
     package var excluded: [ObjectName]
-    /// `REPLACE (a + 1 AS a)`
+    /// `REPLACE (a + 1 AS a)`.
     package var replaced: [StarReplacement]
-    /// `RENAME (a AS b)`
+    /// `RENAME (a AS b)`.
     package var renamed: [StarRenaming]
 
     package init(

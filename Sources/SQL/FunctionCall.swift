@@ -17,9 +17,9 @@ package struct FunctionCall: Sendable, Hashable {
     package var isDistinct: Bool
     /// `ORDER BY` inside the parentheses.
     package var orderBy: [OrderItem]
-    /// `WITHIN GROUP (ORDER BY …)`
+    /// `WITHIN GROUP (ORDER BY …)`.
     package var withinGroup: [OrderItem]
-    /// `FILTER (WHERE …)`
+    /// `FILTER (WHERE …)`.
     package var filter: Expression?
     /// `IGNORE NULLS` or `RESPECT NULLS`; nil where nothing was written.
     package var nullTreatment: NullTreatment?

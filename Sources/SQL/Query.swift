@@ -102,7 +102,7 @@ package struct SelectBlock: Sendable, Hashable {
     package var items: [SelectItem]
     /// Joined by commas; empty without a `FROM`.
     package var from: [TableReference]
-    /// `WHERE`
+    /// `WHERE`.
     package var filter: Expression?
     package var groupBy: GroupBy?
     package var having: Expression?
@@ -192,7 +192,7 @@ package struct RowLimit: Sendable, Hashable {
     package var count: Expression?
     /// `LIMIT 10 PERCENT`: `count` is a share of all rows.
     package var isPercent: Bool
-    /// `FETCH FIRST n ROWS WITH TIES`
+    /// `FETCH FIRST n ROWS WITH TIES`.
     package var isWithTies: Bool
     package var offset: Expression?
 

@@ -42,7 +42,7 @@ package struct Explain: Sendable, Hashable {
     }
 
     package var kind: Kind
-    /// `FORMAT json`
+    /// `FORMAT json`.
     package var format: Identifier?
     package var statement: Statement
     package var span: SourceSpan

@@ -136,7 +136,7 @@ package struct Join: Sendable, Hashable {
     package var right: TableReference
     /// nil only for cross and positional joins.
     package var condition: Condition?
-    /// `(a JOIN b ON …) AS alias`
+    /// `(a JOIN b ON …) AS alias`.
     package var alias: TableAlias?
     /// From the left operand to the condition.
     package var span: SourceSpan
