@@ -1,4 +1,4 @@
-/// A place in a statement's text, as a person counts: both from 1.
+/// A place in a statement's text, as a person counts: both from 1; columns count Unicode scalars.
 package struct SourcePosition: Sendable, Hashable {
     package var line: Int
     package var column: Int
