@@ -59,6 +59,9 @@ let package = Package(
             swiftSettings: shipped
         ),
 
+        // Floor 2
+        .target(name: "Planner", dependencies: ["Columnar", "SQL"], swiftSettings: shipped),
+
         // Tests
         .target(name: "TestSupport", swiftSettings: common),
         .testTarget(

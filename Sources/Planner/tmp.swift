@@ -1,0 +1,2 @@
+import SQL
+extension SQL.Expression { var printed: String { "expr" } }
