@@ -53,6 +53,9 @@ let package = Package(
         // Floor 1
         .target(name: "Columnar", dependencies: ["Bytes"], swiftSettings: memory),
 
+        // Floor 2
+        .target(name: "Iceberg", dependencies: ["Bytes"], swiftSettings: shipped),
+
         // Tests
         .target(name: "TestSupport", swiftSettings: common),
         .testTarget(
@@ -64,6 +67,11 @@ let package = Package(
         .testTarget(
             name: "ColumnarTests",
             dependencies: ["Bytes", "Columnar", "TestSupport"],
+            swiftSettings: common
+        ),
+        .testTarget(
+            name: "IcebergTests",
+            dependencies: ["Bytes", "Iceberg", "TestSupport"],
             swiftSettings: common
         ),
     ]
