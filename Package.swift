@@ -62,6 +62,9 @@ let package = Package(
         // Floor 2
         .target(name: "Planner", dependencies: ["Columnar", "SQL"], swiftSettings: shipped),
 
+        // Floor 2
+        .target(name: "Iceberg", dependencies: ["Bytes"], swiftSettings: shipped),
+
         // Tests
         .target(name: "TestSupport", swiftSettings: common),
         .testTarget(
@@ -83,6 +86,11 @@ let package = Package(
         .testTarget(
             name: "ColumnarTests",
             dependencies: ["Bytes", "Columnar", "TestSupport"],
+            swiftSettings: common
+        ),
+        .testTarget(
+            name: "IcebergTests",
+            dependencies: ["Bytes", "Iceberg", "TestSupport"],
             swiftSettings: common
         ),
     ]
