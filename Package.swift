@@ -43,6 +43,12 @@ let package = Package(
             pkgConfig: "zlib",
             providers: [.apt(["zlib1g-dev"])]
         ),
+        .systemLibrary(
+            name: "CPCRE2",
+            path: "Sources/CPCRE2",
+            pkgConfig: "libpcre2-8",
+            providers: [.apt(["libpcre2-dev"])]
+        ),
         .target(
             name: "Bytes",
             dependencies: ["CZstd", "CSnappy", "CLZ4", "CZlib"],
@@ -52,6 +58,13 @@ let package = Package(
 
         // Floor 1
         .target(name: "Columnar", dependencies: ["Bytes"], swiftSettings: memory),
+
+        // Floor 2
+        .target(
+            name: "Kernels",
+            dependencies: ["Bytes", "Columnar", "CPCRE2"],
+            swiftSettings: memory
+        ),
 
         // Tests
         .target(name: "TestSupport", swiftSettings: common),
@@ -64,6 +77,11 @@ let package = Package(
         .testTarget(
             name: "ColumnarTests",
             dependencies: ["Bytes", "Columnar", "TestSupport"],
+            swiftSettings: common
+        ),
+        .testTarget(
+            name: "KernelsTests",
+            dependencies: ["Columnar", "Kernels", "TestSupport"],
             swiftSettings: common
         ),
     ]
