@@ -14,35 +14,40 @@ let shipped: [SwiftSetting] = common + [.treatAllWarnings(as: .error)]
 /// Targets that hand out spans of their own memory.
 let memory: [SwiftSetting] = shipped + [.enableExperimentalFeature("Lifetimes")]
 
+/// A C library of the system, by its module map.
+func system(_ name: String, _ pkgConfig: String?, apt: String) -> Target {
+    .systemLibrary(
+        name: name,
+        path: "Sources/\(name)",
+        pkgConfig: pkgConfig,
+        providers: [.apt([apt])]
+    )
+}
+
+/// The tests of the target of the same name.
+func tests(of name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(
+        name: "\(name)Tests",
+        dependencies: dependencies + ["TestSupport"],
+        exclude: [],
+        swiftSettings: common
+    )
+}
+
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+
 let package = Package(
     name: "varve",
-    products: [],
-    dependencies: [],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2")
+    ],
     targets: [
         // Floor 0
-        .systemLibrary(
-            name: "CZstd",
-            path: "Sources/CZstd",
-            pkgConfig: "libzstd",
-            providers: [.apt(["libzstd-dev"])]
-        ),
-        .systemLibrary(
-            name: "CSnappy",
-            path: "Sources/CSnappy",
-            providers: [.apt(["libsnappy-dev"])]
-        ),
-        .systemLibrary(
-            name: "CLZ4",
-            path: "Sources/CLZ4",
-            pkgConfig: "liblz4",
-            providers: [.apt(["liblz4-dev"])]
-        ),
-        .systemLibrary(
-            name: "CZlib",
-            path: "Sources/CZlib",
-            pkgConfig: "zlib",
-            providers: [.apt(["zlib1g-dev"])]
-        ),
+        system("CZstd", "libzstd", apt: "libzstd-dev"),
+        system("CSnappy", nil, apt: "libsnappy-dev"),
+        system("CLZ4", "liblz4", apt: "liblz4-dev"),
+        system("CZlib", "zlib", apt: "zlib1g-dev"),
+        system("CPCRE2", "libpcre2-8", apt: "libpcre2-dev"),
         .target(
             name: "Bytes",
             dependencies: ["CZstd", "CSnappy", "CLZ4", "CZlib"],
@@ -60,38 +65,29 @@ let package = Package(
         ),
 
         // Floor 2
-        .target(name: "Planner", dependencies: ["Columnar", "SQL"], swiftSettings: shipped),
-
-        // Floor 2
         .target(name: "Iceberg", dependencies: ["Bytes"], swiftSettings: shipped),
+        .target(name: "Planner", dependencies: ["Columnar", "SQL"], swiftSettings: shipped),
+        .target(
+            name: "Kernels",
+            dependencies: ["Bytes", "Columnar", "CPCRE2"],
+            swiftSettings: memory
+        ),
+
+        // Floor 3
+        .target(
+            name: "Execution",
+            dependencies: ["Ambient", "Columnar", "Kernels", "Planner"],
+            swiftSettings: shipped
+        ),
 
         // Tests
         .target(name: "TestSupport", swiftSettings: common),
-        .testTarget(
-            name: "BytesTests",
-            dependencies: ["Bytes", "TestSupport"],
-            swiftSettings: common
-        ),
-        .testTarget(
-            name: "AmbientTests",
-            dependencies: ["Ambient", "TestSupport"],
-            swiftSettings: common
-        ),
-        .testTarget(
-            name: "ObjectStorageTests",
-            dependencies: ["Ambient", "ObjectStorage", "TestSupport"],
-            swiftSettings: common
-        ),
-        .testTarget(name: "SQLTests", dependencies: ["SQL", "TestSupport"], swiftSettings: common),
-        .testTarget(
-            name: "ColumnarTests",
-            dependencies: ["Bytes", "Columnar", "TestSupport"],
-            swiftSettings: common
-        ),
-        .testTarget(
-            name: "IcebergTests",
-            dependencies: ["Bytes", "Iceberg", "TestSupport"],
-            swiftSettings: common
-        ),
+        tests(of: "Bytes", ["Bytes"]),
+        tests(of: "Ambient", ["Ambient"]),
+        tests(of: "SQL", ["SQL"]),
+        tests(of: "Columnar", ["Bytes", "Columnar"]),
+        tests(of: "ObjectStorage", ["Ambient", "ObjectStorage"]),
+        tests(of: "Iceberg", ["Bytes", "Iceberg"]),
+        tests(of: "Kernels", ["Columnar", "Kernels"]),
     ]
 )
