@@ -17,7 +17,9 @@ let memory: [SwiftSetting] = shipped + [.enableExperimentalFeature("Lifetimes")]
 let package = Package(
     name: "varve",
     products: [],
-    dependencies: [],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2")
+    ],
     targets: [
         // Floor 0
         .systemLibrary(
@@ -48,6 +50,7 @@ let package = Package(
             dependencies: ["CZstd", "CSnappy", "CLZ4", "CZlib"],
             swiftSettings: memory
         ),
+        .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
         .target(name: "Ambient", swiftSettings: shipped),
         .target(name: "SQL", swiftSettings: shipped),
 
@@ -55,12 +58,18 @@ let package = Package(
         .target(name: "Columnar", dependencies: ["Bytes"], swiftSettings: memory),
         .target(
             name: "ObjectStorage",
-            dependencies: ["Ambient", "Bytes"],
+            dependencies: [
+                "Ambient", "Bytes", "CCurl", .product(name: "Crypto", package: "swift-crypto"),
+            ],
             swiftSettings: shipped
         ),
 
         // Tests
-        .target(name: "TestSupport", swiftSettings: common),
+        .target(
+            name: "TestSupport",
+            dependencies: ["Ambient", "ObjectStorage"],
+            swiftSettings: common
+        ),
         .testTarget(
             name: "BytesTests",
             dependencies: ["Bytes", "TestSupport"],
