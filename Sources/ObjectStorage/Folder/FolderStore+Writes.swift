@@ -1,6 +1,10 @@
 import Ambient
 import Bytes
 import Glibc
+import Synchronization
+
+/// After a day without a write to it a temporary file is taken for left behind.
+private let temporarySecondsMax = 86_400
 
 /// How a write of a folder store ended.
 private enum WriteOutcome: Sendable {
@@ -173,6 +177,10 @@ extension FolderStore {
     func makeTemporary() throws(FileError) -> TemporaryFile {
         let folder = "\(path)/\(reservedKeyPart)/temporary"
         let name = "\(folder)/\(ambient.uuidV4())-\(getpid())"
+        if !hasSwept.exchange(true, ordering: .relaxed) {
+            // Once per opened store; what cannot be swept now is no reason not to write.
+            _ = try? sweep(olderThanSeconds: temporarySecondsMax)
+        }
         do throws(FileError) {
             return try TemporaryFile(path: name)
         } catch {
@@ -186,27 +194,31 @@ extension FolderStore {
     ///
     /// - Returns: how many there were.
     @discardableResult
-    package func sweepTemporaryFiles(olderThanSeconds seconds: Int = 86_400) async throws -> Int {
-        let oldest = ambient.time.nowMicros() * 1000 - Int64(max(seconds, 0)) * 1_000_000_000
-        return try await onWorker("", isWrite: false) { root throws(FileError) in
-            let folder = "\(root)/\(reservedKeyPart)/temporary"
-            var count = 0
-            let entries: [(name: String, kind: FileStatus.Kind)]
-            do throws(FileError) {
-                entries = try folderEntries(folder)
-            } catch {
-                guard error.number == ENOENT else { throw error }
-                return 0
-            }
-            for entry in entries where entry.kind == .file {
-                let path = "\(folder)/\(entry.name)"
-                guard let status = try? FileStatus(path: path, followsLinks: false),
-                    status.modifiedNanos < oldest
-                else { continue }
-                if unlink(path) == 0 { count += 1 }
-            }
-            return count
+    package func sweepTemporaryFiles(olderThanSeconds seconds: Int) async throws -> Int {
+        try await onWorker("", isWrite: false) { _ throws(FileError) in
+            try self.sweep(olderThanSeconds: seconds)
         }
+    }
+
+    private func sweep(olderThanSeconds seconds: Int) throws(FileError) -> Int {
+        let oldest = ambient.time.nowMicros() * 1000 - Int64(max(seconds, 0)) * 1_000_000_000
+        let folder = "\(path)/\(reservedKeyPart)/temporary"
+        let entries: [(name: String, kind: FileStatus.Kind)]
+        do throws(FileError) {
+            entries = try folderEntries(folder)
+        } catch {
+            guard error.number == ENOENT else { throw error }
+            return 0
+        }
+        var count = 0
+        for entry in entries where entry.kind == .file {
+            let path = "\(folder)/\(entry.name)"
+            guard let status = try? FileStatus(path: path, followsLinks: false),
+                status.modifiedNanos < oldest
+            else { continue }
+            if unlink(path) == 0 { count += 1 }
+        }
+        return count
     }
 }
 

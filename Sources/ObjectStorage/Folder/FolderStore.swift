@@ -1,6 +1,7 @@
 import Ambient
 import Bytes
 import Glibc
+import Synchronization
 
 /// A folder of a local file system, or of a shared one that has `link`, `rename` and `flock`.
 ///
@@ -13,7 +14,7 @@ import Glibc
 /// 4. A write is answered after the file, its folder and every new folder above it are synced.
 ///
 /// Blocking calls run on the worker pool. Symbolic links are followed by reads and left out of
-/// listings. Folders stay when their last file goes. A name cannot be an object and a folder at once.
+/// listings. Temporary files a day old are swept at the first write. Folders stay when their last file goes. A name cannot be an object and a folder at once.
 package final class FolderStore: ObjectStore {
     package let root: String
     let path: String
@@ -21,6 +22,7 @@ package final class FolderStore: ObjectStore {
     let workers: WorkerPool
     let isSynced: Bool
     private let reads: ReadOptions
+    let hasSwept = Atomic<Bool>(false)
 
     /// Opens a folder, and makes it if there is none when first written to.
     ///

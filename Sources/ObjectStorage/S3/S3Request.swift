@@ -72,6 +72,8 @@ extension S3Failure {
         case 401, 403:
             code = .denied
             if word == "RequestTimeTooSkewed" { message += "; set this machine's clock" }
+        case 409 where word.hasPrefix("Bucket"):
+            code = .alreadyExists
         case 412:
             code = .preconditionFailed
         case 416:

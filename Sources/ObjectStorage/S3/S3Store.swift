@@ -163,6 +163,27 @@ package final class S3Store: ObjectStore {
         return S3Upload(store: self, key: key)
     }
 
+    /// Makes the bucket, unless it is there and ours already; for new installations and tests.
+    package func createBucket() async throws {
+        var request = S3Request("PUT", key: nil, body: bucketConfiguration)
+        request.isWrite = true
+        do {
+            _ = try await perform(request)
+        } catch let error as ObjectStoreError where error.status == 409 {
+            // Ours, or perhaps somebody else's: using it will tell.
+            guard error.message.contains("BucketAlreadyOwnedByYou") else { throw error }
+        }
+    }
+
+    private var bucketConfiguration: [UInt8] {
+        guard settings.region != "us-east-1" else { return [] }
+        let text =
+            "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
+            + "<LocationConstraint>\(settings.region)</LocationConstraint>"
+            + "</CreateBucketConfiguration>"
+        return Array(text.utf8)
+    }
+
     /// A URL with which anybody may do one thing with one key for a while, without credentials.
     ///
     /// - Parameters:
