@@ -53,6 +53,9 @@ let package = Package(
         // Floor 1
         .target(name: "Columnar", dependencies: ["Bytes"], swiftSettings: memory),
 
+        // Floor 2
+        .target(name: "Parquet", dependencies: ["Bytes", "Columnar"], swiftSettings: memory),
+
         // Tests
         .target(name: "TestSupport", swiftSettings: common),
         .testTarget(
@@ -64,6 +67,12 @@ let package = Package(
         .testTarget(
             name: "ColumnarTests",
             dependencies: ["Bytes", "Columnar", "TestSupport"],
+            swiftSettings: common
+        ),
+        .testTarget(
+            name: "ParquetTests",
+            dependencies: ["Bytes", "Columnar", "Parquet", "TestSupport"],
+            exclude: ["oracle"],
             swiftSettings: common
         ),
     ]
