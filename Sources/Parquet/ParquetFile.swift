@@ -108,6 +108,8 @@ extension ParquetMetadata {
         if let reason = chunk.unreadableReason {
             throw .unsupported("column \(name) cannot be read: \(reason)")
         }
+        // Chunks of no rows may have any offset.
+        if chunk.valueCount == 0 { return 4..<4 }
         var start = chunk.dataPageOffset
         // Some writers say 0 for "no dictionary", some point behind the data: only an offset in
         // front of the data pages can be the dictionary's.
@@ -115,15 +117,14 @@ extension ParquetMetadata {
             start = dictionary
         }
         let (end, overflow) = start.addingReportingOverflow(chunk.compressedSize)
-        guard !overflow, start >= 4 || chunk.compressedSize == 0, end <= footerOffset else {
+        guard !overflow, start >= 4, end <= footerOffset else {
             throw .corrupt(
                 "column \(name) would lie at bytes \(start) to \(end), the footer is at "
                     + "\(footerOffset)"
             )
         }
         // Early parquet-mr forgot the dictionary page's header in the size (PARQUET-816).
-        let isShort = chunk.dictionaryPageOffset != nil && wasWrittenByEarlyParquetMR
-        return start..<(isShort ? min(end + 100, footerOffset) : end)
+        return start..<(wasWrittenByEarlyParquetMR ? min(end + 100, footerOffset) : end)
     }
 
     private var wasWrittenByEarlyParquetMR: Bool {

@@ -67,7 +67,7 @@ extension ParquetMetadata {
 
     /// What all later code relies on: as many chunks as leaves, of the leaves' types, and counts that
     /// add up.
-    private func check() throws(ParquetError) {
+    private mutating func check() throws(ParquetError) {
         var total = 0
         for (index, group) in rowGroups.enumerated() {
             let place = "row group \(index)"
@@ -94,9 +94,8 @@ extension ParquetMetadata {
                 }
             }
         }
-        guard total == rowCount else {
-            throw .corrupt("the file claims \(rowCount) rows, its row groups have \(total)")
-        }
+        // Some writers claim another number for the file: what can be read is what counts.
+        rowCount = total
     }
 }
 
@@ -439,8 +438,9 @@ extension ColumnChunkMetadata {
                 pageEncodings = try reader.list(field, of: Wire.structure) {
                     (reader) throws(ParquetError) in try PageEncodingStatistics(&reader)
                 }
-            case 14: bloomFilterOffset = try reader.size(field)
-            case 15: bloomFilterLength = try reader.size(field)
+            // Early writers had other things under these numbers.
+            case 14 where field.type == Wire.int64: bloomFilterOffset = try reader.size(field)
+            case 15 where field.type == Wire.int32: bloomFilterLength = try reader.size(field)
             default: try reader.skip(field)
             }
         }

@@ -49,7 +49,9 @@ package enum LogicalType: Sendable, Hashable {
     case unknown(Int16)
 }
 
-/// How values are written in a page. Unknown numbers are kept, so that errors can name them.
+/// How values are written in a page.
+///
+/// Unknown numbers are kept, so that errors can name them.
 package struct ParquetEncoding: RawRepresentable, Sendable, Hashable, CustomStringConvertible {
     package var rawValue: Int32
 
@@ -77,7 +79,9 @@ package struct ParquetEncoding: RawRepresentable, Sendable, Hashable, CustomStri
     }
 }
 
-/// How pages are compressed. Unknown numbers are kept, so that errors can name them.
+/// How pages are compressed.
+///
+/// Unknown numbers are kept, so that errors can name them.
 package struct ParquetCompression: RawRepresentable, Sendable, Hashable, CustomStringConvertible {
     package var rawValue: Int32
 

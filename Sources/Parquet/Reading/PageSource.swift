@@ -5,7 +5,9 @@ import Columnar
 ///
 /// Every number in a header is checked here: what leaves this type lies inside memory.
 struct PageSource {
-    /// The parts of a data page, decompressed. 64 bytes behind each are readable.
+    /// The parts of a data page, decompressed.
+    ///
+    /// 64 bytes behind each are readable.
     struct DataPage {
         var repetition: UnsafeRawBufferPointer
         var definition: UnsafeRawBufferPointer

@@ -53,7 +53,9 @@ private struct SchemaBuilder {
         return elements[next]
     }
 
-    /// Reads the next element with all below it. A repeated element that is not the inside of an
+    /// Reads the next element with all below it.
+    ///
+    /// A repeated element that is not the inside of an
     /// annotated list or map becomes a list of its own.
     mutating func node(
         definitionLevel: Int,
