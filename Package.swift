@@ -53,6 +53,13 @@ let package = Package(
         // Floor 1
         .target(name: "Columnar", dependencies: ["Bytes"], swiftSettings: memory),
 
+        // Floor 2
+        .target(
+            name: "TextFiles",
+            dependencies: ["Bytes", "Columnar"],
+            swiftSettings: shipped
+        ),
+
         // Tests
         .target(name: "TestSupport", swiftSettings: common),
         .testTarget(
@@ -64,6 +71,11 @@ let package = Package(
         .testTarget(
             name: "ColumnarTests",
             dependencies: ["Bytes", "Columnar", "TestSupport"],
+            swiftSettings: common
+        ),
+        .testTarget(
+            name: "TextFilesTests",
+            dependencies: ["Bytes", "Columnar", "TestSupport", "TextFiles"],
             swiftSettings: common
         ),
     ]
