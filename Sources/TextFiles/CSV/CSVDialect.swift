@@ -55,8 +55,10 @@ package struct CSVOptions: Sendable {
     package var skipLineCount = 0
     /// `header`.
     package var hasHeader: Bool?
-    /// `nullstr`: texts that mean NULL in every column. When nil, an empty field does, and texts
-    /// such as `NA` do in columns that otherwise hold no text.
+    /// `nullstr`: texts that mean NULL in every column.
+    ///
+    /// When nil, an empty field does, and texts such as `NA` do in columns that otherwise hold no
+    /// text.
     package var nullStrings: [String]?
     /// `columns`: all columns; nothing is guessed but the dialect.
     package var columns: [Field]?
