@@ -1,4 +1,6 @@
-/// Why a kernel refused its rows. Only rows that are not null can be the reason.
+/// Why a kernel refused its rows.
+///
+/// Only rows that are not null can be the reason.
 package struct KernelError: Error, Sendable, Equatable, CustomStringConvertible {
     /// What kind of thing the query did wrong; the server makes an SQLSTATE of it.
     package enum Code: Sendable {

@@ -1,7 +1,8 @@
 import Columnar
 
-/// Comparison of lists, structs and maps: element by element, nulls inside equal each other and come
-/// last, a list that is a prefix of another comes first. Row at a time: not for hot paths.
+/// Comparison of lists, structs and maps, element by element.
+///
+/// Nulls inside equal each other and come last; a list that is a prefix of another comes first. Row at a time: not for hot paths.
 enum NestedComparison {
     static func compare(
         _ op: ComparisonOperator,

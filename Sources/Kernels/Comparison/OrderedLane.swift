@@ -57,9 +57,9 @@ struct IntervalLane: OrderedLane {
 
     @inline(__always)
     var rank: Int128 {
-        let interval = Interval(bits: bits)
-        let days = Int128(interval.months) * 30 + Int128(interval.days)
-        return days * 86_400_000_000 + Int128(interval.micros)
+        let months = Int64(Int32(truncatingIfNeeded: bits &>> 96))
+        let days = months &* 30 &+ Int64(Int32(truncatingIfNeeded: bits &>> 64))
+        return Int128(days) &* 86_400_000_000 &+ Int128(Int64(truncatingIfNeeded: bits))
     }
 
     static func same(_ a: IntervalLane, _ b: IntervalLane) -> Bool { a.rank == b.rank }

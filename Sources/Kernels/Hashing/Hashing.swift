@@ -7,7 +7,9 @@ package import Columnar
 /// alike, -0.0 as 0.0, and null has a hash of its own. The numbers may change between versions:
 /// they never go to storage (Iceberg's bucket transform has its own hash).
 package enum Hashing {
-    /// A `UInt64` a row over all columns together. With no columns every hash is the same.
+    /// A `UInt64` a row over all columns together.
+    ///
+    /// With no columns every hash is the same.
     package static func hash(_ columns: [Column], count: Int) -> Buffer {
         let result = Buffer(byteCount: count * 8)
         let hashes = result.mutable(as: UInt64.self)
@@ -65,7 +67,7 @@ package enum Hashing {
         if view.length <= 12 {
             return mix(UInt64(view.length) | UInt64(view.prefix) &<< 32, view.rest)
         }
-        return mixLong(view.address, Int(view.length))
+        return mixLong(view.start, Int(view.length))
     }
 
     /// Bytes of more than 12, in steps of 16; the last step may overlap the one before.
@@ -142,7 +144,8 @@ package enum Hashing {
             fill(count, validity, combining, hashes) { entry[Int(code[$0])] }
             withExtendedLifetime(entries) {}
         case .bits(let bits):
-            fill(count, validity, combining, hashes) { mix(bits.bit($0)) }
+            let words = bits.words
+            fill(count, validity, combining, hashes) { mix(bitOf(words, $0)) }
         case .fixed(let values):
             hashFixed(column.type, values, count, validity, combining, hashes)
         case .views(let views, _):

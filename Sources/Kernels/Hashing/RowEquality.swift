@@ -96,8 +96,9 @@ package struct RowEquality: Sendable {
         case (.dictionary(let x, _), .dictionary(let y, _)) where pair.sameDictionary:
             let (a, b) = (x.pointer(as: UInt32.self), y.pointer(as: UInt32.self))
             apply(pair, left, right, count, flags) { a[$0] == b[$1] }
-        case (.bits(let a), .bits(let b)):
-            apply(pair, left, right, count, flags) { a.bit($0) == b.bit($1) }
+        case (.bits(let x), .bits(let y)):
+            let (a, b) = (x.words, y.words)
+            apply(pair, left, right, count, flags) { bitOf(a, $0) == bitOf(b, $1) }
         case (.fixed(let x), .fixed(let y)):
             precondition(pair.left.type.physical == pair.right.type.physical)
             switch pair.left.type.physical {

@@ -2,8 +2,9 @@ package import Columnar
 
 /// Chooses between columns row by row: CASE, COALESCE, NULLIF.
 package enum Choice {
-    /// `a` where `mask` is true, `b` where it is false or null. The columns have one type; a column
-    /// of bare nulls goes with any.
+    /// `a` where `mask` is true, `b` where it is false or null.
+    ///
+    /// The columns have one type; a column of bare nulls goes with any.
     package static func select(_ mask: Column, _ a: Column, _ b: Column) -> Column {
         precondition(mask.count == a.count && mask.count == b.count)
         let bits = Filter.trueRows(mask)
@@ -61,8 +62,9 @@ package enum Choice {
         let rows = Buffer(byteCount: bits.count * 4)
         let target = rows.mutable(as: Int32.self)
         let count = bits.count
+        let words = bits.words
         for row in 0..<count {
-            target[row] = Int32(truncatingIfNeeded: bits.bit(row) != 0 ? row : row &+ count)
+            target[row] = Int32(truncatingIfNeeded: bitOf(words, row) != 0 ? row : row &+ count)
         }
         return Take.take(both, Selection(buffer: rows, count: count))
     }

@@ -69,7 +69,7 @@ package enum Compact {
         for row in 0..<column.count {
             var view = source[row]
             if view.length > 12 {
-                next.copyMemory(from: view.address, byteCount: Int(view.length))
+                next.copyMemory(from: view.start, byteCount: Int(view.length))
                 view.rest = UInt64(UInt(bitPattern: next))
                 next += Int(view.length)
             }

@@ -2,7 +2,9 @@ package import Columnar
 
 /// Moves chosen rows into new columns.
 package enum Take {
-    /// The rows of `selection`, in its order. Dictionaries and constants stay what they are.
+    /// The rows of `selection`, in its order.
+    ///
+    /// Dictionaries and constants stay what they are.
     package static func take(_ column: Column, _ selection: Selection) -> Column {
         take(column, rows: selection.rows, count: selection.count)
     }
@@ -177,8 +179,9 @@ package enum Take {
         return (BufferSlice(newOffsets), Selection(buffer: chosen, count: Int(total)))
     }
 
-    /// The entries at `codes`, null where `validity` says so or the entry is: how work done once
-    /// per dictionary entry becomes a column. Entries of bits, fixed width and views only.
+    /// The entries at `codes`, null where `validity` says so or the entry is.
+    ///
+    /// This is how work done once per dictionary entry becomes a column. Entries of bits, fixed width and views only.
     static func gather(
         _ entries: Column,
         codes: BufferSlice,

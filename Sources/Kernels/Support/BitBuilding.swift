@@ -69,9 +69,12 @@ extension Bitmap {
 
     var isAllTrue: Bool { trueCount == count }
 
-    /// The bit of a row that is known to be inside, without a check.
-    @inline(__always)
-    func bit(_ row: Int) -> UInt64 { words[row &>> 6] &>> UInt64(row & 63) & 1 }
+}
+
+/// The bit of a row in a bitmap's words.
+@inline(__always)
+func bitOf(_ words: UnsafePointer<UInt64>, _ row: Int) -> UInt64 {
+    words[row &>> 6] &>> UInt64(row & 63) & 1
 }
 
 /// Nil when every bit is set, so that later kernels take the road without nulls.

@@ -88,7 +88,7 @@ func viewsEqual(_ a: StringView, _ b: StringView) -> Bool {
 
 @inline(never)
 private func longViewsEqual(_ a: StringView, _ b: StringView) -> Bool {
-    memcmp(a.address, b.address, a.count) == 0
+    memcmp(a.start, b.start, Int(a.length)) == 0
 }
 
 /// Negative, zero or positive as `a` comes before, with or after `b` by unsigned bytes.
@@ -97,6 +97,14 @@ func viewsOrder(_ a: StringView, _ b: StringView) -> Int {
     let (x, y) = (a.prefix.byteSwapped, b.prefix.byteSwapped)
     if x != y { return x < y ? -1 : 1 }
     return StringView.compare(a, b)
+}
+
+extension StringView {
+    /// Where the bytes are, for a view that is not inline, without a call into another module.
+    @inline(__always)
+    var start: UnsafePointer<UInt8> {
+        UnsafePointer(bitPattern: UInt(rest)).unsafelyUnwrapped
+    }
 }
 
 extension UnsafePointer where Pointee == StringView {
@@ -121,8 +129,7 @@ extension Column {
 
     /// Runs unary work once for a constant and, when it is worth it, once per dictionary entry.
     ///
-    /// The work must map null to null, row by row, and give a column of `count` rows. `mayThrow`
-    /// work is not run on dictionary entries that no row uses, unless `work` can say so itself.
+    /// The work must map null to null, row by row, and give a flat column as long as its argument.
     func mapped<E: Error>(
         to type: DataType,
         keepsDictionary: Bool = true,
@@ -142,7 +149,8 @@ extension Column {
             )
         case .dictionary(let codes, let dictionary)
         where keepsDictionary && dictionary.count <= count:
-            let result = try work(dictionary.values)
+            // An entry that fails may be one that no row uses.
+            guard let result = try? work(dictionary.values) else { return try work(flattened()) }
             return Take.gather(result, codes: codes, count: count, validity: validity)
         default:
             return try work(flattened())
