@@ -25,11 +25,15 @@ func system(_ name: String, _ pkgConfig: String?, apt: String) -> Target {
 }
 
 /// The tests of the target of the same name.
-func tests(of name: String, _ dependencies: [Target.Dependency]) -> Target {
+func tests(
+    of name: String,
+    _ dependencies: [Target.Dependency],
+    exclude: [String] = []
+) -> Target {
     .testTarget(
         name: "\(name)Tests",
         dependencies: dependencies + ["TestSupport"],
-        exclude: [],
+        exclude: exclude,
         swiftSettings: common
     )
 }
@@ -54,13 +58,14 @@ let package = Package(
             swiftSettings: memory
         ),
         .target(name: "Ambient", swiftSettings: shipped),
+        .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
         .target(name: "SQL", swiftSettings: shipped),
 
         // Floor 1
         .target(name: "Columnar", dependencies: ["Bytes"], swiftSettings: memory),
         .target(
             name: "ObjectStorage",
-            dependencies: ["Ambient", "Bytes"],
+            dependencies: ["Ambient", "Bytes", "CCurl", crypto],
             swiftSettings: shipped
         ),
 
@@ -72,6 +77,8 @@ let package = Package(
             dependencies: ["Bytes", "Columnar", "CPCRE2"],
             swiftSettings: memory
         ),
+        .target(name: "Parquet", dependencies: ["Bytes", "Columnar"], swiftSettings: memory),
+        .target(name: "TextFiles", dependencies: ["Bytes", "Columnar"], swiftSettings: shipped),
 
         // Floor 3
         .target(
@@ -81,7 +88,11 @@ let package = Package(
         ),
 
         // Tests
-        .target(name: "TestSupport", swiftSettings: common),
+        .target(
+            name: "TestSupport",
+            dependencies: ["Ambient", "ObjectStorage"],
+            swiftSettings: common
+        ),
         tests(of: "Bytes", ["Bytes"]),
         tests(of: "Ambient", ["Ambient"]),
         tests(of: "SQL", ["SQL"]),
@@ -89,5 +100,7 @@ let package = Package(
         tests(of: "ObjectStorage", ["Ambient", "ObjectStorage"]),
         tests(of: "Iceberg", ["Bytes", "Iceberg"]),
         tests(of: "Kernels", ["Columnar", "Kernels"]),
+        tests(of: "Parquet", ["Bytes", "Columnar", "Parquet"], exclude: ["oracle"]),
+        tests(of: "TextFiles", ["Bytes", "Columnar", "TextFiles"]),
     ]
 )

@@ -204,9 +204,8 @@ final class QueryRunner {
             try SortOperator(keys, limit: limit, types: types, memory: memory)
         }
         _ = try run(input, into: workers)
-        let all = concatenated(workers.flatMap(\.chunks), types: types)
-        let sorted = try SortOperator.sorted(all, keys, limit: limit)
-        return try push(sorted, into: sinks[0])
+        return try push(
+            SortOperator.merged(workers, keys, limit: limit, types: types), into: sinks[0])
     }
 
     // MARK: Joins

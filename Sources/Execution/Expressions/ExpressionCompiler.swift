@@ -76,7 +76,7 @@ struct ExpressionCompiler {
             }
         case .cast(_, _, let isTry):
             return ApplyNode(type, try operands(expression)) { columns, _ in
-                try Cast.cast(columns[0], to: type, isTry: isTry)
+                try Casting.cast(columns[0], to: type, isTry: isTry)
             }
         case .conditional(let branches, let otherwise, _):
             let isHarmless = !expression.children.contains(where: \.canFail)

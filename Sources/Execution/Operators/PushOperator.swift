@@ -1,6 +1,7 @@
 import Columnar
 import Kernels
 import Planner
+import Synchronization
 
 /// One worker's share of an operator: batches are pushed in from below.
 class PushOperator {
@@ -62,7 +63,7 @@ final class LimitState: Sendable {
     }
     private let count: Int
     private let offset: Int
-    private let state = LockedState(State())
+    private let state = Mutex(State())
 
     init(count: Int?, offset: Int) {
         self.count = count ?? Int.max

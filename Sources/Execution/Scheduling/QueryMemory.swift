@@ -1,9 +1,6 @@
 package import Ambient
 import Synchronization
 
-/// State behind a lock that several workers share.
-typealias LockedState = Mutex
-
 /// The memory that one query holds: taken from the budget in pieces, given back at its end.
 ///
 /// Operators that keep rows report them here. Until they spill to disk, a query that needs more than
