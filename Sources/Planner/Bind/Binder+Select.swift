@@ -385,9 +385,9 @@ extension Binder {
             if case .star = call.arguments[0].value.node {
                 call.name.last.map { $0.name.lowercased() + "_star()" } ?? ""
             } else {
-                expression.printed
+                Printer.print(expression)
             }
-        default: expression.printed
+        default: Printer.print(expression)
         }
     }
 }

@@ -1,2 +1,0 @@
-import SQL
-extension SQL.Expression { var printed: String { "expr" } }
