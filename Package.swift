@@ -17,7 +17,10 @@ let memory: [SwiftSetting] = shipped + [.enableExperimentalFeature("Lifetimes")]
 let package = Package(
     name: "varve",
     products: [],
-    dependencies: [],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    ],
     targets: [
         // Floor 0
         .systemLibrary(
@@ -59,8 +62,22 @@ let package = Package(
             swiftSettings: shipped
         ),
 
+        // Floor 2
+        .target(
+            name: "CommitLog",
+            dependencies: [
+                "Ambient", "Bytes", "ObjectStorage",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: shipped
+        ),
+
         // Tests
-        .target(name: "TestSupport", swiftSettings: common),
+        .target(
+            name: "TestSupport",
+            dependencies: ["Ambient", "ObjectStorage"],
+            swiftSettings: common
+        ),
         .testTarget(
             name: "BytesTests",
             dependencies: ["Bytes", "TestSupport"],
@@ -74,6 +91,11 @@ let package = Package(
         .testTarget(
             name: "ObjectStorageTests",
             dependencies: ["Ambient", "ObjectStorage", "TestSupport"],
+            swiftSettings: common
+        ),
+        .testTarget(
+            name: "CommitLogTests",
+            dependencies: ["Ambient", "Bytes", "CommitLog", "ObjectStorage", "TestSupport"],
             swiftSettings: common
         ),
         .testTarget(name: "SQLTests", dependencies: ["SQL", "TestSupport"], swiftSettings: common),
