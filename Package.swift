@@ -72,6 +72,9 @@ let package = Package(
             swiftSettings: shipped
         ),
 
+        // Floor 2
+        .target(name: "Iceberg", dependencies: ["Bytes"], swiftSettings: shipped),
+
         // Tests
         .target(
             name: "TestSupport",
@@ -102,6 +105,11 @@ let package = Package(
         .testTarget(
             name: "ColumnarTests",
             dependencies: ["Bytes", "Columnar", "TestSupport"],
+            swiftSettings: common
+        ),
+        .testTarget(
+            name: "IcebergTests",
+            dependencies: ["Bytes", "Iceberg", "TestSupport"],
             swiftSettings: common
         ),
     ]
