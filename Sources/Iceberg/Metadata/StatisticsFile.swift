@@ -92,7 +92,9 @@ package struct StatisticsFile: Sendable, Hashable {
                         "sequence-number": .integer(blob.sequenceNumber),
                         "fields": .integers(blob.fields),
                     ]
-                    if !blob.properties.isEmpty { object["properties"] = .stringMap(blob.properties) }
+                    if !blob.properties.isEmpty {
+                        object["properties"] = .stringMap(blob.properties)
+                    }
                     return .object(object)
                 }
             ),

@@ -42,7 +42,8 @@ extension TableMetadata {
         }
         let isV1 = formatVersion == 1
         // v1 did not require a uuid. Deriving one would be wrong: the empty text says there is none.
-        tableUUID = try isV1 ? fields.optionalString("table-uuid") ?? "" : fields.string("table-uuid")
+        tableUUID =
+            try isV1 ? fields.optionalString("table-uuid") ?? "" : fields.string("table-uuid")
         location = try fields.string("location")
         lastSequenceNumber =
             try isV1

@@ -93,7 +93,8 @@ package struct SortOrder: Sendable, Hashable {
         fields = []
         for json in try object.array("fields") {
             let field = try JSONFields(json, "sort field")
-            guard let direction = SortDirection(rawValue: try field.string("direction").lowercased())
+            guard
+                let direction = SortDirection(rawValue: try field.string("direction").lowercased())
             else { throw field.wrong("direction", "asc or desc") }
             guard let nullOrder = NullOrder(rawValue: try field.string("null-order").lowercased())
             else { throw field.wrong("null-order", "nulls-first or nulls-last") }

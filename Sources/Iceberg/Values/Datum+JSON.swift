@@ -135,7 +135,9 @@ extension Datum {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(utf8.count / 2)
         for index in stride(from: 0, to: utf8.count, by: 2) {
-            guard let high = digit(utf8[index]), let low = digit(utf8[index + 1]) else { return nil }
+            guard let high = digit(utf8[index]), let low = digit(utf8[index + 1]) else {
+                return nil
+            }
             bytes.append(high << 4 | low)
         }
         return bytes

@@ -101,7 +101,9 @@ extension Datum {
             return left.lexicographicallyPrecedes(right) ? -1 : 1
         default:
             if let (left, right) = Self.floating(self, other) {
-                if left.isNaN || right.isNaN { return order(left.isNaN ? 1 : 0, right.isNaN ? 1 : 0) }
+                if left.isNaN || right.isNaN {
+                    return order(left.isNaN ? 1 : 0, right.isNaN ? 1 : 0)
+                }
                 return order(left, right)
             }
             if let (left, right) = Self.integers(self, other) { return order(left, right) }
@@ -135,7 +137,8 @@ extension Datum {
         case (.long(let a), .int(let b)): (Int128(a), Int128(b))
         case (.time(let a), .time(let b)): (Int128(a), Int128(b))
         default:
-            if let a = left.instant, let b = right.instant, a.inUTC == b.inUTC || a.isDate || b.isDate
+            if let a = left.instant, let b = right.instant,
+                a.inUTC == b.inUTC || a.isDate || b.isDate
             {
                 (a.nanos, b.nanos)
             } else {
