@@ -51,6 +51,7 @@ let package = Package(
             dependencies: ["CZstd", "CSnappy", "CLZ4", "CZlib"],
             swiftSettings: memory
         ),
+        .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
         .target(name: "Ambient", swiftSettings: shipped),
         .target(name: "SQL", swiftSettings: shipped),
 
@@ -58,7 +59,9 @@ let package = Package(
         .target(name: "Columnar", dependencies: ["Bytes"], swiftSettings: memory),
         .target(
             name: "ObjectStorage",
-            dependencies: ["Ambient", "Bytes"],
+            dependencies: [
+                "Ambient", "Bytes", "CCurl", .product(name: "Crypto", package: "swift-crypto"),
+            ],
             swiftSettings: shipped
         ),
 

@@ -1,161 +1,199 @@
-import Ambient
+package import Ambient
 package import ObjectStorage
 import Synchronization
 
-/// How often a store misbehaves, each from 0 to 1.
-package struct FaultRates: Sendable {
-    /// Says `unavailable` and does nothing.
-    package var failsBefore = 0.0
-    /// Does a write and says `unknownOutcome`.
-    package var losesAnswer = 0.0
-    /// Says `unknownOutcome` and does the write later, in between other operations.
-    package var writesLate = 0.0
-    /// Creates an object and says `alreadyExists`, as after a retry inside a store.
-    package var retriesInside = 0.0
-    /// Lets other tasks run first.
-    package var delays = 0.0
-
-    package init() {}
-
-    /// Every kind of trouble at the same rate.
-    package static func all(_ rate: Double) -> FaultRates {
-        var rates = FaultRates()
-        rates.failsBefore = rate
-        rates.losesAnswer = rate
-        rates.writesLate = rate
-        rates.retriesInside = rate
-        rates.delays = 0.5
-        return rates
-    }
-}
-
-/// A store that fails as real ones do, by a seed: before the effect, after it, and long before it.
+/// A store that fails on purpose: before an operation has its effect, or after it, as if the answer
+/// had been lost.
+///
+/// Random faults follow a seed and so repeat; scripted ones hit the next operation that fits.
 package final class FaultyStore: ObjectStore {
-    private typealias Write = @Sendable () async throws -> Void
+    /// What a fault can hit; uploads count by their calls.
+    package enum Operation: String, Sendable, CaseIterable {
+        case get, getRange, getRanges, getSuffix, head, put, putIfAbsent, replace, list, delete
+        case beginUpload, uploadWrite, uploadFinish
+
+        /// Whether a lost answer leaves doubt.
+        package var isWrite: Bool {
+            switch self {
+            case .put, .putIfAbsent, .replace, .delete, .uploadFinish: true
+            default: false
+            }
+        }
+    }
+
+    /// What goes wrong.
+    package enum Fault: Sendable, Equatable {
+        /// Nothing is done; `unavailable` is thrown.
+        case before
+        /// Everything is done; writes throw `unknownOutcome`, reads `unavailable`.
+        case after
+        /// Everything is done, and answered after a wait.
+        case delay(nanoseconds: Int64)
+    }
+
+    /// How likely each fault is, from 0 to 1.
+    package struct Rates: Sendable {
+        package var before: Double
+        package var after: Double
+        package var delay: Double
+        package var delayNanosMax: Int64
+
+        package init(
+            before: Double = 0,
+            after: Double = 0,
+            delay: Double = 0,
+            delayNanosMax: Int64 = 1_000_000
+        ) {
+            self.before = before
+            self.after = after
+            self.delay = delay
+            self.delayNanosMax = delayNanosMax
+        }
+    }
+
+    private struct Script {
+        var operation: Operation?
+        var keyPart: String
+        var fault: Fault
+    }
 
     private struct State {
         var random: SeededGenerator
-        var rates: FaultRates
-        var late: [Write] = []
-        var counts: [String: Int] = [:]
+        var rates: Rates
+        var scripts: [Script] = []
+        var counts: [Operation: Int] = [:]
+        var faultCount = 0
     }
 
-    private enum Fault { case none, before, after, late, inside }
-
+    package let root: String
     private let store: any ObjectStore
+    private let time: any TimeSource
     private let state: Mutex<State>
 
-    package init(_ store: any ObjectStore, seed: UInt64, rates: FaultRates) {
+    package init(
+        _ store: any ObjectStore,
+        seed: UInt64 = 0,
+        rates: Rates = Rates(),
+        time: any TimeSource = ManualTime()
+    ) {
         self.store = store
+        self.time = time
+        root = store.root
         state = Mutex(State(random: SeededGenerator(seed: seed), rates: rates))
     }
 
-    package var root: String { store.root }
-
-    /// How many calls of an operation came in, by its name (`get`, `putIfAbsent`, ...).
-    package func count(of operation: String) -> Int {
-        state.withLock { $0.counts[operation] ?? 0 }
+    /// Lets the next operation that fits fail; several calls line up.
+    ///
+    /// - Parameters:
+    ///   - operation: nil for any.
+    ///   - keyPart: what the key must contain.
+    package func failNext(_ operation: Operation?, keyPart: String = "", _ fault: Fault) {
+        let script = Script(operation: operation, keyPart: keyPart, fault: fault)
+        state.withLock { $0.scripts.append(script) }
     }
 
-    /// Changes what goes wrong from here on.
-    package func setRates(_ rates: FaultRates) {
+    /// Changes how likely faults are from now on.
+    package func setRates(_ rates: Rates) {
         state.withLock { $0.rates = rates }
     }
 
-    /// Does the writes that are still under way; each may find that it comes too late.
-    package func settle() async {
-        while let write = state.withLock({ $0.late.popLast() }) { try? await write() }
+    /// How often an operation was asked for.
+    package func count(_ operation: Operation) -> Int {
+        state.withLock { $0.counts[operation] ?? 0 }
     }
 
-    private func chance(_ pick: (FaultRates) -> Double) -> Bool {
-        state.withLock { Double.random(in: 0..<1, using: &$0.random) < pick($0.rates) }
+    /// How many operations were asked for.
+    package var operationCount: Int {
+        state.withLock { $0.counts.values.reduce(0, +) }
     }
 
-    private func begin(_ operation: String) async throws {
-        state.withLock { $0.counts[operation, default: 0] += 1 }
-        while chance(\.delays) { await Task.yield() }
-        try Task.checkCancellation()
-        let late = state.withLock { state -> Write? in
-            guard !state.late.isEmpty, Bool.random(using: &state.random) else { return nil }
-            let at = Int.random(in: 0..<state.late.count, using: &state.random)
-            return state.late.remove(at: at)
+    /// How many operations failed on purpose.
+    package var faultCount: Int {
+        state.withLock { $0.faultCount }
+    }
+
+    private func nextFault(_ operation: Operation, _ key: String) -> Fault? {
+        state.withLock { state -> Fault? in
+            state.counts[operation, default: 0] += 1
+            if let at = state.scripts.firstIndex(where: {
+                ($0.operation == nil || $0.operation == operation)
+                    && ($0.keyPart.isEmpty || key.contains($0.keyPart))
+            }) {
+                let fault = state.scripts.remove(at: at).fault
+                if fault == .before || fault == .after { state.faultCount += 1 }
+                return fault
+            }
+            let rates = state.rates
+            let dice = Double.random(in: 0..<1, using: &state.random)
+            if dice < rates.before + rates.after {
+                state.faultCount += 1
+                return dice < rates.before ? .before : .after
+            }
+            guard dice < rates.before + rates.after + rates.delay else { return nil }
+            let nanos = Int64.random(in: 0...max(rates.delayNanosMax, 0), using: &state.random)
+            return .delay(nanoseconds: nanos)
         }
-        try? await late?()
     }
 
-    private func read<Value>(
-        _ operation: String,
+    fileprivate func run<Value>(
+        _ operation: Operation,
         _ key: String,
         _ body: () async throws -> Value
     ) async throws -> Value {
-        try await begin(operation)
-        if chance(\.failsBefore) { throw unavailable(key) }
+        let fault = nextFault(operation, key)
+        if fault == .before {
+            throw ObjectStoreError(
+                .unavailable,
+                "injected: \(operation.rawValue) was not done",
+                key: key,
+                store: root
+            )
+        }
         let value = try await body()
-        while chance(\.delays) { await Task.yield() }
+        switch fault {
+        case .after:
+            throw ObjectStoreError(
+                operation.isWrite ? .unknownOutcome : .unavailable,
+                "injected: the answer to \(operation.rawValue) was lost",
+                key: key,
+                store: root
+            )
+        case .delay(let nanoseconds):
+            try await time.sleep(nanoseconds: nanoseconds)
+        case .before, nil:
+            break
+        }
         return value
     }
 
-    private func write(
-        _ operation: String,
-        _ key: String,
-        isCreation: Bool = false,
-        _ body: @escaping @Sendable () async throws -> ObjectMetadata
-    ) async throws -> ObjectMetadata {
-        try await begin(operation)
-        if chance(\.failsBefore) { throw unavailable(key) }
-        if chance(\.writesLate) {
-            state.withLock { $0.late.append { _ = try await body() } }
-            throw unknown(key)
-        }
-        let metadata = try await body()
-        while chance(\.delays) { await Task.yield() }
-        if chance(\.losesAnswer) { throw unknown(key) }
-        if isCreation, chance(\.retriesInside) {
-            throw ObjectStoreError(.alreadyExists, "simulated retry", key: key, store: root)
-        }
-        return metadata
-    }
-
-    private func unavailable(_ key: String) -> ObjectStoreError {
-        ObjectStoreError(.unavailable, "simulated failure", key: key, store: root)
-    }
-
-    private func unknown(_ key: String) -> ObjectStoreError {
-        ObjectStoreError(.unknownOutcome, "simulated lost answer", key: key, store: root)
-    }
-
     package func get(_ key: String) async throws -> ObjectData {
-        try await read("get", key) { try await store.get(key) }
+        try await run(.get, key) { try await store.get(key) }
     }
 
     package func get(_ key: String, range: Range<Int>) async throws -> [UInt8] {
-        try await read("getRange", key) { try await store.get(key, range: range) }
+        try await run(.getRange, key) { try await store.get(key, range: range) }
     }
 
     package func getRanges(_ key: String, _ ranges: [Range<Int>]) async throws -> [[UInt8]] {
-        try await read("getRanges", key) { try await store.getRanges(key, ranges) }
+        try await run(.getRanges, key) { try await store.getRanges(key, ranges) }
     }
 
     package func getSuffix(_ key: String, count: Int) async throws -> ObjectSuffix {
-        try await read("getSuffix", key) { try await store.getSuffix(key, count: count) }
+        try await run(.getSuffix, key) { try await store.getSuffix(key, count: count) }
     }
 
     package func head(_ key: String) async throws -> ObjectMetadata {
-        try await read("head", key) { try await store.head(key) }
+        try await run(.head, key) { try await store.head(key) }
     }
 
     @discardableResult
     package func put(_ key: String, _ bytes: [UInt8]) async throws -> ObjectMetadata {
-        let store = store
-        return try await write("put", key) { try await store.put(key, bytes) }
+        try await run(.put, key) { try await store.put(key, bytes) }
     }
 
     @discardableResult
     package func putIfAbsent(_ key: String, _ bytes: [UInt8]) async throws -> ObjectMetadata {
-        let store = store
-        return try await write("putIfAbsent", key, isCreation: true) {
-            try await store.putIfAbsent(key, bytes)
-        }
+        try await run(.putIfAbsent, key) { try await store.putIfAbsent(key, bytes) }
     }
 
     @discardableResult
@@ -164,8 +202,7 @@ package final class FaultyStore: ObjectStore {
         _ bytes: [UInt8],
         ifMatch entityTag: String
     ) async throws -> ObjectMetadata {
-        let store = store
-        return try await write("replace", key) {
+        try await run(.replace, key) {
             try await store.replace(key, bytes, ifMatch: entityTag)
         }
     }
@@ -177,7 +214,7 @@ package final class FaultyStore: ObjectStore {
         limit: Int,
         continuation: String?
     ) async throws -> ListPage {
-        try await read("list", prefix) {
+        try await run(.list, prefix) {
             try await store.list(
                 prefix: prefix,
                 startAfter: startAfter,
@@ -189,10 +226,30 @@ package final class FaultyStore: ObjectStore {
     }
 
     package func delete(_ keys: [String]) async throws {
-        try await read("delete", keys.first ?? "") { try await store.delete(keys) }
+        try await run(.delete, keys.first ?? "") { try await store.delete(keys) }
     }
 
     package func beginUpload(_ key: String) async throws -> any ObjectUpload {
-        try await read("beginUpload", key) { try await store.beginUpload(key) }
+        try await run(.beginUpload, key) {
+            FaultyUpload(store: self, key: key, upload: try await store.beginUpload(key))
+        }
+    }
+}
+
+private struct FaultyUpload: ObjectUpload {
+    let store: FaultyStore
+    let key: String
+    let upload: any ObjectUpload
+
+    func write(_ bytes: [UInt8]) async throws {
+        try await store.run(.uploadWrite, key) { try await upload.write(bytes) }
+    }
+
+    func finish() async throws -> ObjectMetadata {
+        try await store.run(.uploadFinish, key) { try await upload.finish() }
+    }
+
+    func abort() async {
+        await upload.abort()
     }
 }

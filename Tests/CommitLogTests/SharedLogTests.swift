@@ -50,7 +50,7 @@ func request(_ id: String, _ list: String = "a", expects: Int? = nil) -> LedgerM
     func groupCommit() async throws {
         let (store, count) = (MemoryStore(), 200)
         let entries = try await SimulationExecutor.run(seed: 5) {
-            let slow = FaultyStore(store, seed: 1, rates: delays(0.9))
+            let slow = SimulatedStore(store, seed: 1, rates: delays(0.9))
             let log = try await openLedger(slow)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for index in 0..<count {
@@ -70,7 +70,7 @@ func request(_ id: String, _ list: String = "a", expects: Int? = nil) -> LedgerM
         options.entryBytesMax = 4000
         let store = MemoryStore()
         let log = try await SimulationExecutor.run(seed: 2) { [options] in
-            let slow = FaultyStore(store, seed: 1, rates: delays(0.9))
+            let slow = SimulatedStore(store, seed: 1, rates: delays(0.9))
             let log = try await openLedger(slow, options: options)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for index in 0..<50 {
@@ -186,7 +186,7 @@ func request(_ id: String, _ list: String = "a", expects: Int? = nil) -> LedgerM
     func sharedLooks() async throws {
         let memory = MemoryStore()
         let lookCount = try await SimulationExecutor.run(seed: 9) {
-            let store = FaultyStore(memory, seed: 1, rates: delays(0.9))
+            let store = SimulatedStore(memory, seed: 1, rates: delays(0.9))
             let log = try await openLedger(store)
             let before = store.count(of: "get")
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -204,7 +204,7 @@ func request(_ id: String, _ list: String = "a", expects: Int? = nil) -> LedgerM
         for seed in 0..<20 as Range<UInt64> {
             let memory = MemoryStore()
             let items = try await SimulationExecutor.run(seed: seed) {
-                let store = FaultyStore(memory, seed: seed, rates: delays(0.8))
+                let store = SimulatedStore(memory, seed: seed, rates: delays(0.8))
                 let log = try await openLedger(store)
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     for index in 0..<20 {
@@ -280,11 +280,11 @@ func request(_ id: String, _ list: String = "a", expects: Int? = nil) -> LedgerM
         for seed in 0..<20 as Range<UInt64> {
             let memory = MemoryStore()
             let ids = try await SimulationExecutor.run(seed: seed) {
-                var rates = FaultRates()
+                var rates = SimulatedFaults()
                 rates.delays = 0.6
                 rates.losesAnswer = 0.3
                 rates.retriesInside = 0.3
-                let store = FaultyStore(memory, seed: seed, rates: rates)
+                let store = SimulatedStore(memory, seed: seed, rates: rates)
                 return try await withThrowingTaskGroup(of: String.self) { group in
                     for index in 0..<8 {
                         group.addTask {
@@ -301,8 +301,8 @@ func request(_ id: String, _ list: String = "a", expects: Int? = nil) -> LedgerM
     }
 }
 
-func delays(_ rate: Double) -> FaultRates {
-    var rates = FaultRates()
+func delays(_ rate: Double) -> SimulatedFaults {
+    var rates = SimulatedFaults()
     rates.delays = rate
     return rates
 }

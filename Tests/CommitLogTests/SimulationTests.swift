@@ -23,7 +23,7 @@ import TestSupport
         try await SimulationExecutor.run(seed: seed) {
             let memory = MemoryStore(time: ManualTime())
             _ = try await Warehouse.openOrCreate(in: memory, ambient: .virtual(seed: seed))
-            let store = FaultyStore(memory, seed: seed, rates: delays(0.5))
+            let store = SimulatedStore(memory, seed: seed, rates: delays(0.5))
             var servers: [Ledger] = []
             for index in 0..<serverCount {
                 let clock = ManualTime(startMicros: 1_700_000_000_000_000 + Int64(index) * 5000)
@@ -87,7 +87,7 @@ import TestSupport
             }
             #expect(items.count <= run.acknowledged.count + run.unknown.count)
             #expect(items.count >= run.acknowledged.count)
-            store.setRates(FaultRates())
+            store.setRates(SimulatedFaults())
             for server in servers {
                 let snapshot = try await server.read()
                 #expect(snapshot.state == fresh.known.state, "a server's state is not the fold")
@@ -140,10 +140,10 @@ import TestSupport
             try await SimulationExecutor.run(seed: seed) {
                 let memory = MemoryStore(time: ManualTime())
                 _ = try await Warehouse.openOrCreate(in: memory, ambient: .virtual(seed: seed))
-                var rates = FaultRates()
+                var rates = SimulatedFaults()
                 rates.delays = 0.5
                 rates.losesAnswer = 0.1
-                let store = FaultyStore(memory, seed: seed, rates: rates)
+                let store = SimulatedStore(memory, seed: seed, rates: rates)
                 let one = try await openLedger(store, seed: seed)
                 let two = try await openLedger(store, seed: seed + 1)
                 let wins = try await withThrowingTaskGroup(of: Int.self) { group in
