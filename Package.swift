@@ -78,6 +78,16 @@ let package = Package(
         // Floor 2
         .target(name: "Iceberg", dependencies: ["Bytes"], swiftSettings: shipped),
 
+        // Floor 3
+        .target(
+            name: "Catalog",
+            dependencies: [
+                "Ambient", "Bytes", "CommitLog", "Iceberg", "ObjectStorage",
+                .product(name: "HashTreeCollections", package: "swift-collections"),
+            ],
+            swiftSettings: shipped
+        ),
+
         // Tests
         .target(
             name: "TestSupport",
@@ -97,6 +107,14 @@ let package = Package(
         .testTarget(
             name: "ObjectStorageTests",
             dependencies: ["Ambient", "ObjectStorage", "TestSupport"],
+            swiftSettings: common
+        ),
+        .testTarget(
+            name: "CatalogTests",
+            dependencies: [
+                "Ambient", "Bytes", "Catalog", "CommitLog", "Iceberg", "ObjectStorage",
+                "TestSupport",
+            ],
             swiftSettings: common
         ),
         .testTarget(

@@ -1,3 +1,5 @@
+import ObjectStorage
+
 /// How far a chain of entries has been read: all that is needed to check or write the next one.
 package struct ChainTip: Sendable, Equatable {
     /// The position of the last entry read, 0 before the first.

@@ -1,5 +1,4 @@
 import Bytes
-import Crypto
 
 // The objects of the log are JSON texts whose last member is a checksum over everything before it:
 //
@@ -48,16 +47,4 @@ private func sealSuffix(of body: ArraySlice<UInt8>) -> [UInt8] {
     }
     suffix += Array("\"}".utf8)
     return suffix
-}
-
-/// SHA-256 as 64 lower-case hexadecimal digits.
-package func sha256Text(_ bytes: [UInt8]) -> String {
-    let digits = Array("0123456789abcdef".utf8)
-    var text: [UInt8] = []
-    text.reserveCapacity(64)
-    for byte in SHA256.hash(data: bytes) {
-        text.append(digits[Int(byte >> 4)])
-        text.append(digits[Int(byte & 15)])
-    }
-    return String(decoding: text, as: UTF8.self)
 }
