@@ -1,0 +1,274 @@
+import Ambient
+import CommitLog
+import Iceberg
+import ObjectStorage
+
+/// The commits of one entry in preparation: each is validated against the state that those before it
+/// leave behind, whose metadata files exist only here until `upload`.
+struct CatalogBatch: CommitBatch {
+    private let machine: CatalogMachine
+    private let header: LogEntry.Header
+    private var state: CatalogState
+    /// Metadata files that prepared commits refer to, by location.
+    private var newFiles: [String: MetadataFiles.New] = [:]
+    private var sideFiles: [TableChange.File] = []
+
+    init(machine: CatalogMachine, state: CatalogState, header: LogEntry.Header) {
+        self.machine = machine
+        self.state = state
+        self.header = header
+    }
+
+    mutating func prepare(
+        _ request: CatalogCommit
+    ) async throws -> (commit: LoggedCommit, outcome: CommitReceipt) {
+        var changes: [CatalogChange] = []
+        var tables: [LoadedTable] = []
+        for operation in request.operations {
+            guard let (change, metadata) = try await prepare(operation) else { continue }
+            try state.apply(change)
+            changes.append(change)
+            if let (table, entry) = change.written, let metadata {
+                tables.append(LoadedTable(identifier: table, entry: entry, metadata: metadata))
+            }
+        }
+        let commit = LoggedCommit(
+            id: request.id,
+            actor: request.actor,
+            requestID: request.requestID,
+            message: request.message,
+            changes: changes.map(\.json),
+            lineage: request.lineage
+        )
+        let receipt = CommitReceipt(
+            position: header.sequence,
+            timeMillis: header.timeMillis,
+            commitID: request.id,
+            changes: changes,
+            tables: tables,
+            isReplay: false
+        )
+        return (commit, receipt)
+    }
+
+    func upload() async throws {
+        let store = machine.store
+        let objects =
+            sideFiles.map { ($0.key, $0.bytes) } + newFiles.values.map { ($0.key, $0.bytes) }
+        try await forEachBounded(objects, countMax: machine.parallelCountMax) { key, bytes in
+            try await store.put(key, bytes)
+        }
+        for (location, file) in newFiles {
+            machine.files.remember(location, file.metadata, byteCount: file.bytes.count)
+        }
+    }
+
+    // MARK: - Operations
+
+    /// The change that an operation makes, and the metadata it leaves; nil when it changes nothing.
+    private mutating func prepare(
+        _ operation: CatalogOperation
+    ) async throws -> (CatalogChange, TableMetadata?)? {
+        switch operation {
+        case .createNamespace(let namespace, let properties):
+            return (.createNamespace(namespace, properties), nil)
+        case .dropNamespace(let namespace):
+            guard namespace != .main else {
+                throw CatalogError(.invalid, "namespace \(namespace) cannot be dropped")
+            }
+            return (.dropNamespace(namespace), nil)
+        case .updateNamespace(let namespace, let set, let remove):
+            if let both = remove.first(where: { set[$0] != nil }) {
+                throw CatalogError(.invalid, "property \(both) is to be set and removed at once")
+            }
+            return (.updateNamespace(namespace, set: set, remove: remove.sorted()), nil)
+        case .createTable(let table, let metadata):
+            try checkFree(table)
+            let change = try create(table, metadata)
+            return change
+        case .registerTable(let table, let location, let overwrite):
+            return try await register(table, location, overwrite: overwrite)
+        case .dropTable(let table, let purge):
+            return (.dropTable(table, try state.existingTable(table), purge: purge), nil)
+        case .renameTable(let table, let target):
+            return (.renameTable(table, to: target, try state.existingTable(table)), nil)
+        case .updateTable(let table, let requirements, let updates):
+            let (entry, metadata) = try await current(table)
+            let change = TableChange(requirements: requirements, updates: updates)
+            guard entry != nil || requirements.contains(.assertCreate) else {
+                throw CatalogError.noTable(table)
+            }
+            return try apply(change, to: table, entry, metadata)
+        case .changeTable(let table, let prepare):
+            let (entry, metadata) = try await current(table)
+            let change = try await prepare(metadata)
+            if metadata == nil, change.create == nil,
+                !change.requirements.contains(.assertCreate)
+            {
+                throw CatalogError.noTable(table)
+            }
+            return try apply(change, to: table, entry, metadata)
+        }
+    }
+
+    /// A table as the commits before this operation leave it; nil and nil when there is none.
+    private func current(
+        _ table: TableIdentifier
+    ) async throws -> (TableEntry?, TableMetadata?) {
+        guard state.hasNamespace(table.namespace) else {
+            throw CatalogError.noNamespace(table.namespace)
+        }
+        guard let entry = state.table(table) else { return (nil, nil) }
+        if let new = newFiles[entry.metadataLocation] { return (entry, new.metadata) }
+        return (entry, try await machine.files.load(table, entry))
+    }
+
+    private func checkFree(_ table: TableIdentifier) throws(CatalogError) {
+        guard state.hasNamespace(table.namespace) else {
+            throw CatalogError.noNamespace(table.namespace)
+        }
+        if state.table(table) != nil {
+            throw CatalogError(.alreadyExists, "table \(table) exists already")
+        }
+    }
+
+    private mutating func create(
+        _ table: TableIdentifier,
+        _ metadata: TableMetadata
+    ) throws(CatalogError) -> (CatalogChange, TableMetadata?) {
+        guard !metadata.tableUUID.isEmpty else {
+            throw CatalogError(.invalid, "table \(table) has no uuid")
+        }
+        var metadata = metadata
+        metadata.lastUpdatedMillis = header.timeMillis
+        let entry = try add(metadata, after: nil)
+        return (
+            .createTable(table, entry, snapshotID: metadata.currentSnapshotID), metadata
+        )
+    }
+
+    private mutating func add(
+        _ metadata: TableMetadata,
+        after previous: String?
+    ) throws(CatalogError) -> TableEntry {
+        let file = try machine.files.new(
+            metadata,
+            after: previous,
+            uuid: machine.ambient.uuidV4()
+        )
+        newFiles[file.location] = file
+        return TableEntry(uuid: metadata.tableUUID, metadataLocation: file.location)
+    }
+
+    private func register(
+        _ table: TableIdentifier,
+        _ location: String,
+        overwrite: Bool
+    ) async throws -> (CatalogChange, TableMetadata?) {
+        guard state.hasNamespace(table.namespace) else {
+            throw CatalogError.noNamespace(table.namespace)
+        }
+        let old = state.table(table)
+        if old != nil, !overwrite { try checkFree(table) }
+        let metadata: TableMetadata
+        do {
+            metadata = try await machine.files.load(location)
+        } catch let error as CatalogError {
+            // What somebody else names is their mistake, not damage of ours.
+            throw CatalogError(error.code == .corrupt ? .invalid : error.code, error.message)
+        }
+        guard !metadata.tableUUID.isEmpty else {
+            throw CatalogError(.unsupported, "\(location) has no table-uuid (format version 1)")
+        }
+        let entry = TableEntry(uuid: metadata.tableUUID, metadataLocation: location)
+        let snapshotID = metadata.currentSnapshotID
+        guard let old else { return (.createTable(table, entry, snapshotID: snapshotID), metadata) }
+        return (.replaceTable(table, from: old, to: entry, snapshotID: snapshotID), metadata)
+    }
+
+    /// Applies a change to a table, or makes one of it.
+    private mutating func apply(
+        _ change: TableChange,
+        to table: TableIdentifier,
+        _ entry: TableEntry?,
+        _ metadata: TableMetadata?
+    ) throws(CatalogError) -> (CatalogChange, TableMetadata?)? {
+        let updates = stamped(change.updates)
+        let made: TableMetadata
+        do throws(IcebergError) {
+            for requirement in change.requirements { try requirement.check(metadata) }
+            var base = metadata
+            if base == nil, var create = change.create {
+                create.lastUpdatedMillis = header.timeMillis
+                base = create
+            }
+            made = try TableMetadata.apply(
+                base == nil ? completed(updates, for: table) : updates,
+                to: base,
+                now: header.timeMillis,
+                previousMetadataFile: entry?.metadataLocation
+            )
+        } catch {
+            throw CatalogError(error, "table \(table)")
+        }
+        for file in change.files {
+            _ = try machine.files.locations.writableKey(
+                of: machine.store.url(of: file.key),
+                "the file"
+            )
+        }
+        guard let entry, let metadata else {
+            sideFiles += change.files
+            return try create(table, made)
+        }
+        guard made.tableUUID.lowercased() == entry.uuid.lowercased() else {
+            throw CatalogError(.invalid, "table \(table): the uuid of a table never changes")
+        }
+        // Updates that change nothing leave no trace.
+        if made == metadata { return nil }
+        sideFiles += change.files
+        let new = try add(made, after: entry.metadataLocation)
+        return (
+            .updateTable(
+                table,
+                from: entry,
+                to: TableEntry(uuid: entry.uuid, metadataLocation: new.metadataLocation),
+                snapshotID: made.currentSnapshotID
+            ),
+            made
+        )
+    }
+
+    /// The updates with the entry's time in every snapshot that they add, so that a table and the whole
+    /// catalog "as of" an instant agree.
+    private func stamped(_ updates: [TableUpdate]) -> [TableUpdate] {
+        updates.map { update in
+            guard case .addSnapshot(var snapshot) = update else { return update }
+            snapshot.timestampMillis = header.timeMillis
+            return .addSnapshot(snapshot)
+        }
+    }
+
+    /// The updates that make a table, with the uuid and location that they leave to the catalog.
+    private func completed(_ updates: [TableUpdate], for table: TableIdentifier) -> [TableUpdate] {
+        var (uuid, location): (String?, String?)
+        for update in updates {
+            if case .assignUUID(let given) = update { uuid = given }
+            if case .setLocation(let given) = update { location = given }
+        }
+        var completed = updates
+        let chosen = uuid ?? machine.ambient.uuidV4()
+        if uuid == nil { completed.insert(.assignUUID(chosen), at: 0) }
+        if location == nil {
+            let key = defaultTableKey(table, uuid: chosen)
+            completed.append(.setLocation(machine.store.url(of: key)))
+        }
+        return completed
+    }
+}
+
+/// Where a table's files go when nobody says where: `<namespace>/<table>-<uuid>`.
+func defaultTableKey(_ table: TableIdentifier, uuid: String) -> String {
+    let folder = table.namespace.levels.map(pathPart).joined(separator: "/")
+    return "\(folder)/\(pathPart(table.name))-\(uuid)"
+}

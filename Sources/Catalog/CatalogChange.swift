@@ -1,0 +1,207 @@
+package import Bytes
+
+/// One change of the catalog as an entry of the log carries it.
+///
+/// - Spec: Formats/catalog-log/README.md, "Changes".
+package enum CatalogChange: Sendable, Equatable {
+    case createNamespace(Namespace, [String: String])
+    case dropNamespace(Namespace)
+    case updateNamespace(Namespace, set: [String: String], remove: [String])
+    case createTable(TableIdentifier, TableEntry, snapshotID: Int64?)
+    case updateTable(TableIdentifier, from: TableEntry, to: TableEntry, snapshotID: Int64?)
+    /// Another table takes the name.
+    case replaceTable(TableIdentifier, from: TableEntry, to: TableEntry, snapshotID: Int64?)
+    /// `purge`: whoever dropped it wants its files gone, once nothing older needs them.
+    case dropTable(TableIdentifier, TableEntry, purge: Bool)
+    case renameTable(TableIdentifier, to: TableIdentifier, TableEntry)
+
+    /// Whether the change is about the table with this uuid.
+    package func concerns(tableUUID uuid: String) -> Bool {
+        switch self {
+        case .createNamespace, .dropNamespace, .updateNamespace: false
+        case .createTable(_, let entry, _), .dropTable(_, let entry, _),
+            .renameTable(_, _, let entry):
+            entry.uuid == uuid
+        case .updateTable(_, let old, let new, _), .replaceTable(_, let old, let new, _):
+            old.uuid == uuid || new.uuid == uuid
+        }
+    }
+
+    /// The table that the change leaves behind under a new location; nil when it leaves none.
+    package var written: (table: TableIdentifier, entry: TableEntry)? {
+        switch self {
+        case .createTable(let table, let entry, _), .updateTable(let table, _, let entry, _),
+            .replaceTable(let table, _, let entry, _):
+            (table, entry)
+        default: nil
+        }
+    }
+}
+
+// MARK: - JSON
+
+extension CatalogChange {
+    private static let writeKinds: Set<String> = ["create-table", "update-table", "replace-table"]
+
+    /// The JSON form.
+    package var json: JSON {
+        switch self {
+        case .createNamespace(let namespace, let properties):
+            [
+                "change": "create-namespace", "namespace": .strings(namespace.levels),
+                "properties": jsonMap(properties),
+            ]
+        case .dropNamespace(let namespace):
+            ["change": "drop-namespace", "namespace": .strings(namespace.levels)]
+        case .updateNamespace(let namespace, let set, let remove):
+            [
+                "change": "update-namespace", "namespace": .strings(namespace.levels),
+                "set": jsonMap(set), "remove": .strings(remove),
+            ]
+        case .createTable(let table, let new, let snapshotID):
+            Self.json("create-table", table, from: nil, to: new, snapshotID)
+        case .updateTable(let table, let old, let new, let snapshotID):
+            Self.json("update-table", table, from: old, to: new, snapshotID)
+        case .replaceTable(let table, let old, let new, let snapshotID):
+            Self.json("replace-table", table, from: old, to: new, snapshotID)
+        case .dropTable(let table, let old, let purge):
+            [
+                "change": "drop-table", "namespace": .strings(table.namespace.levels),
+                "name": .string(table.name), "previous-uuid": .string(old.uuid),
+                "previous-metadata-location": .string(old.metadataLocation), "purge": .bool(purge),
+            ]
+        case .renameTable(let table, let target, let entry):
+            [
+                "change": "rename-table", "namespace": .strings(table.namespace.levels),
+                "name": .string(table.name), "to-namespace": .strings(target.namespace.levels),
+                "to-name": .string(target.name), "uuid": .string(entry.uuid),
+                "metadata-location": .string(entry.metadataLocation),
+            ]
+        }
+    }
+
+    private static func json(
+        _ kind: String,
+        _ table: TableIdentifier,
+        from old: TableEntry?,
+        to new: TableEntry,
+        _ snapshotID: Int64?
+    ) -> JSON {
+        var object: JSONObject = [
+            "change": .string(kind), "namespace": .strings(table.namespace.levels),
+            "name": .string(table.name), "uuid": .string(new.uuid),
+            "metadata-location": .string(new.metadataLocation),
+        ]
+        if let old {
+            if old.uuid != new.uuid { object["previous-uuid"] = .string(old.uuid) }
+            object["previous-metadata-location"] = .string(old.metadataLocation)
+        }
+        if let snapshotID { object["snapshot-id"] = .integer(snapshotID) }
+        return .object(object)
+    }
+
+    /// Reads a change.
+    ///
+    /// - Throws: `corrupt` when a member is missing or wrong; `unsupported` for an unknown kind: going
+    ///   on without it would give another state than its writer's.
+    package init(json: JSON) throws(CatalogError) {
+        let fields = ChangeFields(json: json)
+        let kind = try fields.text("change")
+        switch kind {
+        case "create-namespace":
+            self = .createNamespace(try fields.namespace("namespace"), try fields.map("properties"))
+        case "drop-namespace":
+            self = .dropNamespace(try fields.namespace("namespace"))
+        case "update-namespace":
+            self = .updateNamespace(
+                try fields.namespace("namespace"),
+                set: try fields.map("set"),
+                remove: try fields.texts("remove")
+            )
+        case "drop-table":
+            guard let purge = json["purge"]?.bool else { throw fields.wrong("purge") }
+            self = .dropTable(
+                try fields.table("namespace", "name"),
+                try fields.entry("previous-uuid", "previous-metadata-location"),
+                purge: purge
+            )
+        case "rename-table":
+            self = .renameTable(
+                try fields.table("namespace", "name"),
+                to: try fields.table("to-namespace", "to-name"),
+                try fields.entry("uuid", "metadata-location")
+            )
+        case _ where Self.writeKinds.contains(kind):
+            let table = try fields.table("namespace", "name")
+            let new = try fields.entry("uuid", "metadata-location")
+            if let value = json["snapshot-id"], value.int64 == nil {
+                throw fields.wrong("snapshot-id")
+            }
+            let snapshotID = json["snapshot-id"]?.int64
+            if kind == "create-table" {
+                self = .createTable(table, new, snapshotID: snapshotID)
+                return
+            }
+            let old = TableEntry(
+                uuid: json["previous-uuid"] == nil ? new.uuid : try fields.text("previous-uuid"),
+                metadataLocation: try fields.text("previous-metadata-location")
+            )
+            self =
+                kind == "update-table"
+                ? .updateTable(table, from: old, to: new, snapshotID: snapshotID)
+                : .replaceTable(table, from: old, to: new, snapshotID: snapshotID)
+        default:
+            throw CatalogError(.unsupported, "this program does not know the change \"\(kind)\"")
+        }
+    }
+}
+
+private func jsonMap(_ map: [String: String]) -> JSON {
+    var object = JSONObject()
+    let sorted = map.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+    for (name, value) in sorted { object[name] = .string(value) }
+    return .object(object)
+}
+
+/// Reads the members of a change.
+private struct ChangeFields {
+    let json: JSON
+
+    func wrong(_ name: String) -> CatalogError {
+        CatalogError(.corrupt, "the member \"\(name)\" of a change is missing or wrong")
+    }
+
+    func text(_ name: String) throws(CatalogError) -> String {
+        guard let value = json[name]?.string, !value.isEmpty else { throw wrong(name) }
+        return value
+    }
+
+    func texts(_ name: String) throws(CatalogError) -> [String] {
+        guard let array = json[name]?.array else { throw wrong(name) }
+        let texts = array.compactMap(\.string)
+        guard texts.count == array.count else { throw wrong(name) }
+        return texts
+    }
+
+    func map(_ name: String) throws(CatalogError) -> [String: String] {
+        guard let object = json[name]?.object else { throw wrong(name) }
+        var map: [String: String] = [:]
+        for member in object.members {
+            guard let value = member.value.string else { throw wrong(name) }
+            map[member.key] = value
+        }
+        return map
+    }
+
+    func namespace(_ name: String) throws(CatalogError) -> Namespace {
+        try Namespace(texts(name))
+    }
+
+    func table(_ namespace: String, _ name: String) throws(CatalogError) -> TableIdentifier {
+        try TableIdentifier(self.namespace(namespace), text(name))
+    }
+
+    func entry(_ uuid: String, _ location: String) throws(CatalogError) -> TableEntry {
+        TableEntry(uuid: try text(uuid), metadataLocation: try text(location))
+    }
+}

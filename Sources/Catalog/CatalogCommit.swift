@@ -1,0 +1,127 @@
+package import Bytes
+package import Iceberg
+
+/// What somebody wants to commit: all of it or nothing.
+package struct CatalogCommit: Sendable {
+    /// A second commit with the same id changes nothing and gets the first one's receipt.
+    package var id: String
+    package var actor: String
+    package var requestID: String?
+    /// Why, in words for people.
+    package var message: String?
+    /// Where the data came from, as the lineage format says; the catalog only carries it.
+    package var lineage: JSON?
+    /// Done in this order, each on what those before it leave behind.
+    package var operations: [CatalogOperation]
+
+    package init(
+        id: String,
+        actor: String,
+        requestID: String? = nil,
+        message: String? = nil,
+        lineage: JSON? = nil,
+        operations: [CatalogOperation]
+    ) {
+        self.id = id
+        self.actor = actor
+        self.requestID = requestID
+        self.message = message
+        self.lineage = lineage
+        self.operations = operations
+    }
+}
+
+/// One step of a commit.
+package enum CatalogOperation: Sendable {
+    /// Fails with `alreadyExists`, or `namespaceNotFound` for the one around it.
+    case createNamespace(Namespace, properties: [String: String])
+    /// Fails with `notEmpty`; namespace `main` stays.
+    case dropNamespace(Namespace)
+    /// Removing a property that is not there is no error.
+    case updateNamespace(Namespace, set: [String: String], remove: [String])
+    /// Makes a table from metadata that has a uuid and a location; fails with `alreadyExists`.
+    case createTable(TableIdentifier, metadata: TableMetadata)
+    /// Gives a name to metadata that lies somewhere already.
+    case registerTable(TableIdentifier, metadataLocation: String, overwrite: Bool)
+    /// Forgets the name; files stay for older positions, `purge` asks maintenance to remove them.
+    case dropTable(TableIdentifier, purge: Bool)
+    case renameTable(TableIdentifier, to: TableIdentifier)
+    /// Changes as the REST catalog sends them; with `assertCreate` the table is made of the updates.
+    case updateTable(
+        TableIdentifier,
+        requirements: [TableRequirement],
+        updates: [TableUpdate]
+    )
+    /// A change that is made again for each attempt, from the newest metadata (nil: no such table).
+    case changeTable(
+        TableIdentifier,
+        prepare: @Sendable (TableMetadata?) async throws -> TableChange
+    )
+
+    /// The table whose metadata is needed to prepare this.
+    var changedTable: TableIdentifier? {
+        switch self {
+        case .updateTable(let table, _, _), .changeTable(let table, _): table
+        default: nil
+        }
+    }
+}
+
+/// What to do to a table, made for the metadata it was made from.
+package struct TableChange: Sendable {
+    /// A file that the change refers to: a manifest, a manifest list.
+    package struct File: Sendable {
+        /// Relative to the warehouse's root; new for each attempt.
+        package var key: String
+        package var bytes: [UInt8]
+
+        package init(key: String, bytes: [UInt8]) {
+            self.key = key
+            self.bytes = bytes
+        }
+    }
+
+    package var requirements: [TableRequirement]
+    package var updates: [TableUpdate]
+    /// Written before the commit, in one wave with those of all commits that share its entry.
+    package var files: [File]
+    /// The table to begin with when there is none.
+    package var create: TableMetadata?
+
+    package init(
+        requirements: [TableRequirement] = [],
+        updates: [TableUpdate],
+        files: [File] = [],
+        create: TableMetadata? = nil
+    ) {
+        self.requirements = requirements
+        self.updates = updates
+        self.files = files
+        self.create = create
+    }
+}
+
+/// A table's metadata and where it was read or written.
+package struct LoadedTable: Sendable {
+    package let identifier: TableIdentifier
+    package let entry: TableEntry
+    package let metadata: TableMetadata
+
+    /// The full URI of the metadata file.
+    package var metadataLocation: String { entry.metadataLocation }
+}
+
+/// Proof of a commit that is in the log.
+package struct CommitReceipt: Sendable {
+    /// The entry that carries the commit.
+    package let position: Int64
+    /// The entry's time in milliseconds since 1970.
+    package let timeMillis: Int64
+    package let commitID: String
+    /// What the commit changed, in order.
+    package let changes: [CatalogChange]
+    /// The tables that it made or changed, as it left them.
+    package let tables: [LoadedTable]
+    /// Whether this is the outcome of an earlier commit with the same id.
+    package let isReplay: Bool
+}

@@ -1,0 +1,204 @@
+import HashTreeCollections
+
+/// What the catalog says of a table: enough to find the rest.
+package struct TableEntry: Sendable, Hashable {
+    /// Stays with the table through renames, and is never used again.
+    package let uuid: String
+    /// The full URI of the current metadata file.
+    package let metadataLocation: String
+
+    package init(uuid: String, metadataLocation: String) {
+        self.uuid = uuid
+        self.metadataLocation = metadataLocation
+    }
+}
+
+/// Everything the log says at one position: which names there are and what they stand for.
+///
+/// An immutable value over persistent hash trees: a copy shares all but the changed paths, so the
+/// catalog keeps hundreds of older states for about the memory of their differences.
+package struct CatalogState: Sendable, Equatable {
+    private struct NamespaceEntry: Sendable, Equatable {
+        var properties: [String: String]
+        var children = TreeSet<String>()
+        var tables = TreeDictionary<String, TableEntry>()
+    }
+
+    private var namespaces = TreeDictionary<Namespace, NamespaceEntry>()
+    private var topLevel = TreeSet<String>()
+    /// How many tables there are.
+    package private(set) var tableCount = 0
+
+    init() {}
+
+    // MARK: - Looking
+
+    /// How many namespaces there are.
+    package var namespaceCount: Int { namespaces.count }
+
+    package func hasNamespace(_ namespace: Namespace) -> Bool { namespaces[namespace] != nil }
+
+    /// The properties of a namespace.
+    ///
+    /// - Throws: `namespaceNotFound`.
+    package func properties(of namespace: Namespace) throws(CatalogError) -> [String: String] {
+        try entry(namespace).properties
+    }
+
+    /// The namespaces directly in another, or at the top, in the order of their names' bytes.
+    ///
+    /// - Throws: `namespaceNotFound`.
+    package func namespaces(in parent: Namespace?) throws(CatalogError) -> [Namespace] {
+        guard let parent else {
+            return try sorted(topLevel).map { name throws(CatalogError) in try Namespace([name]) }
+        }
+        return try sorted(entry(parent).children).map { name throws(CatalogError) in
+            try Namespace(parent.levels + [name])
+        }
+    }
+
+    /// All namespaces, sorted.
+    package var allNamespaces: [Namespace] { namespaces.keys.sorted() }
+
+    /// The tables directly in a namespace, in the order of their names' bytes.
+    ///
+    /// - Throws: `namespaceNotFound`.
+    package func tables(in namespace: Namespace) throws(CatalogError) -> [TableIdentifier] {
+        try sorted(entry(namespace).tables.keys).map { name throws(CatalogError) in
+            try TableIdentifier(namespace, name)
+        }
+    }
+
+    /// All tables, sorted; cost grows with their number.
+    package func allTables() throws(CatalogError) -> [TableIdentifier] {
+        var all: [TableIdentifier] = []
+        for namespace in allNamespaces { all += try tables(in: namespace) }
+        return all
+    }
+
+    /// What the catalog says of a table; nil when there is none of this name.
+    package func table(_ table: TableIdentifier) -> TableEntry? {
+        namespaces[table.namespace]?.tables[table.name]
+    }
+
+    /// What the catalog says of a table.
+    ///
+    /// - Throws: `namespaceNotFound`, `tableNotFound`.
+    package func existingTable(_ table: TableIdentifier) throws(CatalogError) -> TableEntry {
+        guard let found = try entry(table.namespace).tables[table.name] else {
+            throw CatalogError.noTable(table)
+        }
+        return found
+    }
+
+    private func entry(_ namespace: Namespace) throws(CatalogError) -> NamespaceEntry {
+        guard let entry = namespaces[namespace] else { throw CatalogError.noNamespace(namespace) }
+        return entry
+    }
+
+    private func sorted(_ names: some Sequence<String>) -> [String] {
+        names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    }
+
+    // MARK: - Changing
+
+    /// Makes one change; the only way a state ever changes.
+    ///
+    /// - Throws: the reason why the change does not fit, with nothing changed.
+    mutating func apply(_ change: CatalogChange) throws(CatalogError) {
+        switch change {
+        case .createNamespace(let namespace, let properties):
+            try create(namespace, properties)
+        case .dropNamespace(let namespace):
+            try drop(namespace)
+        case .updateNamespace(let namespace, let set, let remove):
+            var entry = try entry(namespace)
+            for name in remove { entry.properties[name] = nil }
+            entry.properties.merge(set) { $1 }
+            namespaces[namespace] = entry
+        case .createTable(let table, let new, _):
+            try insert(table, new)
+        case .updateTable(let table, let old, let new, _):
+            guard old.uuid == new.uuid else {
+                throw CatalogError(.conflict, "table \(table) has uuid \(old.uuid)")
+            }
+            try replace(table, old, new)
+        case .replaceTable(let table, let old, let new, _):
+            try replace(table, old, new)
+        case .dropTable(let table, let old, _):
+            try replace(table, old, nil)
+        case .renameTable(let table, let target, let entry):
+            guard table != target else {
+                throw CatalogError(.alreadyExists, "table \(target) exists already")
+            }
+            // The target first: if it is taken, nothing has changed yet.
+            try check(table, is: entry)
+            try insert(target, entry)
+            try replace(table, entry, nil)
+        }
+    }
+
+    private mutating func create(
+        _ namespace: Namespace,
+        _ properties: [String: String]
+    ) throws(CatalogError) {
+        guard namespaces[namespace] == nil else {
+            throw CatalogError(.alreadyExists, "namespace \(namespace) exists already")
+        }
+        if let parent = namespace.parent {
+            guard namespaces[parent] != nil else { throw CatalogError.noNamespace(parent) }
+            namespaces[parent]?.children.insert(namespace.name)
+        } else {
+            topLevel.insert(namespace.name)
+        }
+        namespaces[namespace] = NamespaceEntry(properties: properties)
+    }
+
+    private mutating func drop(_ namespace: Namespace) throws(CatalogError) {
+        let entry = try entry(namespace)
+        guard entry.tables.isEmpty, entry.children.isEmpty else {
+            throw CatalogError(
+                .notEmpty,
+                "namespace \(namespace) holds \(entry.tables.count) tables and "
+                    + "\(entry.children.count) namespaces"
+            )
+        }
+        namespaces[namespace] = nil
+        if let parent = namespace.parent {
+            namespaces[parent]?.children.remove(namespace.name)
+        } else {
+            topLevel.remove(namespace.name)
+        }
+    }
+
+    private mutating func insert(
+        _ table: TableIdentifier,
+        _ new: TableEntry
+    ) throws(CatalogError) {
+        guard try entry(table.namespace).tables[table.name] == nil else {
+            throw CatalogError(.alreadyExists, "table \(table) exists already")
+        }
+        namespaces[table.namespace]?.tables[table.name] = new
+        tableCount += 1
+    }
+
+    private func check(_ table: TableIdentifier, is old: TableEntry) throws(CatalogError) {
+        let found = try existingTable(table)
+        guard found == old else {
+            throw CatalogError(
+                .conflict,
+                "table \(table) is at \(found.metadataLocation), not at \(old.metadataLocation)"
+            )
+        }
+    }
+
+    private mutating func replace(
+        _ table: TableIdentifier,
+        _ old: TableEntry,
+        _ new: TableEntry?
+    ) throws(CatalogError) {
+        try check(table, is: old)
+        namespaces[table.namespace]?.tables[table.name] = new
+        if new == nil { tableCount -= 1 }
+    }
+}

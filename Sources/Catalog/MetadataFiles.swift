@@ -1,0 +1,189 @@
+import Ambient
+import Bytes
+import Iceberg
+package import ObjectStorage
+import Synchronization
+
+/// Opens, for reading, the store that a URI outside the warehouse lies in.
+///
+/// The argument is the URI of a folder; keys are relative to it.
+package typealias StoreFactory = @Sendable (_ folder: String) throws -> any ObjectStore
+
+/// Reads and names tables' metadata files, and remembers what the latest of them say.
+///
+/// A location's bytes never change (every file has a uuid in its name), so what is remembered needs
+/// no checking; only which location is current changes, and that the log says.
+final class MetadataFiles: Sendable {
+    private struct Remembered {
+        var metadata: TableMetadata
+        var byteCount: Int
+        var lastUse: UInt64
+    }
+
+    private struct Memory {
+        var files: [String: Remembered] = [:]
+        var byteCount = 0
+        var useCount: UInt64 = 0
+
+        mutating func find(_ location: String) -> TableMetadata? {
+            useCount += 1
+            files[location]?.lastUse = useCount
+            return files[location]?.metadata
+        }
+
+        mutating func remember(
+            _ location: String,
+            _ metadata: TableMetadata,
+            _ byteCount: Int,
+            byteCountMax: Int
+        ) {
+            useCount += 1
+            let old = files.updateValue(
+                Remembered(metadata: metadata, byteCount: byteCount, lastUse: useCount),
+                forKey: location
+            )
+            self.byteCount += byteCount - (old?.byteCount ?? 0)
+            guard self.byteCount > byteCountMax else { return }
+            // Down to three quarters at once, so that the sorting is paid for by many insertions.
+            for (location, file) in files.sorted(by: { $0.value.lastUse < $1.value.lastUse }) {
+                if self.byteCount <= byteCountMax / 4 * 3 { break }
+                files[location] = nil
+                self.byteCount -= file.byteCount
+            }
+        }
+    }
+
+    let locations: LocationMap
+    private let store: any ObjectStore
+    private let openOutside: StoreFactory?
+    private let byteCountMax: Int
+    private let memory = Mutex(Memory())
+
+    init(store: any ObjectStore, openOutside: StoreFactory?, byteCountMax: Int) {
+        self.store = store
+        self.openOutside = openOutside
+        self.byteCountMax = max(byteCountMax, 0)
+        locations = LocationMap(root: store.root)
+    }
+
+    /// The metadata of a table.
+    ///
+    /// - Throws: `corrupt` when the file is gone, damaged or another table's.
+    func load(_ table: TableIdentifier, _ entry: TableEntry) async throws -> TableMetadata {
+        let metadata = try await load(entry.metadataLocation)
+        guard metadata.tableUUID.lowercased() == entry.uuid.lowercased() else {
+            throw CatalogError(
+                .corrupt,
+                "table \(table) has uuid \(entry.uuid), but \(entry.metadataLocation) is of the "
+                    + "table with uuid \(metadata.tableUUID)"
+            )
+        }
+        return metadata
+    }
+
+    /// The metadata that a file says.
+    ///
+    /// - Throws: `corrupt` when the file is gone or damaged; `unsupported` when it lies outside the
+    ///   warehouse and nothing opens it there.
+    func load(_ location: String) async throws -> TableMetadata {
+        if let known = known(location) { return known }
+        let bytes: [UInt8]
+        do {
+            bytes = try await read(location)
+        } catch let error as ObjectStoreError {
+            guard error.code == .notFound else { throw error }
+            throw CatalogError(.corrupt, "the metadata file \(location) is missing")
+        }
+        do throws(IcebergError) {
+            let metadata = try TableMetadata(bytes: bytes)
+            remember(location, metadata, byteCount: bytes.count)
+            return metadata
+        } catch {
+            throw CatalogError(error, location)
+        }
+    }
+
+    func known(_ location: String) -> TableMetadata? {
+        memory.withLock { $0.find(location) }
+    }
+
+    func remember(_ location: String, _ metadata: TableMetadata, byteCount: Int) {
+        // What it takes in memory is a few times its text.
+        memory.withLock {
+            $0.remember(location, metadata, 4 * byteCount + 1024, byteCountMax: byteCountMax)
+        }
+    }
+
+    private func read(_ location: String) async throws -> [UInt8] {
+        if let key = locations.key(of: location) { return try await store.get(key).bytes }
+        guard let openOutside, let (folder, name) = LocationMap.split(location) else {
+            throw CatalogError(
+                .unsupported,
+                "\(location) is outside the warehouse \(store.root) and cannot be opened from here"
+            )
+        }
+        return try await openOutside(folder).get(name).bytes
+    }
+
+    // MARK: - New files
+
+    /// A metadata file that is not written yet.
+    struct New: Sendable {
+        var location: String
+        var key: String
+        var metadata: TableMetadata
+        var bytes: [UInt8]
+    }
+
+    /// Names and serialises the next metadata file of a table.
+    ///
+    /// - Parameters:
+    ///   - previous: where the metadata before lies; nil for a new table.
+    ///   - uuid: makes the name new for this attempt.
+    /// - Throws: `invalid` when the table does not lie in the warehouse.
+    func new(
+        _ metadata: TableMetadata,
+        after previous: String?,
+        uuid: String
+    ) throws(CatalogError) -> New {
+        _ = try locations.writableKey(of: metadata.location, "the table location")
+        for property in ["write.data.path", "write.object-storage.path"] {
+            guard let path = metadata.properties[property] else { continue }
+            _ = try locations.writableKey(of: path, property)
+        }
+        let folder = metadata.properties["write.metadata.path"] ?? metadata.location + "/metadata"
+        let codec = metadata.properties["write.metadata.compression-codec"] ?? "none"
+        var bytes = metadata.json.serialized()
+        var suffix = ".metadata.json"
+        if codec.lowercased() == "gzip" {
+            suffix = ".gz.metadata.json"
+            do throws(BytesError) {
+                bytes = try bytes.withUnsafeBufferPointer { text throws(BytesError) in
+                    try compress(.gzip, UnsafeRawBufferPointer(text))
+                }
+            } catch {
+                throw CatalogError(.invalid, "\(error)")
+            }
+        }
+        let version = previous.map { Self.version(of: $0, metadata) + 1 } ?? 0
+        let digits = String(version)
+        let padded = String(repeating: "0", count: max(0, 5 - digits.count)) + digits
+        let location = "\(folder)/\(padded)-\(uuid)\(suffix)"
+        return New(
+            location: location,
+            key: try locations.writableKey(of: location, "the metadata location"),
+            metadata: metadata,
+            bytes: bytes
+        )
+    }
+
+    /// The number that a metadata file's name begins with (`00012-…` or `v12.…`), else how many files
+    /// came before it.
+    private static func version(of location: String, _ metadata: TableMetadata) -> Int {
+        var name = LocationMap.split(location)?.name[...] ?? ""
+        if name.hasPrefix("v") { name = name.dropFirst() }
+        let digits = name.prefix { $0.isASCII && $0.isNumber }
+        if let version = Int(digits), version < Int(Int32.max) { return version }
+        return metadata.metadataLog.count
+    }
+}

@@ -1,0 +1,239 @@
+package import Ambient
+import Bytes
+package import CommitLog
+import Iceberg
+package import ObjectStorage
+
+/// How to open a catalog.
+package struct CatalogOptions: Sendable {
+    /// Whether to make the warehouse when there is none.
+    package var creates = false
+    /// Who is named as the maker of namespace `main`.
+    package var actor = "varve"
+    /// Opens what lies outside the warehouse, for reading; nil: such tables cannot be read.
+    package var openOutside: StoreFactory?
+    /// How much metadata is remembered, in bytes of memory, roughly.
+    package var metadataBytesMax = 256 << 20
+    /// Files of one entry written at once.
+    package var parallelCountMax = 32
+    package var log = LogOptions()
+
+    package init() {}
+}
+
+/// The catalog at one position of its log.
+package typealias CatalogSnapshot = LogSnapshot<CatalogState>
+
+/// A warehouse's catalog: names, the tables behind them, and everything that ever happened to them.
+///
+/// The state is what the entries of the log say, folded in order; it lives in memory and is rebuilt at
+/// the start. Any number of processes may have the same warehouse open.
+package final class WarehouseCatalog: Sendable {
+    package let store: any ObjectStore
+    package let warehouse: Warehouse
+    private let log: SharedLog<CatalogMachine>
+    private let files: MetadataFiles
+    private let ambient: AmbientSources
+
+    private init(
+        store: any ObjectStore,
+        warehouse: Warehouse,
+        log: SharedLog<CatalogMachine>,
+        files: MetadataFiles,
+        ambient: AmbientSources
+    ) {
+        self.store = store
+        self.warehouse = warehouse
+        self.log = log
+        self.files = files
+        self.ambient = ambient
+    }
+
+    /// Opens a warehouse's catalog, and makes the warehouse if asked to, with namespace `main` in it.
+    ///
+    /// - Throws: `warehouseNotFound`; `corrupt` with the name of the damaged or missing object.
+    package static func open(
+        store: any ObjectStore,
+        ambient: AmbientSources,
+        options: CatalogOptions = CatalogOptions()
+    ) async throws -> WarehouseCatalog {
+        let warehouse: Warehouse
+        do {
+            warehouse =
+                options.creates
+                ? try await Warehouse.openOrCreate(in: store, ambient: ambient).warehouse
+                : try await Warehouse.open(in: store)
+        } catch let error as CommitLogError {
+            guard error.code == .notFound else { throw CatalogError(error) }
+            throw CatalogError(.warehouseNotFound, error.message)
+        }
+        let files = MetadataFiles(
+            store: store,
+            openOutside: options.openOutside,
+            byteCountMax: options.metadataBytesMax
+        )
+        let machine = CatalogMachine(
+            store: store,
+            files: files,
+            ambient: ambient,
+            parallelCountMax: options.parallelCountMax
+        )
+        let log = try await CatalogError.translating {
+            try await SharedLog.open(
+                store: store,
+                warehouse: warehouse,
+                machine: machine,
+                ambient: ambient,
+                options: options.log
+            )
+        }
+        let catalog = WarehouseCatalog(
+            store: store,
+            warehouse: warehouse,
+            log: log,
+            files: files,
+            ambient: ambient
+        )
+        if options.creates, !catalog.known.state.hasNamespace(.main) {
+            try await catalog.makeMain(actor: options.actor)
+        }
+        return catalog
+    }
+
+    private func makeMain(actor: String) async throws {
+        // All who make it at once use one id, so that it is made once.
+        let commit = CatalogCommit(
+            id: "\(warehouse.id)-main",
+            actor: actor,
+            message: "warehouse made",
+            operations: [.createNamespace(.main, properties: [:])]
+        )
+        do {
+            _ = try await self.commit(commit)
+        } catch let error as CatalogError {
+            guard error.code == .alreadyExists else { throw error }
+        }
+    }
+
+    // MARK: - Reading
+
+    /// The newest state this process knows of, without looking.
+    package var known: CatalogSnapshot { log.known }
+
+    /// What this process signs its entries with.
+    package var server: String { log.server }
+
+    /// The newest state.
+    ///
+    /// - Parameter stalenessMillisMax: 0 to see every commit acknowledged before; see `SharedLog`.
+    package func read(stalenessMillisMax: Int64 = 0) async throws -> CatalogSnapshot {
+        try await CatalogError.translating {
+            try await log.read(stalenessMillisMax: stalenessMillisMax)
+        }
+    }
+
+    /// The whole catalog as an entry left it; 0 for before the first.
+    ///
+    /// - Throws: `positionNotFound`.
+    package func snapshot(at position: Int64) async throws -> CatalogSnapshot {
+        try await CatalogError.translating { try await log.snapshot(at: position) }
+    }
+
+    /// The whole catalog as of a time in milliseconds since 1970.
+    ///
+    /// - Throws: `positionNotFound` for times before the warehouse was made.
+    package func snapshot(atMillis time: Int64) async throws -> CatalogSnapshot {
+        try await CatalogError.translating { try await log.snapshot(atMillis: time) }
+    }
+
+    /// A table's metadata as a snapshot of the catalog has it.
+    ///
+    /// - Throws: `namespaceNotFound`, `tableNotFound`; `corrupt` when the file is not that table's.
+    package func load(
+        _ table: TableIdentifier,
+        in snapshot: CatalogSnapshot
+    ) async throws -> LoadedTable {
+        let entry = try snapshot.state.existingTable(table)
+        let metadata = try await files.load(table, entry)
+        return LoadedTable(identifier: table, entry: entry, metadata: metadata)
+    }
+
+    /// A table's newest metadata.
+    package func load(_ table: TableIdentifier) async throws -> LoadedTable {
+        try await load(table, in: try await read())
+    }
+
+    // MARK: - Places
+
+    /// The full URI where a new table's files go when nobody says where.
+    package func defaultLocation(of table: TableIdentifier, uuid: String) -> String {
+        store.url(of: defaultTableKey(table, uuid: uuid))
+    }
+
+    /// The key of a full URI in the warehouse's store; nil when it lies elsewhere.
+    package func key(of uri: String) -> String? { files.locations.key(of: uri) }
+
+    // MARK: - Committing
+
+    /// Commits everything in `commit`, or nothing.
+    ///
+    /// A cancelled commit may have happened or not; commit again with the same id to know.
+    ///
+    /// - Throws: `CatalogError` as each operation says; `conflict`, `busy` and validation errors mean
+    ///   that nothing happened, `unknownOutcome` that it could not be found out. What `prepare` of a
+    ///   `changeTable` throws comes through. Files written by attempts that did not win stay behind for
+    ///   maintenance to collect.
+    package func commit(_ commit: CatalogCommit) async throws -> CommitReceipt {
+        try await CatalogError.translating { try await log.commit(commit) }
+    }
+
+    /// An id for a commit that no other commit has.
+    package func makeCommitID() -> String { ambient.uuidV7() }
+
+    // MARK: - History
+
+    /// Entries of the log in order, from a position; fewer than asked for at the log's end.
+    package func entries(from first: Int64, countMax: Int) async throws -> [LogEntry] {
+        try await CatalogError.translating {
+            try await log.entries(from: first, countMax: countMax)
+        }
+    }
+
+    /// Walks the whole log: checksums, hash chain, and that every change fits what was before it.
+    ///
+    /// - Parameters:
+    ///   - first: from 1 the changes are checked too; else only the chain.
+    ///   - last: nil for the log's end.
+    /// - Throws: only when the store fails or the task is cancelled.
+    package func verify(from first: Int64 = 1, to last: Int64? = nil) async throws
+        -> LogVerification
+    {
+        var state: CatalogState? = first <= 1 ? CatalogState() : nil
+        return try await log.verify(from: first, to: last) { entry in
+            for commit in entry.commits {
+                for json in commit.changes {
+                    let change = try CatalogChange(json: json)
+                    try state?.apply(change)
+                }
+            }
+        }
+    }
+
+    /// Checks that the metadata file of every table of a snapshot is there and is that table's.
+    ///
+    /// - Returns: the tables at fault, with the reason.
+    package func verifyTables(
+        of snapshot: CatalogSnapshot
+    ) async throws -> [(table: TableIdentifier, fault: CatalogError)] {
+        var faults: [(table: TableIdentifier, fault: CatalogError)] = []
+        for table in try snapshot.state.allTables() {
+            try Task.checkCancellation()
+            do {
+                _ = try await load(table, in: snapshot)
+            } catch let error as CatalogError {
+                faults.append((table, error))
+            }
+        }
+        return faults
+    }
+}

@@ -1,0 +1,179 @@
+package import Bytes
+
+/// One commit as an entry carries it: what was done, by whom and why, and where the data came from.
+///
+/// The log gives no meaning to changes and lineage; the catalog does.
+///
+/// - Spec: Formats/catalog-log/README.md, "Commits".
+package struct LoggedCommit: Sendable, Equatable {
+    /// Chosen by whoever commits; a second commit with the same id gets the first one's outcome.
+    package var id: String
+    package var actor: String
+    /// Names the request that led here, for tracing; nil when there was none.
+    package var requestID: String?
+    /// Why, in words for people; nil when nobody said.
+    package var message: String?
+    package var changes: [JSON]
+    package var lineage: JSON?
+
+    package init(
+        id: String,
+        actor: String,
+        requestID: String? = nil,
+        message: String? = nil,
+        changes: [JSON],
+        lineage: JSON? = nil
+    ) {
+        self.id = id
+        self.actor = actor
+        self.requestID = requestID
+        self.message = message
+        self.changes = changes
+        self.lineage = lineage
+    }
+
+    var json: JSON {
+        var object: JSONObject = ["id": .string(id), "actor": .string(actor)]
+        if let requestID { object["request-id"] = .string(requestID) }
+        if let message { object["message"] = .string(message) }
+        object["changes"] = .array(changes)
+        if let lineage { object["lineage"] = lineage }
+        return .object(object)
+    }
+
+    init?(json: JSON) {
+        guard case .object(let object) = json, let id = object["id"]?.string, !id.isEmpty,
+            let actor = object["actor"]?.string, let changes = object["changes"]?.array
+        else { return nil }
+        for name in ["request-id", "message"] {
+            if let value = object[name], value.string == nil { return nil }
+        }
+        self.init(
+            id: id,
+            actor: actor,
+            requestID: object["request-id"]?.string,
+            message: object["message"]?.string,
+            changes: changes,
+            lineage: object["lineage"]
+        )
+    }
+
+    /// The commit's bytes, proved to read back as this commit.
+    ///
+    /// - Throws: `invalid` when the id or a size is out of bounds, or something in the commit would
+    ///   be written but never read again (nested too deep, a number that is none): one such entry
+    ///   would make the whole log unreadable.
+    func encoded(byteCountMax: Int) throws(CommitLogError) -> [UInt8] {
+        guard (1...255).contains(id.utf8.count), !id.utf8.contains(where: { $0 < 0x20 }) else {
+            throw CommitLogError(.invalid, "a commit's id is 1 to 255 bytes without controls")
+        }
+        let bytes = json.serialized()
+        guard bytes.count <= byteCountMax else {
+            throw CommitLogError(
+                .invalid,
+                "the commit takes \(bytes.count) bytes in the log; the limit is \(byteCountMax)"
+            )
+        }
+        // Three levels lie between a commit and the depth that the parser counts.
+        let wrapped = Array("[[[".utf8) + bytes + Array("]]]".utf8)
+        guard let parsed = try? JSON.parse(wrapped)[0]?[0]?[0], LoggedCommit(json: parsed) == self
+        else {
+            throw CommitLogError(.invalid, "the commit does not read back as it was written")
+        }
+        return bytes
+    }
+}
+
+/// One object of the log: commits that became visible together.
+///
+/// - Spec: Formats/catalog-log/README.md, "Entries".
+package struct LogEntry: Sendable, Equatable {
+    /// What an entry says about itself, without its commits.
+    package struct Header: Sendable, Equatable {
+        /// 1 for the first entry, without gaps.
+        package var sequence: Int64
+        /// SHA-256 of the entry before; of the warehouse object for the first.
+        package var previous: String
+        /// Milliseconds since 1970; grows from entry to entry.
+        package var timeMillis: Int64
+        /// The server or process that wrote the entry.
+        package var server: String
+    }
+
+    package var header: Header
+    package var commits: [LoggedCommit]
+
+    /// The position in the log.
+    package var sequence: Int64 { header.sequence }
+
+    /// The folder of the entries.
+    package static let keyPrefix = "_varve/log/"
+
+    /// Where an entry lies, relative to the warehouse's root.
+    package static func key(of sequence: Int64) -> String {
+        let digits = String(max(sequence, 0))
+        return keyPrefix + String(repeating: "0", count: 20 - digits.count) + digits + ".json"
+    }
+
+    /// The position that a key names; nil for keys that name none.
+    package static func sequence(ofKey key: String) -> Int64? {
+        guard key.hasPrefix(keyPrefix), key.hasSuffix(".json") else { return nil }
+        let digits = key.dropFirst(keyPrefix.count).dropLast(5)
+        guard digits.utf8.count == 20, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
+            return nil
+        }
+        return Int64(digits)
+    }
+
+    /// The entry's bytes from those of its commits.
+    static func encode(_ header: Header, commits: [[UInt8]]) -> [UInt8] {
+        let head: JSON = [
+            "sequence": .integer(header.sequence), "previous": .string(header.previous),
+            "time": .integer(header.timeMillis), "server": .string(header.server),
+        ]
+        var body = head.serialized()
+        body.reserveCapacity(body.count + commits.reduce(64) { $0 + $1.count + 1 })
+        body.removeLast()
+        body += Array(",\"commits\":[".utf8)
+        for (index, commit) in commits.enumerated() {
+            if index > 0 { body.append(UInt8(ascii: ",")) }
+            body += commit
+        }
+        body.append(UInt8(ascii: "]"))
+        return sealed(body)
+    }
+
+    /// Reads an entry; whether it belongs where it lies is `ChainTip`'s to check.
+    static func decode(_ bytes: [UInt8], key: String) throws(CommitLogError) -> LogEntry {
+        let object = try unsealed(bytes, key: key)
+        guard let sequence = object["sequence"]?.int64, let previous = object["previous"]?.string,
+            let time = object["time"]?.int64, let server = object["server"]?.string,
+            let list = object["commits"]?.array, !list.isEmpty
+        else {
+            throw CommitLogError(
+                .corrupt,
+                "sequence, previous, time, server or commits is missing",
+                key: key
+            )
+        }
+        var commits: [LoggedCommit] = []
+        commits.reserveCapacity(list.count)
+        for (index, json) in list.enumerated() {
+            guard let commit = LoggedCommit(json: json) else {
+                throw CommitLogError(
+                    .corrupt,
+                    "commit \(index) lacks id, actor or changes",
+                    key: key
+                )
+            }
+            commits.append(commit)
+        }
+        let header = Header(
+            sequence: sequence,
+            previous: previous,
+            timeMillis: time,
+            server: server
+        )
+        return LogEntry(header: header, commits: commits)
+    }
+}

@@ -1,0 +1,95 @@
+/// What a log is about: its state, how commits change it, and how requests become commits.
+///
+/// The log calls `apply` for every commit of every entry, once and in order; two processes that have
+/// read the same entries must have equal states, so it may depend on nothing else.
+package protocol LogMachine: Sendable {
+    /// An immutable value; copying it must be cheap.
+    associatedtype State: Sendable
+    /// Somebody's wish to commit.
+    associatedtype Request: Sendable
+    /// What somebody whose commit landed gets to know.
+    associatedtype Outcome: Sendable
+    associatedtype Batch: CommitBatch where Batch.Request == Request, Batch.Outcome == Outcome
+
+    /// The state before the first entry.
+    var initialState: State { get }
+
+    /// Changes the state as a commit says.
+    ///
+    /// - Throws: when the change is of an unknown kind or does not fit the state; the log then refuses
+    ///   to be read further.
+    func apply(_ commit: LoggedCommit, of header: LogEntry.Header, to state: inout State) throws
+
+    /// The id of the commit that a request asks for.
+    func commitID(of request: Request) -> String
+
+    /// Begins the preparation of an entry.
+    ///
+    /// - Parameter header: the entry's position and time, should it win.
+    func makeBatch(on state: State, header: LogEntry.Header) -> Batch
+
+    /// Fetches, in parallel, what preparing these requests will need; failures show up there.
+    func warm(_ requests: [Request], on state: State) async
+
+    /// The outcome of a commit that landed earlier, for a retry with the same id.
+    func outcome(
+        of commit: LoggedCommit,
+        at position: LogEntry.Header
+    ) async throws -> Outcome
+}
+
+/// The commits of an entry that is being prepared; a value, so that a commit that fails or does not
+/// fit leaves no trace.
+package protocol CommitBatch: Sendable {
+    associatedtype Request: Sendable
+    associatedtype Outcome: Sendable
+
+    /// Validates a request against the state that the commits before it leave behind.
+    ///
+    /// - Throws: when it cannot be committed there.
+    mutating func prepare(
+        _ request: Request
+    ) async throws -> (commit: LoggedCommit, outcome: Outcome)
+
+    /// Writes everything that the prepared commits refer to; called once, before the entry is made.
+    ///
+    /// It may be left behind unused when the entry does not win.
+    func upload() async throws
+}
+
+/// A state and where in the log it was the state.
+package struct LogSnapshot<State: Sendable>: Sendable {
+    /// The last entry that the state includes.
+    package let tip: ChainTip
+    package let state: State
+}
+
+/// Bounds and habits of a log.
+package struct LogOptions: Sendable {
+    /// Names this process in the entries it writes; empty for a random id.
+    package var server = ""
+    /// An entry with more than one commit is no larger than this.
+    package var entryBytesMax = 1 << 20
+    /// A commit is no larger than this.
+    package var commitBytesMax = 16 << 20
+    /// An entry has no more commits than this.
+    package var commitCountMax = 1024
+    /// How long commit ids are remembered, in the log's time.
+    package var idWindowMillis: Int64 = 24 * 3600 * 1000
+    /// How many commit ids are remembered.
+    package var idCountMax = 100_000
+    /// Entries read at once when far behind.
+    package var parallelReadsMax = 32
+    /// How often an entry is tried again after others won.
+    package var lostAttemptsMax = 100
+    /// How often an entry is tried again after the store failed.
+    package var failedAttemptsMax = 6
+    /// The longest wait between attempts.
+    package var backoffMillisMax: Int64 = 500
+    /// Every so many entries a state is kept, so that older ones are not folded from the start.
+    package var historySpacing: Int64 = 256
+    /// States kept; when there are more, every second goes and the spacing doubles.
+    package var historyCountMax = 512
+
+    package init() {}
+}

@@ -1,0 +1,271 @@
+import Ambient
+import ObjectStorage
+import Synchronization
+
+extension SharedLog {
+    typealias Ticket = CommitTicket<Machine.Request>
+
+    /// Commits, together with whatever else waits to be committed.
+    ///
+    /// A request whose id is remembered from an earlier commit gets that commit's outcome and changes
+    /// nothing. A cancelled commit may have landed or not; asking again with its id tells.
+    ///
+    /// - Throws: what validation threw, `invalid`, `busy` or the store's error when nothing landed;
+    ///   `unknownOutcome` when that could not be found out; `CancellationError`.
+    package func commit(_ request: Machine.Request) async throws -> Machine.Outcome {
+        switch try await queue.enter(request) {
+        case .finished(let outcome): return outcome
+        case .lead: return try await lead()
+        }
+    }
+
+    /// Drives the queue until our own commit is finished, then hands the lead over.
+    private func lead() async throws -> Machine.Outcome {
+        var tickets: [Ticket] = []
+        while queue.leaderResult == nil {
+            tickets = queue.take(countMax: max(options.commitCountMax, 1))
+            do {
+                try await drive(&tickets)
+            } catch {
+                // Only cancellation of this very task leads here; the others go on without us.
+                queue.handOver(tickets)
+                throw error
+            }
+        }
+        let result = queue.leaderResult
+        queue.handOver([])
+        guard let result else { throw CancellationError() }
+        return try result.get()
+    }
+
+    /// One attempt at an entry.
+    private struct Attempt {
+        var batch: Machine.Batch
+        var header: LogEntry.Header
+        var included: [(ticket: Ticket, outcome: Machine.Outcome)] = []
+        var commits: [LoggedCommit] = []
+        var commitBytes: [[UInt8]] = []
+        var byteCount = 512
+        var failed: [(ticket: Ticket, error: any Error)] = []
+        /// Did not fit, or has the id of a commit in this attempt: the next entry's.
+        var left: [Ticket] = []
+    }
+
+    /// Tries until every ticket is finished or put back into the queue.
+    ///
+    /// - Throws: only when the task is cancelled; `pending` then holds what is not finished.
+    private func drive(_ pending: inout [Ticket]) async throws {
+        var lostCount = 0
+        var failedCount = 0
+        var looksFirst = core.withLock { $0.expectsRivals }
+        while true {
+            pending = queue.wanted(pending)
+            if pending.isEmpty { return }
+            try Task.checkCancellation()
+            do {
+                if looksFirst { try await look(checksEnd: false) }
+                let base = try await answerLanded(&pending)
+                guard let attempt = try await makeAttempt(pending, base, isFresh: looksFirst) else {
+                    looksFirst = true
+                    continue
+                }
+                for (ticket, error) in attempt.failed { fail(ticket, error, readTo: base.tip) }
+                pending = attempt.included.map(\.ticket) + attempt.left
+                if attempt.included.isEmpty { return queue.putBack(attempt.left) }
+                looksFirst = true
+                try await attempt.batch.upload()
+                guard try await create(attempt, &pending) else {
+                    lostCount += 1
+                    core.withLock { $0.expectsRivals = true }
+                    if lostCount >= options.lostAttemptsMax {
+                        throw CommitLogError(.busy, "other writers won \(lostCount) times in a row")
+                    }
+                    if lostCount > 1 { try await backOff(lostCount) }
+                    continue
+                }
+                core.withLock { $0.expectsRivals = lostCount > 0 }
+                return queue.putBack(attempt.left)
+            } catch {
+                try Task.checkCancellation()
+                failedCount += 1
+                guard isTransient(error), failedCount < options.failedAttemptsMax else {
+                    await giveUp(&pending, error)
+                    return
+                }
+                looksFirst = true
+                try await backOff(failedCount)
+            }
+        }
+    }
+
+    /// Fails what is pending, after a last look for attempts that landed unseen.
+    private func giveUp(_ pending: inout [Ticket], _ error: any Error) async {
+        var tip: ChainTip?
+        if pending.contains(where: { $0.maybeAt > 0 }) {
+            // What these cannot find out stays unknown.
+            try? await look(checksEnd: false)
+            tip = try? await answerLanded(&pending).tip
+        }
+        for ticket in pending { fail(ticket, error, readTo: tip) }
+    }
+
+    /// Creates the entry.
+    ///
+    /// - Returns: true when it is ours, false when the position was taken (by another, or by an earlier
+    ///   attempt of ours whose answer was lost: the next look tells).
+    private func create(_ attempt: Attempt, _ pending: inout [Ticket]) async throws -> Bool {
+        let sequence = attempt.header.sequence
+        let bytes = LogEntry.encode(attempt.header, commits: attempt.commitBytes)
+        // From here on a cancelled or unanswered attempt may have landed.
+        for index in 0..<attempt.included.count { pending[index].maybeAt = sequence }
+        do {
+            try await store.putIfAbsent(LogEntry.key(of: sequence), bytes)
+        } catch let error as ObjectStoreError {
+            switch error.code {
+            case .alreadyExists: return false
+            case .unavailable, .denied, .invalid, .unsupported:
+                for (index, included) in attempt.included.enumerated() {
+                    pending[index].maybeAt = included.ticket.maybeAt
+                }
+                throw error
+            default: throw error
+            }
+        }
+        let entry = LogEntry(header: attempt.header, commits: attempt.commits)
+        let tip = ChainTip(
+            sequence: sequence,
+            hash: sha256Text(bytes),
+            timeMillis: attempt.header.timeMillis
+        )
+        // It has landed, whatever folding says; a state that cannot be folded shows at the next look.
+        try? fold(entry, tip)
+        for (ticket, outcome) in attempt.included { queue.finish(ticket, .success(outcome)) }
+        pending = attempt.left
+        return true
+    }
+
+    /// Finishes those whose commit is in the log already: retries, and attempts that landed unseen.
+    ///
+    /// - Returns: the state in which the rest of `pending` has not landed. An entry that follows it, and
+    ///   no other, may carry them: a state read later might hold one of them already.
+    private func answerLanded(_ pending: inout [Ticket]) async throws -> Snapshot {
+        let (base, places) = core.withLock { core in
+            let places = pending.map {
+                core.remembered.place(of: machine.commitID(of: $0.request))
+            }
+            return (core.current, places)
+        }
+        var open: [Ticket] = []
+        var landed: [(Ticket, RememberedCommits.Place)] = []
+        for (ticket, place) in zip(pending, places) {
+            if let place { landed.append((ticket, place)) } else { open.append(ticket) }
+        }
+        var entry: LogEntry?
+        for (index, (ticket, place)) in landed.enumerated() {
+            do {
+                if entry?.sequence != place.sequence {
+                    entry = try await self.entry(at: place.sequence)
+                }
+                guard let entry, entry.commits.indices.contains(place.index),
+                    entry.commits[place.index].id == machine.commitID(of: ticket.request)
+                else {
+                    // Half a digest in common and nothing else.
+                    open.append(ticket)
+                    continue
+                }
+                let outcome = try await machine.outcome(
+                    of: entry.commits[place.index],
+                    at: entry.header
+                )
+                queue.finish(ticket, .success(outcome))
+            } catch {
+                // It landed, so nobody may hear of a failure.
+                pending =
+                    landed[index...].map { landed in
+                        var ticket = landed.0
+                        ticket.maybeAt = Int64.max
+                        return ticket
+                    } + open
+                throw error
+            }
+        }
+        pending = open
+        return base
+    }
+
+    /// Prepares as many of the tickets as fit into one entry, in order.
+    ///
+    /// - Returns: nil when a commit failed against a state that may be stale: look, then try again.
+    private func makeAttempt(
+        _ tickets: [Ticket],
+        _ base: Snapshot,
+        isFresh: Bool
+    ) async throws -> Attempt? {
+        let header = base.tip.header(
+            nowMillis: ambient.time.nowMicros() / 1000,
+            server: server
+        )
+        await machine.warm(tickets.map(\.request), on: base.state)
+        var attempt = Attempt(
+            batch: machine.makeBatch(on: base.state, header: header),
+            header: header
+        )
+        var ids: Set<String> = []
+        for (index, ticket) in tickets.enumerated() {
+            guard !ids.contains(machine.commitID(of: ticket.request)) else {
+                attempt.left.append(ticket)
+                continue
+            }
+            do {
+                var trial = attempt.batch
+                let (commit, outcome) = try await trial.prepare(ticket.request)
+                let bytes = try commit.encoded(byteCountMax: options.commitBytesMax)
+                let byteCount = attempt.byteCount + bytes.count + 1
+                if byteCount > options.entryBytesMax && !attempt.included.isEmpty {
+                    attempt.left += tickets[index...]
+                    break
+                }
+                attempt.batch = trial
+                attempt.byteCount = byteCount
+                attempt.commits.append(commit)
+                attempt.commitBytes.append(bytes)
+                attempt.included.append((ticket, outcome))
+                ids.insert(commit.id)
+            } catch {
+                // A cancelled leader's requests fail too, but not for reasons of theirs.
+                try Task.checkCancellation()
+                if !isFresh { return nil }
+                attempt.failed.append((ticket, error))
+            }
+        }
+        return attempt
+    }
+
+    /// Tells a commit's task that it failed, unless it may have landed.
+    ///
+    /// - Parameter tip: its id was looked for in all entries up to here; nil when that was not possible.
+    private func fail(_ ticket: Ticket, _ error: any Error, readTo tip: ChainTip?) {
+        guard ticket.maybeAt > tip?.sequence ?? 0 else {
+            return queue.finish(ticket, .failure(error))
+        }
+        let unknown = CommitLogError(
+            .unknownOutcome,
+            "the commit may have landed or not; ask again with the same id (\(error))",
+            key: ticket.maybeAt == Int64.max ? "" : LogEntry.key(of: ticket.maybeAt)
+        )
+        queue.finish(ticket, .failure(unknown))
+    }
+
+    private func isTransient(_ error: any Error) -> Bool {
+        guard let error = error as? ObjectStoreError else { return error is CancellationError }
+        return error.code == .unavailable || error.code == .unknownOutcome
+    }
+
+    /// Waits a random time below a bound that doubles with each attempt.
+    private func backOff(_ attempt: Int) async throws {
+        let millisMax = min(options.backoffMillisMax, 5 << Int64(min(attempt, 16)))
+        try await ambient.time.sleep(
+            nanoseconds: ambient.random.number(below: max(millisMax, 1) * 1_000_000)
+        )
+    }
+}

@@ -1,0 +1,87 @@
+import Bytes
+import CommitLog
+
+/// A log machine for tests: numbered appends to named lists, each of which may say what it expects.
+struct LedgerMachine: LogMachine {
+    typealias State = [String: [String]]
+
+    struct Request: Sendable {
+        var id: String
+        var list: String
+        var item: String
+        /// Fails unless the list has this many items.
+        var expectedCount: Int?
+        var padding = 0
+        /// Fails with this error, whatever the state.
+        var failure: LedgerError?
+    }
+
+    struct Outcome: Sendable, Equatable {
+        var position: Int64
+        var timeMillis: Int64
+        var item: String
+    }
+
+    struct LedgerError: Error, Equatable {
+        var message: String
+    }
+
+    struct Batch: CommitBatch {
+        let machine: LedgerMachine
+        let header: LogEntry.Header
+        var state: State
+
+        mutating func prepare(
+            _ request: Request
+        ) async throws -> (commit: LoggedCommit, outcome: Outcome) {
+            await Task.yield()
+            if let failure = request.failure { throw failure }
+            let count = state[request.list]?.count ?? 0
+            if let expected = request.expectedCount, expected != count {
+                throw LedgerError(message: "\(request.list) has \(count), not \(expected)")
+            }
+            let commit = LoggedCommit(
+                id: request.id,
+                actor: "test",
+                message: request.padding > 0 ? String(repeating: "x", count: request.padding) : nil,
+                changes: [["list": .string(request.list), "item": .string(request.item)]]
+            )
+            try machine.apply(commit, of: header, to: &state)
+            let outcome = Outcome(
+                position: header.sequence,
+                timeMillis: header.timeMillis,
+                item: request.item
+            )
+            return (commit, outcome)
+        }
+
+        func upload() async throws {}
+    }
+
+    var initialState: State { [:] }
+
+    func apply(_ commit: LoggedCommit, of header: LogEntry.Header, to state: inout State) throws {
+        for change in commit.changes {
+            guard let list = change["list"]?.string, let item = change["item"]?.string else {
+                throw LedgerError(message: "an unknown change")
+            }
+            state[list, default: []].append(item)
+        }
+    }
+
+    func commitID(of request: Request) -> String { request.id }
+
+    func makeBatch(on state: State, header: LogEntry.Header) -> Batch {
+        Batch(machine: self, header: header, state: state)
+    }
+
+    func warm(_ requests: [Request], on state: State) async {}
+
+    func outcome(of commit: LoggedCommit, at position: LogEntry.Header) async throws -> Outcome {
+        Outcome(
+            position: position.sequence,
+            timeMillis: position.timeMillis,
+            item: commit.changes.first?["item"]?.string ?? ""
+        )
+    }
+}
