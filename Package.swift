@@ -43,7 +43,9 @@ let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto"
 let package = Package(
     name: "varve",
     dependencies: [
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     ],
     targets: [
         // Floor 0
@@ -79,11 +81,44 @@ let package = Package(
         ),
         .target(name: "Parquet", dependencies: ["Bytes", "Columnar"], swiftSettings: memory),
         .target(name: "TextFiles", dependencies: ["Bytes", "Columnar"], swiftSettings: shipped),
+        .target(
+            name: "CommitLog",
+            dependencies: ["Ambient", "Bytes", "ObjectStorage", crypto],
+            swiftSettings: shipped
+        ),
 
         // Floor 3
         .target(
+            name: "Catalog",
+            dependencies: [
+                "Ambient", "Bytes", "CommitLog", "Iceberg", "ObjectStorage",
+                .product(name: "HashTreeCollections", package: "swift-collections"),
+            ],
+            swiftSettings: shipped
+        ),
+        .target(
             name: "Execution",
             dependencies: ["Ambient", "Columnar", "Kernels", "Planner"],
+            swiftSettings: shipped
+        ),
+
+        // Floor 5
+        .target(
+            name: "Engine",
+            dependencies: [
+                "Ambient", "Bytes", "Catalog", "Columnar", "CommitLog", "Execution", "Iceberg",
+                "Kernels", "ObjectStorage", "Planner", "SQL", "TextFiles",
+            ],
+            swiftSettings: shipped
+        ),
+
+        // Floor 7
+        .executableTarget(
+            name: "varve",
+            dependencies: [
+                "Ambient", "Columnar", "Engine", "Execution", "ObjectStorage", "Planner", "SQL",
+                "TextFiles", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             swiftSettings: shipped
         ),
 
@@ -101,6 +136,14 @@ let package = Package(
         tests(of: "Iceberg", ["Bytes", "Iceberg"]),
         tests(of: "Kernels", ["Columnar", "Kernels"]),
         tests(of: "Parquet", ["Bytes", "Columnar", "Parquet"], exclude: ["oracle"]),
+        tests(
+            of: "CommitLog",
+            ["Ambient", "Bytes", "CommitLog", "ObjectStorage"]
+        ),
+        tests(
+            of: "Catalog",
+            ["Ambient", "Bytes", "Catalog", "CommitLog", "Iceberg", "ObjectStorage"]
+        ),
         tests(of: "TextFiles", ["Bytes", "Columnar", "TextFiles"]),
     ]
 )
