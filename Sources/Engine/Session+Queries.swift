@@ -1,6 +1,8 @@
+import Ambient
 import Catalog
 import Columnar
 import Execution
+import ObjectStorage
 import Planner
 import SQL
 

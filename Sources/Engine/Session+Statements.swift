@@ -1,6 +1,7 @@
 import Bytes
 import Catalog
 import Columnar
+import CommitLog
 import Execution
 import Planner
 import SQL

@@ -1,8 +1,8 @@
-package import Ambient
-package import Catalog
+import Ambient
+import Catalog
 package import Columnar
-import Execution
-package import Planner
+package import Execution
+import Planner
 package import SQL
 
 /// Who runs a statement, and what for.

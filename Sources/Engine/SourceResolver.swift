@@ -1,5 +1,7 @@
+import Ambient
 import Catalog
 import Columnar
+import ObjectStorage
 import Planner
 import TextFiles
 

@@ -1,3 +1,5 @@
+import Columnar
+
 /// Which input columns each output column of a query comes from: read off the bound plan, so that it
 /// cannot disagree with what runs.
 ///

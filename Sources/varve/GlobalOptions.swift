@@ -76,7 +76,7 @@ struct GlobalOptions: ParsableArguments {
             "T": 1e12, "TB": 1e12, "KIB": 1024, "MIB": 1_048_576, "GIB": 1_073_741_824,
         ]
         let unit = upper.dropFirst(number.count).filter { $0 != " " }
-        guard let value = Double(number), let scale = units[String(unit)], value * scale >= 1 << 20,
+        guard let value = Double(number), let scale = units[String(unit)], value * scale >= 1_048_576,
             value * scale < 1e18
         else {
             throw Failure(usage: "\"\(text)\" is no amount of memory: write it like 512MB or 4GB")

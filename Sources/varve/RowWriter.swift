@@ -23,7 +23,7 @@ struct RowWriter {
     private var form: Form
     private let descriptor: Int32
 
-    init(format: OutputFormat, schema: Schema, to descriptor: Int32) {
+    init(format: OutputFormat, schema: Schema, to descriptor: Int32) throws {
         self.descriptor = descriptor
         switch format {
         case .table:
@@ -35,17 +35,20 @@ struct RowWriter {
                 options.widthMax = Int(size.ws_col)
             }
             form = .table(TablePrinter(schema: schema, options: options))
-        case .csv: form = .csv(CSVWriter(schema: schema))
+        case .csv: form = .csv(try CSVWriter(schema: schema))
         case .json:
             let writer = JSONResultWriter(schema: schema)
             writeAll(writer.begin(), to: descriptor)
             form = .json(writer)
         case .ndjson: form = .ndjson(NDJSONWriter(schema: schema))
-        case .arrow: form = .arrow(IPCStreamWriter(schema: schema))
+        case .arrow:
+            let writer = IPCStreamWriter(schema: schema)
+            writeAll(try writer.schemaMessage(), to: descriptor)
+            form = .arrow(writer)
         }
     }
 
-    mutating func write(_ batch: RecordBatch) {
+    mutating func write(_ batch: RecordBatch) throws {
         switch form {
         case .table(var printer):
             printer.add(batch)
@@ -53,7 +56,7 @@ struct RowWriter {
         case .csv(let writer): writeAll(writer.encode(batch), to: descriptor)
         case .json(let writer): writeAll(writer.encode(batch), to: descriptor)
         case .ndjson(let writer): writeAll(writer.encode(batch), to: descriptor)
-        case .arrow: break
+        case .arrow(let writer): writeAll(try writer.encode(batch), to: descriptor)
         }
     }
 
@@ -63,7 +66,7 @@ struct RowWriter {
         case .csv(let writer): writeAll(writer.end(), to: descriptor)
         case .json(let writer): writeAll(writer.end() + [10], to: descriptor)
         case .ndjson: break
-        case .arrow: break
+        case .arrow(let writer): writeAll(writer.end(), to: descriptor)
         }
     }
 }

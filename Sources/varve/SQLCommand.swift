@@ -35,13 +35,14 @@ struct SQLCommand: AsyncParsableCommand {
         let statements = try readStatements()
         let session = try await global.session()
         let descriptor = try openOutput()
-        let format = format ?? (isatty(descriptor) == 1 ? .table : .table)
+        let format = format ?? .table
         do {
             try await session.run(statements) { outcome in
                 switch outcome {
                 case .rows(let rows):
-                    var writer = RowWriter(format: format, schema: rows.schema, to: descriptor)
-                    while let batch = try await rows.next() { writer.write(batch) }
+                    var writer = try RowWriter(
+                        format: format, schema: rows.schema, to: descriptor)
+                    while let batch = try await rows.next() { try writer.write(batch) }
                     writer.finish()
                 case .done(let summary):
                     guard isatty(2) == 1 || format == .table else { return }

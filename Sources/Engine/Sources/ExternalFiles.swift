@@ -1,5 +1,5 @@
 import Glibc
-package import Planner
+
 
 /// Files that statements and imports name by path.
 enum ExternalFiles {

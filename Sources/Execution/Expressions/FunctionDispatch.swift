@@ -1,6 +1,6 @@
-import Columnar
+package import Columnar
 import Kernels
-import Planner
+package import Planner
 
 func applyArithmetic(
     _ op: Planner.ArithmeticOperator, _ a: Column, _ b: Column, result: DataType
@@ -85,7 +85,7 @@ extension ExpressionCompiler {
         }
     }
 
-    private static func trimmed(_ columns: [Column], _ side: TrimSide) throws -> Column {
+    private static func trimmed(_ columns: [Column], _ side: StringFunctions.TrimSide) throws -> Column {
         try StringFunctions.trim(
             columns[0], characters: columns.count > 1 ? columns[1] : nil, side: side)
     }

@@ -25,6 +25,20 @@ package indirect enum PhysicalPlan: Sendable {
         package var filters: [BoundExpression]
         /// Which of the columns read go on, by position among them.
         package var output: [Int]
+
+        package init(
+            table: SourceTable,
+            positions: [Int],
+            types: [DataType],
+            filters: [BoundExpression],
+            output: [Int]
+        ) {
+            self.table = table
+            self.positions = positions
+            self.types = types
+            self.filters = filters
+            self.output = output
+        }
     }
 
     package struct Join: Sendable {
