@@ -371,7 +371,9 @@ private final class CurlTransfer: @unchecked Sendable {
         let count = min(target.count, body.count - sentBytes)
         guard count > 0 else { return 0 }
         body.withUnsafeBytes { bytes in
-            target.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[sentBytes...].prefix(count)))
+            target.copyMemory(
+                from: UnsafeRawBufferPointer(rebasing: bytes[sentBytes...].prefix(count))
+            )
         }
         sentBytes += count
         return count

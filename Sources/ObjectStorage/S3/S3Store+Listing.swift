@@ -123,7 +123,8 @@ extension S3Store {
         )
         var left = keys
         while true {
-            var text = "<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Quiet>true</Quiet>"
+            var text =
+                "<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Quiet>true</Quiet>"
             for key in left {
                 text += "<Object><Key>\(xmlEscaped(settings.keyPrefix + key))</Key></Object>"
             }
@@ -175,5 +176,19 @@ extension S3Store {
             )
         }
         return failed
+    }
+}
+
+extension S3Store {
+    /// How many multipart uploads under the prefix are neither finished nor aborted, up to 1000.
+    package func countUploadsUnderWay() async throws -> Int {
+        var request = S3Request("GET", key: nil)
+        request.query = [("uploads", ""), ("prefix", settings.keyPrefix)]
+        request.bodyBytesMax = 16 << 20
+        let response = try await perform(request)
+        guard let document = try? parseXML(response.body) else {
+            throw error(.invalid, "the list of uploads is not XML")
+        }
+        return document.all("Upload").count
     }
 }
