@@ -42,6 +42,8 @@ final class LoopbackServer: @unchecked Sendable {
         start { [listener, handler] in
             while true {
                 let socket = accept(listener, nil, nil)
+                // A child process that got this socket would keep the connection open.
+                _ = fcntl(socket, F_SETFD, FD_CLOEXEC)
                 guard socket >= 0 else { return }
                 start { serve(socket, handler) }
             }

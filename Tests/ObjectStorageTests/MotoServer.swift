@@ -38,6 +38,14 @@ final class MotoServer: Sendable {
         posix_spawn_file_actions_adddup2(&actions, pipes[0], 0)
         posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
+        // Threads of Swift's pool block most signals, and children would inherit that.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        posix_spawnattr_setsigmask(&attributes, &signals)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         let script = "\"$0\" -H 127.0.0.1 -p \"$1\" </dev/null & pid=$!; read line; kill $pid"
         let arguments = ["/bin/sh", "-c", script, binary, String(port)]
         var pointers = arguments.map { strdup($0) } + [nil]
@@ -48,7 +56,8 @@ final class MotoServer: Sendable {
             } + [nil]
         defer { for pointer in variables { free(pointer) } }
         var child = pid_t()
-        guard posix_spawn(&child, "/bin/sh", &actions, nil, &pointers, &variables) == 0 else {
+        guard posix_spawn(&child, "/bin/sh", &actions, &attributes, &pointers, &variables) == 0
+        else {
             return nil
         }
         close(pipes[0])

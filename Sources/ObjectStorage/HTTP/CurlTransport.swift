@@ -385,8 +385,11 @@ private final class CurlTransfer: @unchecked Sendable {
         return true
     }
 
+    /// Called before every sending, the one that libcurl repeats by itself too.
     func countSend() {
         response.sendCount += 1
+        // Every sending begins with the body's first byte, whatever libcurl has read of it before.
+        sentBytes = 0
         response.body.removeAll(keepingCapacity: true)
     }
 }
