@@ -6,6 +6,9 @@ import TestSupport
 /// The stores that must all behave alike.
 enum StoreKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
     case memory, folder, s3
+    /// A real store that whoever runs the tests named: `VARVE_TEST_S3=s3://bucket/prefix`, and the
+    /// usual AWS variables.
+    case named
 
     var testDescription: String { rawValue }
 }
@@ -32,13 +35,23 @@ struct StoreFixture {
                 throw ObjectStoreError(.unavailable, "moto_server could not be started")
             }
             store = try await moto.store("varve-\(name)", prefix: "/some/prefix")
+        case .named:
+            let url = EnvironmentVariables.process["VARVE_TEST_S3"] ?? ""
+            let s3 = try S3Store(url: "\(url)/\(name)-\(AmbientSources.system.uuidV7())")
+            try? await s3.createBucket()
+            store = s3
         }
     }
 }
 
 /// All kinds that can be tested here; S3 needs moto.
-let availableKinds: [StoreKind] =
-    MotoServer.binary == nil ? [.memory, .folder] : StoreKind.allCases
+let availableKinds = StoreKind.allCases.filter { kind in
+    switch kind {
+    case .memory, .folder: true
+    case .s3: MotoServer.binary != nil
+    case .named: EnvironmentVariables.process["VARVE_TEST_S3"] != nil
+    }
+}
 
 @Suite struct StoreConformanceTests {
     @Test(
@@ -153,6 +166,7 @@ let availableKinds: [StoreKind] =
             #expect(try await store.get("p").bytes == bytes)
         }
         #expect(Set(tags).count == tags.count)
+        try await store.delete("p")
     }
 
     @Test("listings are complete, in byte order, whatever the page size", arguments: availableKinds)
