@@ -175,13 +175,18 @@ let availableKinds = StoreKind.allCases.filter { kind in
         let keys = [
             "a", "a.b", "a/b", "a/b/c", "a/é", "a/e\u{301}", "a0", "b/1", "b/10", "b/2", "b/x/1",
             "b/x/2", "b/y", "b=1/c d/e+f", "B", "z/deep/er/x", "~",
+            // Slashes that are one character with what stands before or behind them.
+            "q\u{600}/1", "q\u{600}/2/x", "r/\u{301}/1",
         ]
         // A folder cannot hold an object and a folder of one name.
         let usable = keys.filter { kind != .folder || !["a", "a/b"].contains($0) }
         for key in usable { try await store.put(key, Array(key.utf8)) }
         let sorted = usable.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
 
-        for prefix in ["", "a", "a/", "b/", "b/1", "b/x", "b/x/", "none", "none/", "z/deep/"] {
+        for prefix in [
+            "", "a", "a/", "b/", "b/1", "b/x", "b/x/", "r/", "q\u{600}/", "none", "none/",
+            "z/deep/",
+        ] {
             for after in [nil, "a/b", "b/10", "b/x", "b/x/1", "zz"] {
                 let wanted = sorted.filter { key in
                     key.utf8.starts(with: prefix.utf8)
@@ -201,7 +206,7 @@ let availableKinds = StoreKind.allCases.filter { kind in
                 key -> String? in
                 let rest = key.utf8.dropFirst(prefix.utf8.count)
                 guard let slash = rest.firstIndex(of: UInt8(ascii: "/")) else { return nil }
-                return String(key[...slash])
+                return String(decoding: key.utf8[...slash], as: UTF8.self)
             }
             for limit in [1, 3, 1000] {
                 let (found, prefixes) = try await pages(

@@ -39,8 +39,9 @@ package final class FolderStore: ObjectStore {
         guard !path.utf8.contains(0) else {
             throw ObjectStoreError(.invalid, "the path holds a zero byte")
         }
-        let parts = path.split(separator: "/").filter { $0 != "." }
-        self.path = "/" + parts.joined(separator: "/")
+        // By bytes: a mark that combines with a slash must not hide it.
+        let parts = path.utf8.split(separator: UInt8(ascii: "/")).map { String($0) ?? "" }
+        self.path = "/" + parts.filter { $0 != "." }.joined(separator: "/")
         root = "file://\(self.path)"
         ambient = options.ambient
         workers = options.workers

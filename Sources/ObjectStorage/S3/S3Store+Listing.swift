@@ -47,7 +47,7 @@ extension S3Store {
         for element in document.all("Contents") {
             let key = try relativeKey(element.text(of: "Key"), isEncoded: isEncoded)
             // Consoles mark folders by empty objects whose names end with a slash.
-            if key.isEmpty || key.hasSuffix("/") { continue }
+            if key.isEmpty || key.utf8.last == UInt8(ascii: "/") { continue }
             guard let size = element.text(of: "Size").flatMap({ Int($0) }), size >= 0,
                 let time = element.text(of: "LastModified").flatMap({ CalendarTime(isoText: $0) })
             else {
@@ -66,7 +66,7 @@ extension S3Store {
             let folder = try relativeKey(element.text(of: "Prefix"), isEncoded: isEncoded)
             // Some stores offer the folder of the key to start after once more, others never do.
             if let startAfter, ByteOrderedKey(folder) <= ByteOrderedKey(startAfter),
-                !startAfter.hasPrefix(folder)
+                !ByteOrderedKey(startAfter).hasPrefix(folder)
             {
                 continue
             }
