@@ -108,7 +108,7 @@ package func availableMemoryBytes() -> Int {
 /// - Parameters:
 ///   - groups: the text of `/proc/self/cgroup`.
 ///   - read: gives the text of a file under `/sys/fs/cgroup`.
-func controlGroupLimit(groups: String, read: (String) -> String?) -> Int? {
+package func controlGroupLimit(groups: String, read: (String) -> String?) -> Int? {
     var least: Int?
     for line in groups.split(separator: "\n") {
         let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)

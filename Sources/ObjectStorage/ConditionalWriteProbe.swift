@@ -63,13 +63,18 @@ private struct ConditionalWriteProbe {
     let options: ProbeOptions
 
     func run() async throws {
-        try await createTwice()
-        try await replaceByTag()
-        guard !options.allowsUnprovenRaces else { return }
-        for round in 0..<max(options.raceCount, 1) {
-            try await raceToCreate(round)
+        do {
+            try await createTwice()
+            if !options.allowsUnprovenRaces {
+                for round in 0..<max(options.raceCount, 1) { try await raceToCreate(round) }
+            }
+            try await replaceByTag()
+            if !options.allowsUnprovenRaces { try await raceToReplace() }
+        } catch let error as ObjectStoreError where error.code == .unsupported && !error.key.isEmpty
+        {
+            // The store's own words about one request.
+            throw refusal(error.message)
         }
-        try await raceToReplace()
     }
 
     func cleanUp() async throws {

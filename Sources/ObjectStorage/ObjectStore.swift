@@ -2,7 +2,8 @@
 ///
 /// Keys are relative to `root`, parts joined by `/`; see `validateKey`. Every operation throws
 /// `ObjectStoreError`, or `CancellationError` when the task is cancelled. Reads see every write that
-/// was answered before they began. Transient failures are retried inside the store.
+/// was answered before they began. Transient failures are retried inside the store. A write whose
+/// task is cancelled may have landed.
 package protocol ObjectStore: Sendable {
     /// The URL of the folder that keys are relative to, without a slash at its end:
     /// `file:///abs/path`, `s3://bucket/prefix`, `memory:`.

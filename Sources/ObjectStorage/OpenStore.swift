@@ -73,7 +73,9 @@ package func openStore(
 
 /// Undoes percent-encoding in a path, where `+` means itself.
 private func percentDecodedPath(_ path: String) -> String? {
-    percentDecoded(path.split(separator: "+", omittingEmptySubsequences: false).joined(separator: "%2B"))
+    percentDecoded(
+        path.split(separator: "+", omittingEmptySubsequences: false).joined(separator: "%2B")
+    )
 }
 
 extension String {

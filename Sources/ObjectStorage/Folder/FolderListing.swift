@@ -35,7 +35,7 @@ struct FolderListing {
         self.prefix = ByteOrderedKey(prefix)
         self.delimiter = delimiter
         self.after = after
-        doneFolder = delimiter && continuation?.hasSuffix("/") == true ? continuation : nil
+        doneFolder = delimiter && continuation?.utf8.last == UInt8(ascii: "/") ? continuation : nil
         self.builder = builder
     }
 
@@ -43,7 +43,8 @@ struct FolderListing {
         // Nothing outside the prefix's own folder can match.
         var folder = ""
         if let slash = prefix.text.utf8.lastIndex(of: UInt8(ascii: "/")) {
-            folder = String(prefix.text[...slash])
+            // By bytes: a range of the text itself would end behind a whole character.
+            folder = String(decoding: prefix.text.utf8[...slash], as: UTF8.self)
         }
         _ = try walk(folder, depth: 0)
         return builder.page
@@ -79,7 +80,7 @@ struct FolderListing {
     private func names(
         _ folder: String
     ) throws(FileError) -> [(key: ByteOrderedKey, isFolder: Bool)] {
-        let path = folder.isEmpty ? root : "\(root)/\(folder.dropLast())"
+        let path = folder.isEmpty ? root : "\(root)/\(Substring(folder.utf8.dropLast()))"
         var names: [(key: ByteOrderedKey, isFolder: Bool)] = []
         do throws(FileError) {
             for entry in try folderEntries(path) where entry.kind != .other {

@@ -57,7 +57,7 @@ extension FolderStore {
         }
         let store = self
         for batch in batches {
-            try await onWorker("", isWrite: false) { root throws(FileError) in
+            try await onWorker(nil) { root throws(FileError) in
                 var folders: Set<String> = []
                 for key in batch {
                     let path = "\(root)/\(key)"
@@ -84,7 +84,8 @@ extension FolderStore {
     private func write(
         _ key: String,
         _ bytes: [UInt8],
-        place: @escaping @Sendable (FolderStore, TemporaryFile, String) throws(FileError) ->
+        place:
+            @escaping @Sendable (FolderStore, TemporaryFile, String) throws(FileError) ->
             WriteOutcome
     ) async throws -> ObjectMetadata {
         let store = self
@@ -195,7 +196,7 @@ extension FolderStore {
     /// - Returns: how many there were.
     @discardableResult
     package func sweepTemporaryFiles(olderThanSeconds seconds: Int) async throws -> Int {
-        try await onWorker("", isWrite: false) { _ throws(FileError) in
+        try await onWorker(nil) { _ throws(FileError) in
             try self.sweep(olderThanSeconds: seconds)
         }
     }

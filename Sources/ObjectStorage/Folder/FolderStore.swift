@@ -39,8 +39,9 @@ package final class FolderStore: ObjectStore {
         guard !path.utf8.contains(0) else {
             throw ObjectStoreError(.invalid, "the path holds a zero byte")
         }
-        let parts = path.split(separator: "/").filter { $0 != "." }
-        self.path = "/" + parts.joined(separator: "/")
+        // By bytes: a mark that combines with a slash must not hide it.
+        let parts = path.utf8.split(separator: UInt8(ascii: "/")).map { String($0) ?? "" }
+        self.path = "/" + parts.filter { $0 != "." }.joined(separator: "/")
         root = "file://\(self.path)"
         ambient = options.ambient
         workers = options.workers
@@ -128,7 +129,7 @@ package final class FolderStore: ObjectStore {
             continuation: continuation
         )
         let after = [startAfter, continuation].compactMap { $0.map(ByteOrderedKey.init) }.max()
-        return try await onWorker("", isWrite: false) { path throws(FileError) in
+        return try await onWorker(nil) { path throws(FileError) in
             var listing = FolderListing(
                 root: path,
                 prefix: prefix,
@@ -168,19 +169,21 @@ package final class FolderStore: ObjectStore {
     }
 
     /// Runs blocking work with the path of a key, and translates what goes wrong.
+    ///
+    /// - Parameter key: nil for work on the whole folder, which then gets the root's path.
     func onWorker<Value: Sendable>(
-        _ key: String,
+        _ key: String?,
         isWrite: Bool = false,
         _ work: @escaping @Sendable (String) throws(FileError) -> Value
     ) async throws -> Value {
-        if !key.isEmpty { try validateKey(key, store: root) }
-        let path = key.isEmpty ? self.path : "\(self.path)/\(key)"
+        if let key { try validateKey(key, store: root) }
+        let path = key.map { "\(self.path)/\($0)" } ?? self.path
         do {
             return try await workers.run { try work(path) }
         } catch let error as FileError {
-            throw translated(error, key: key, isWrite: isWrite)
+            throw translated(error, key: key ?? "", isWrite: isWrite)
         } catch let error as AmbientError {
-            throw ObjectStoreError(.unavailable, error.message, key: key, store: root)
+            throw ObjectStoreError(.unavailable, error.message, key: key ?? "", store: root)
         }
     }
 

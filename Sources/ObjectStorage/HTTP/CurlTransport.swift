@@ -371,7 +371,9 @@ private final class CurlTransfer: @unchecked Sendable {
         let count = min(target.count, body.count - sentBytes)
         guard count > 0 else { return 0 }
         body.withUnsafeBytes { bytes in
-            target.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[sentBytes...].prefix(count)))
+            target.copyMemory(
+                from: UnsafeRawBufferPointer(rebasing: bytes[sentBytes...].prefix(count))
+            )
         }
         sentBytes += count
         return count
@@ -383,8 +385,11 @@ private final class CurlTransfer: @unchecked Sendable {
         return true
     }
 
+    /// Called before every sending, the one that libcurl repeats by itself too.
     func countSend() {
         response.sendCount += 1
+        // Every sending begins with the body's first byte, whatever libcurl has read of it before.
+        sentBytes = 0
         response.body.removeAll(keepingCapacity: true)
     }
 }

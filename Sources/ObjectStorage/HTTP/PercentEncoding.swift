@@ -4,7 +4,7 @@ private let lowerHexDigits = Array("0123456789abcdef".utf8)
 /// Percent-encodes everything but RFC 3986's unreserved characters, as signature V4 asks.
 ///
 /// - Parameter keepsSlash: whether `/` stays, as in paths.
-func percentEncoded(_ text: some StringProtocol, keepsSlash: Bool = false) -> String {
+package func percentEncoded(_ text: some StringProtocol, keepsSlash: Bool = false) -> String {
     var encoded: [UInt8] = []
     encoded.reserveCapacity(text.utf8.count)
     for byte in text.utf8 {
@@ -25,7 +25,7 @@ func percentEncoded(_ text: some StringProtocol, keepsSlash: Bool = false) -> St
 }
 
 /// Undoes percent-encoding, with `+` for a space; nil when an escape is broken or gives no UTF-8.
-func percentDecoded(_ text: String) -> String? {
+package func percentDecoded(_ text: String) -> String? {
     var decoded: [UInt8] = []
     decoded.reserveCapacity(text.utf8.count)
     var bytes = text.utf8.makeIterator()
@@ -65,7 +65,7 @@ func hexText(_ bytes: some Sequence<UInt8>) -> String {
 }
 
 /// Bytes in base 64 with padding (RFC 4648, section 4).
-func base64Text(_ bytes: [UInt8]) -> String {
+package func base64Text(_ bytes: [UInt8]) -> String {
     let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
     var text: [UInt8] = []
     var at = 0

@@ -1,5 +1,5 @@
 /// A time in UTC, in the forms that HTTP and S3 write it.
-struct CalendarTime: Equatable {
+package struct CalendarTime: Equatable {
     var year: Int
     var month: Int
     var day: Int
@@ -8,7 +8,8 @@ struct CalendarTime: Equatable {
     var second: Int
     var microsecond = 0
 
-    init(micros: Int64) {
+    /// The time so many microseconds after 1970 began.
+    package init(micros: Int64) {
         let (days, rest) = floorDivided(micros, by: 86_400_000_000)
         // Days to a date of the proleptic Gregorian calendar, in eras of 400 years from 1 March.
         let shifted = days + 719_468
@@ -41,7 +42,7 @@ struct CalendarTime: Equatable {
     }
 
     /// Microseconds since 1970-01-01T00:00:00Z.
-    var micros: Int64 {
+    package var micros: Int64 {
         let y = Int64(month <= 2 ? year - 1 : year)
         let era = floorDivided(y, by: 400).quotient
         let yearOfEra = y - era * 400
@@ -54,13 +55,13 @@ struct CalendarTime: Equatable {
     }
 
     /// `20130524T000000Z`, as signature V4 writes it.
-    var basicText: String {
+    package var basicText: String {
         "\(digits(year, 4))\(digits(month, 2))\(digits(day, 2))T"
             + "\(digits(hour, 2))\(digits(minute, 2))\(digits(second, 2))Z"
     }
 
     /// Reads `2009-10-12T17:50:30.000Z`, with any number of digits of the second or none.
-    init?(isoText text: some StringProtocol) {
+    package init?(isoText text: some StringProtocol) {
         let bytes = Array(text.utf8)
         guard bytes.count >= 20, bytes.last == UInt8(ascii: "Z"),
             bytes[4] == UInt8(ascii: "-"), bytes[7] == UInt8(ascii: "-"),
@@ -88,7 +89,7 @@ struct CalendarTime: Equatable {
     }
 
     /// Reads `Fri, 24 May 2013 00:00:00 GMT` (RFC 9110, section 5.6.7, IMF-fixdate).
-    init?(httpText text: some StringProtocol) {
+    package init?(httpText text: some StringProtocol) {
         let parts = text.split(separator: " ")
         guard parts.count == 6, parts[5] == "GMT",
             let month = monthNames.firstIndex(where: { $0 == parts[2] })

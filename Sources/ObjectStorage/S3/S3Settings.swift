@@ -163,7 +163,9 @@ private func parsedEndpoint(_ text: String) -> S3Address? {
     if let slash = rest.firstIndex(of: "/") {
         var path = String(rest[slash...])
         while path.hasSuffix("/") { path.removeLast() }
-        guard path.utf8.allSatisfy({ $0 == UInt8(ascii: "/") || isHostByte($0) }) else { return nil }
+        guard path.utf8.allSatisfy({ $0 == UInt8(ascii: "/") || isHostByte($0) }) else {
+            return nil
+        }
         address.basePath = path
         rest = rest[..<slash]
     }

@@ -88,7 +88,8 @@ extension S3Store {
                         // The store contradicts itself: perhaps it wants the other form.
                         hasTriedOtherForm = true
                         isBare.toggle()
-                        request.headers = encryptionHeaders + [(markHeader, mark), condition(isBare)]
+                        request.headers =
+                            encryptionHeaders + [(markHeader, mark), condition(isBare)]
                         continue
                     }
                     throw lostError(key, isCreate: tag == nil, status: failure.error.status)

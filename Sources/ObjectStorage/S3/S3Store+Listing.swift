@@ -47,7 +47,7 @@ extension S3Store {
         for element in document.all("Contents") {
             let key = try relativeKey(element.text(of: "Key"), isEncoded: isEncoded)
             // Consoles mark folders by empty objects whose names end with a slash.
-            if key.isEmpty || key.hasSuffix("/") { continue }
+            if key.isEmpty || key.utf8.last == UInt8(ascii: "/") { continue }
             guard let size = element.text(of: "Size").flatMap({ Int($0) }), size >= 0,
                 let time = element.text(of: "LastModified").flatMap({ CalendarTime(isoText: $0) })
             else {
@@ -66,7 +66,7 @@ extension S3Store {
             let folder = try relativeKey(element.text(of: "Prefix"), isEncoded: isEncoded)
             // Some stores offer the folder of the key to start after once more, others never do.
             if let startAfter, ByteOrderedKey(folder) <= ByteOrderedKey(startAfter),
-                !startAfter.hasPrefix(folder)
+                !ByteOrderedKey(startAfter).hasPrefix(folder)
             {
                 continue
             }
@@ -123,7 +123,8 @@ extension S3Store {
         )
         var left = keys
         while true {
-            var text = "<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Quiet>true</Quiet>"
+            var text =
+                "<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Quiet>true</Quiet>"
             for key in left {
                 text += "<Object><Key>\(xmlEscaped(settings.keyPrefix + key))</Key></Object>"
             }
@@ -175,5 +176,19 @@ extension S3Store {
             )
         }
         return failed
+    }
+}
+
+extension S3Store {
+    /// How many multipart uploads under the prefix are neither finished nor aborted, up to 1000.
+    package func countUploadsUnderWay() async throws -> Int {
+        var request = S3Request("GET", key: nil)
+        request.query = [("uploads", ""), ("prefix", settings.keyPrefix)]
+        request.bodyBytesMax = 16 << 20
+        let response = try await perform(request)
+        guard let document = try? parseXML(response.body) else {
+            throw error(.invalid, "the list of uploads is not XML")
+        }
+        return document.all("Upload").count
     }
 }

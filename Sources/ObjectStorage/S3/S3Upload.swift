@@ -241,7 +241,10 @@ final class S3Upload: ObjectUpload {
         // A task of its own, because a cancelled one could not clean up behind itself; it is waited
         // for, and its retries are few.
         let cleanup = Task {
-            try? await store.perform(message, policy: RetryPolicy(totalMillis: 5000, tryCountMax: 4))
+            try? await store.perform(
+                message,
+                policy: RetryPolicy(totalMillis: 5000, tryCountMax: 4)
+            )
         }
         _ = await cleanup.value
     }
