@@ -39,8 +39,8 @@ package enum MathFunction: Sendable, Hashable, CaseIterable {
         case .hyperbolicSine: sinh(value)
         case .hyperbolicCosine: cosh(value)
         case .hyperbolicTangent: tanh(value)
-        case .degrees: value * 180 / .pi
-        case .radians: value * .pi / 180
+        case .degrees: value * (180 / .pi)
+        case .radians: value * (.pi / 180)
         }
     }
 }
