@@ -66,7 +66,10 @@ func zipRows<A: BitwiseCopyable, B: BitwiseCopyable>(
     _ body: (Int, A, B) -> Void
 ) {
     guard count > 0 else { return }
-    if bIsConstant {
+    if aIsConstant && bIsConstant {
+        let (left, right) = (a[0], b[0])
+        for row in 0..<count { body(row, left, right) }
+    } else if bIsConstant {
         let right = b[0]
         for row in 0..<count { body(row, a[row], right) }
     } else if aIsConstant {
