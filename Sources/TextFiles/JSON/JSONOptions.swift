@@ -51,9 +51,10 @@ package struct JSONOptions: Sendable {
 package struct JSONFormat: Sendable, Hashable {
     package var layout: JSONLayout
     package var schema: Schema
-    /// Paths (names from the outside in; `element` and `value` in lists and maps) of string columns
-    /// that hold JSON text because their values are of several kinds. In other string columns,
-    /// strings are just their text.
+    /// Paths of string columns that hold JSON text because their values are of several kinds.
+    ///
+    /// A path is the names from the outside in, `element` and `value` in lists and maps. In other
+    /// string columns, strings are just their text.
     package var jsonTextPaths: Set<[String]>
 
     package init(layout: JSONLayout, schema: Schema, jsonTextPaths: Set<[String]> = []) {
