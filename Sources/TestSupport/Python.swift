@@ -1,7 +1,9 @@
 import Foundation
 
-/// A Python with pyarrow and duckdb, to compare with: `VARVE_PYTHON`, or `.venv/bin/python` in the
-/// package's root. Tests that need it are skipped when it is absent.
+/// A Python with pyarrow and duckdb, to compare with.
+///
+/// It is `VARVE_PYTHON`, or `.venv/bin/python` in the package's root. Tests that need it are skipped
+/// when it is absent.
 package enum Python {
     /// The interpreter; nil when there is none.
     package static let path: String? = {

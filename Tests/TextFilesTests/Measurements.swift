@@ -63,4 +63,39 @@ struct Measurements {
             return count
         }
     }
+
+    /// The same rows as NDJSON.
+    static func lines() throws -> [UInt8] {
+        let (schema, batches) = try CSVReader.read(flights())
+        let writer = NDJSONWriter(schema: schema)
+        return batches.flatMap { writer.encode($0) }
+    }
+
+    @Test func json() throws {
+        let bytes = try Self.lines()
+        try report("NDJSON read", bytes.count) {
+            let reader = try JSONReader()
+            var count = 0
+            for start in stride(from: 0, to: bytes.count, by: 1 << 18) {
+                reader.feed(Array(bytes[start..<min(bytes.count, start + 1 << 18)]))
+                while let batch = try reader.next() { count += batch.rowCount }
+            }
+            reader.finish()
+            while let batch = try reader.next() { count += batch.rowCount }
+            return count
+        }
+    }
+
+    @Test func writing() throws {
+        let (schema, batches) = try CSVReader.read(Self.flights())
+        let csvCount = Self.flights().count
+        try report("CSV write", csvCount) {
+            let writer = try CSVWriter(schema: schema)
+            return batches.reduce(0) { writer.encode($1).isEmpty ? $0 : $0 + $1.rowCount }
+        }
+        report("NDJSON write", try Self.lines().count) {
+            let writer = NDJSONWriter(schema: schema)
+            return batches.reduce(0) { writer.encode($1).isEmpty ? $0 : $0 + $1.rowCount }
+        }
+    }
 }

@@ -323,4 +323,34 @@ enum FieldParsing {
         }
         return result
     }
+
+    /// RFC 4648, section 4, with or without padding.
+    static func base64(_ bytes: Bytes, _ count: Int) -> [UInt8]? {
+        var end = count
+        while end > 0, count - end < 2, bytes[end - 1] == UInt8(ascii: "=") { end -= 1 }
+        guard end == count || count % 4 == 0, end % 4 != 1 else { return nil }
+        var result: [UInt8] = []
+        result.reserveCapacity(end * 3 / 4)
+        var word: UInt32 = 0
+        var bitCount = 0
+        for index in 0..<end {
+            let byte = bytes[index]
+            let value: UInt8
+            switch byte {
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"): value = byte - UInt8(ascii: "A")
+            case UInt8(ascii: "a")...UInt8(ascii: "z"): value = byte - UInt8(ascii: "a") + 26
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): value = byte - UInt8(ascii: "0") + 52
+            case UInt8(ascii: "+"): value = 62
+            case UInt8(ascii: "/"): value = 63
+            default: return nil
+            }
+            word = word << 6 | UInt32(value)
+            bitCount += 6
+            if bitCount >= 8 {
+                bitCount -= 8
+                result.append(UInt8(truncatingIfNeeded: word >> UInt32(bitCount)))
+            }
+        }
+        return result
+    }
 }
