@@ -93,7 +93,8 @@ import TestSupport
                 #expect(snapshot.parentSnapshotID == parent)
                 let list = try #require(snapshot.manifestList.flatMap { fresh.key(of: $0) })
                 let bytes = try await store.get(list).bytes
-                #expect(bytes == Array("list \(snapshot.snapshotID)".utf8))
+                let expected = ids[...index].map { "\($0) " }.joined()
+                #expect(String(decoding: bytes, as: UTF8.self) == expected)
             }
             let times = metadata.snapshots.map(\.timestampMillis)
             #expect(times == times.sorted())
@@ -157,7 +158,7 @@ import TestSupport
         let store = MemoryStore()
         let catalog = try await openCatalog(store, seed: seed)
         var model = Model()
-        var states: [Int64: CatalogState] = [catalog.known.tip.sequence: catalog.known.state]
+        var states: [Int64: CatalogState] = [catalog.known.position: catalog.known.state]
         let levels = [["main"], ["a"], ["a", "b"], ["c"]]
         var uuidCount = 0
         for _ in 0..<150 {
@@ -211,7 +212,7 @@ import TestSupport
             #expect(didFail == fails, "\(operation)")
             if !fails { model = changed }
             let state = catalog.known.state
-            states[catalog.known.tip.sequence] = state
+            states[catalog.known.position] = state
             #expect(Set(state.allNamespaces) == model.namespaces)
             #expect(Set(try state.allTables()) == Set(model.tables.keys))
             #expect(state.tableCount == model.tables.count)

@@ -142,6 +142,17 @@ func request(_ id: String, _ list: String = "a", expects: Int? = nil) -> LedgerM
         #expect(second.known.tip.sequence == 3)
     }
 
+    @Test("one id committed many times at once lands once, and all get the same outcome")
+    func sameIDAtOnce() async throws {
+        let log = try await openLedger(MemoryStore())
+        let outcomes = try await withThrowingTaskGroup(of: LedgerMachine.Outcome.self) { group in
+            for _ in 0..<50 { group.addTask { try await log.commit(request("one")) } }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(outcomes.allSatisfy { $0 == outcomes.first })
+        #expect(log.known.state["a"]?.count == 1)
+    }
+
     @Test("a commit id is forgotten when the window has passed")
     func idWindow() async throws {
         let (store, time) = (MemoryStore(), ManualTime())
