@@ -73,8 +73,9 @@ package struct TableBase: Sendable {
     package let metadata: TableMetadata?
     /// The time that the change's snapshots will carry, in milliseconds since 1970.
     package let timeMillis: Int64
-    /// Files that the metadata may refer to and that are not in the store yet, by key: those of commits
-    /// that will share the entry with this one. Look here before reading.
+    /// Files that the metadata may refer to and that are not in the store yet, by key.
+    ///
+    /// They belong to commits that will share the entry with this one. Look here before reading.
     package let unwritten: [String: [UInt8]]
 }
 

@@ -7,10 +7,13 @@ import ObjectStorage
 import Testing
 import TestSupport
 
+/// How many times more seeds to try than usual.
+private let soakFactor = EnvironmentVariables.process["VARVE_SOAK"].flatMap { Int($0) } ?? 1
+
 @Suite struct CatalogSimulationTests {
     @Test(
         "appends of many writers on several servers over a failing store all land exactly once",
-        arguments: 0..<30 as Range<UInt64>
+        arguments: 0..<UInt64(30 * soakFactor)
     )
     func appends(seed: UInt64) async throws {
         let (writerCount, appendCount) = (6, 5)
@@ -141,6 +144,35 @@ import TestSupport
         #expect(positions.count < 10, "\(positions.count) entries for 40 commits")
         let fresh = try await openCatalog(memory)
         #expect(try await fresh.load(try table("one")).metadata.snapshots.count == 40)
+    }
+
+    @Test("two servers on real threads interleave without losing or doubling a commit")
+    func realThreads() async throws {
+        let store = MemoryStore()
+        let servers = [try await openCatalog(store), try await openCatalog(store, seed: 2)]
+        let one = try table("one")
+        try await servers[0].commit(
+            .createTable(one, metadata: try newTable(servers[0], one, uuid: uuid(1)))
+        )
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for writer in 0..<8 {
+                let catalog = servers[writer % 2]
+                group.addTask {
+                    for number in 0..<12 {
+                        let id = Int64(writer * 100 + number + 1)
+                        try await catalog.commit(append(one, snapshotID: id, catalog: catalog))
+                        let metadata = try await catalog.load(one).metadata
+                        #expect(metadata.snapshot(id: id) != nil)
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        let fresh = try await openCatalog(store, seed: 3)
+        let metadata = try await fresh.load(one).metadata
+        #expect(metadata.snapshots.map(\.sequenceNumber) == (1...96).map(Int64.init))
+        for server in servers { #expect(try await server.read().state == fresh.known.state) }
+        #expect(try await fresh.verify().fault == nil)
     }
 
     /// A plain model: names of namespaces, and uuids by table name.
