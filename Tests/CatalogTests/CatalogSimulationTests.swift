@@ -146,6 +146,49 @@ private let soakFactor = EnvironmentVariables.process["VARVE_SOAK"].flatMap { In
         #expect(try await fresh.load(try table("one")).metadata.snapshots.count == 40)
     }
 
+    @Test("a change made ahead of its turn is made again when its table was replaced before")
+    func replacedBefore() async throws {
+        var sharedCount = 0
+        for seed in 0..<20 as Range<UInt64> {
+            let memory = MemoryStore()
+            let positions = try await SimulationExecutor.run(seed: seed) {
+                var slow = SimulatedFaults()
+                slow.delays = 0.9
+                let store = SimulatedStore(memory, seed: seed, rates: slow)
+                let catalog = try await openCatalog(store)
+                let (one, two) = (try table("one"), try table("two"))
+                try await catalog.commit(
+                    .createTable(one, metadata: try newTable(catalog, one, uuid: uuid(1))),
+                    .createTable(two, metadata: try newTable(catalog, two, uuid: uuid(2)))
+                )
+                try await catalog.commit(append(one, snapshotID: 1, catalog: catalog))
+                return try await withThrowingTaskGroup(of: Int64.self) { group in
+                    for number in 1...3 {
+                        group.addTask {
+                            let operation = append(two, snapshotID: Int64(number), catalog: catalog)
+                            return try await catalog.commit(operation).position
+                        }
+                    }
+                    group.addTask {
+                        let metadata = try newTable(catalog, one, uuid: uuid(3))
+                        return try await catalog.commit(
+                            .dropTable(one, purge: false),
+                            .createTable(one, metadata: metadata),
+                            append(one, snapshotID: 7, catalog: catalog)
+                        ).position
+                    }
+                    return try await group.reduce(into: []) { $0.append($1) }
+                }
+            }
+            sharedCount += positions.count - Set(positions).count
+            let fresh = try await openCatalog(memory, seed: 9)
+            let metadata = try await fresh.load(try table("one")).metadata
+            #expect(metadata.tableUUID == uuid(3))
+            #expect(metadata.snapshots.map(\.snapshotID) == [7])
+        }
+        #expect(sharedCount > 0)
+    }
+
     @Test("two servers on real threads interleave without losing or doubling a commit")
     func realThreads() async throws {
         let store = MemoryStore()
