@@ -14,69 +14,78 @@ let shipped: [SwiftSetting] = common + [.treatAllWarnings(as: .error)]
 /// Targets that hand out spans of their own memory.
 let memory: [SwiftSetting] = shipped + [.enableExperimentalFeature("Lifetimes")]
 
+/// A C library of the system, by its module map.
+func system(_ name: String, _ pkgConfig: String?, apt: String) -> Target {
+    .systemLibrary(
+        name: name,
+        path: "Sources/\(name)",
+        pkgConfig: pkgConfig,
+        providers: [.apt([apt])]
+    )
+}
+
+/// The tests of the target of the same name.
+func tests(
+    of name: String,
+    _ dependencies: [Target.Dependency],
+    exclude: [String] = []
+) -> Target {
+    .testTarget(
+        name: "\(name)Tests",
+        dependencies: dependencies + ["TestSupport"],
+        exclude: exclude,
+        swiftSettings: common
+    )
+}
+
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+
 let package = Package(
     name: "varve",
-    products: [],
     dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     ],
     targets: [
         // Floor 0
-        .systemLibrary(
-            name: "CZstd",
-            path: "Sources/CZstd",
-            pkgConfig: "libzstd",
-            providers: [.apt(["libzstd-dev"])]
-        ),
-        .systemLibrary(
-            name: "CSnappy",
-            path: "Sources/CSnappy",
-            providers: [.apt(["libsnappy-dev"])]
-        ),
-        .systemLibrary(
-            name: "CLZ4",
-            path: "Sources/CLZ4",
-            pkgConfig: "liblz4",
-            providers: [.apt(["liblz4-dev"])]
-        ),
-        .systemLibrary(
-            name: "CZlib",
-            path: "Sources/CZlib",
-            pkgConfig: "zlib",
-            providers: [.apt(["zlib1g-dev"])]
-        ),
+        system("CZstd", "libzstd", apt: "libzstd-dev"),
+        system("CSnappy", nil, apt: "libsnappy-dev"),
+        system("CLZ4", "liblz4", apt: "liblz4-dev"),
+        system("CZlib", "zlib", apt: "zlib1g-dev"),
+        system("CPCRE2", "libpcre2-8", apt: "libpcre2-dev"),
         .target(
             name: "Bytes",
             dependencies: ["CZstd", "CSnappy", "CLZ4", "CZlib"],
             swiftSettings: memory
         ),
-        .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
         .target(name: "Ambient", swiftSettings: shipped),
+        .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
         .target(name: "SQL", swiftSettings: shipped),
 
         // Floor 1
         .target(name: "Columnar", dependencies: ["Bytes"], swiftSettings: memory),
         .target(
             name: "ObjectStorage",
-            dependencies: [
-                "Ambient", "Bytes", "CCurl", .product(name: "Crypto", package: "swift-crypto"),
-            ],
-            swiftSettings: shipped
-        ),
-
-        // Floor 2
-        .target(
-            name: "CommitLog",
-            dependencies: [
-                "Ambient", "Bytes", "ObjectStorage",
-                .product(name: "Crypto", package: "swift-crypto"),
-            ],
+            dependencies: ["Ambient", "Bytes", "CCurl", crypto],
             swiftSettings: shipped
         ),
 
         // Floor 2
         .target(name: "Iceberg", dependencies: ["Bytes"], swiftSettings: shipped),
+        .target(name: "Planner", dependencies: ["Columnar", "SQL"], swiftSettings: shipped),
+        .target(
+            name: "Kernels",
+            dependencies: ["Bytes", "Columnar", "CPCRE2"],
+            swiftSettings: memory
+        ),
+        .target(name: "Parquet", dependencies: ["Bytes", "Columnar"], swiftSettings: memory),
+        .target(name: "TextFiles", dependencies: ["Bytes", "Columnar"], swiftSettings: shipped),
+        .target(
+            name: "CommitLog",
+            dependencies: ["Ambient", "Bytes", "ObjectStorage", crypto],
+            swiftSettings: shipped
+        ),
 
         // Floor 3
         .target(
@@ -87,6 +96,31 @@ let package = Package(
             ],
             swiftSettings: shipped
         ),
+        .target(
+            name: "Execution",
+            dependencies: ["Ambient", "Columnar", "Kernels", "Planner"],
+            swiftSettings: shipped
+        ),
+
+        // Floor 5
+        .target(
+            name: "Engine",
+            dependencies: [
+                "Ambient", "Bytes", "Catalog", "Columnar", "CommitLog", "Execution", "Iceberg",
+                "Kernels", "ObjectStorage", "Planner", "SQL", "TextFiles",
+            ],
+            swiftSettings: shipped
+        ),
+
+        // Floor 7
+        .executableTarget(
+            name: "varve",
+            dependencies: [
+                "Ambient", "Columnar", "Engine", "Execution", "ObjectStorage", "Planner", "SQL",
+                "TextFiles", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: shipped
+        ),
 
         // Tests
         .target(
@@ -94,44 +128,22 @@ let package = Package(
             dependencies: ["Ambient", "ObjectStorage"],
             swiftSettings: common
         ),
-        .testTarget(
-            name: "BytesTests",
-            dependencies: ["Bytes", "TestSupport"],
-            swiftSettings: common
+        tests(of: "Bytes", ["Bytes"]),
+        tests(of: "Ambient", ["Ambient"]),
+        tests(of: "SQL", ["SQL"]),
+        tests(of: "Columnar", ["Bytes", "Columnar"]),
+        tests(of: "ObjectStorage", ["Ambient", "ObjectStorage"]),
+        tests(of: "Iceberg", ["Bytes", "Iceberg"]),
+        tests(of: "Kernels", ["Columnar", "Kernels"]),
+        tests(of: "Parquet", ["Bytes", "Columnar", "Parquet"], exclude: ["oracle"]),
+        tests(
+            of: "CommitLog",
+            ["Ambient", "Bytes", "CommitLog", "ObjectStorage"]
         ),
-        .testTarget(
-            name: "AmbientTests",
-            dependencies: ["Ambient", "TestSupport"],
-            swiftSettings: common
+        tests(
+            of: "Catalog",
+            ["Ambient", "Bytes", "Catalog", "CommitLog", "Iceberg", "ObjectStorage"]
         ),
-        .testTarget(
-            name: "ObjectStorageTests",
-            dependencies: ["Ambient", "ObjectStorage", "TestSupport"],
-            swiftSettings: common
-        ),
-        .testTarget(
-            name: "CatalogTests",
-            dependencies: [
-                "Ambient", "Bytes", "Catalog", "CommitLog", "Iceberg", "ObjectStorage",
-                "TestSupport",
-            ],
-            swiftSettings: common
-        ),
-        .testTarget(
-            name: "CommitLogTests",
-            dependencies: ["Ambient", "Bytes", "CommitLog", "ObjectStorage", "TestSupport"],
-            swiftSettings: common
-        ),
-        .testTarget(name: "SQLTests", dependencies: ["SQL", "TestSupport"], swiftSettings: common),
-        .testTarget(
-            name: "ColumnarTests",
-            dependencies: ["Bytes", "Columnar", "TestSupport"],
-            swiftSettings: common
-        ),
-        .testTarget(
-            name: "IcebergTests",
-            dependencies: ["Bytes", "Iceberg", "TestSupport"],
-            swiftSettings: common
-        ),
+        tests(of: "TextFiles", ["Bytes", "Columnar", "TextFiles"]),
     ]
 )

@@ -1,0 +1,63 @@
+package import Ambient
+package import Catalog
+package import Execution
+package import ObjectStorage
+
+/// What all sessions of a process share for one warehouse.
+///
+/// The warehouse is opened when something first needs it: a query over files alone never touches it.
+package final class Engine: Sendable {
+    /// How an engine runs.
+    package struct Options: Sendable {
+        package var ambient = AmbientSources.system
+        package var query = QueryOptions()
+        package var store = StoreOptions()
+        package var catalog = CatalogOptions()
+
+        package init() {}
+    }
+
+    /// `./lake`, `file:///…` or `s3://bucket/prefix`.
+    package let warehouseURL: String
+    package let options: Options
+    private let opening = WarehouseOpening()
+
+    package init(warehouseURL: String, options: Options = Options()) {
+        self.warehouseURL = warehouseURL
+        self.options = options
+    }
+
+    /// The warehouse's catalog.
+    ///
+    /// - Parameter creating: whether to make the warehouse when there is none.
+    /// - Throws: when there is none and it is not to be made.
+    package func catalog(creating: Bool) async throws -> WarehouseCatalog {
+        try await opening.open(creating: creating) { creating in
+            let store = try openStore(url: self.warehouseURL, options: self.options.store)
+            var catalogOptions = self.options.catalog
+            catalogOptions.creates = creating
+            let storeOptions = self.options.store
+            catalogOptions.openOutside = { try openStore(url: $0, options: storeOptions) }
+            return try await WarehouseCatalog.open(
+                store: store, ambient: self.options.ambient, options: catalogOptions)
+        }
+    }
+}
+
+/// Opens a warehouse once, whoever asks first.
+///
+/// An actor because the opening must not happen twice; a second caller may enter while the first
+/// awaits, and then opens the same warehouse again, which is harmless: the first one in stays.
+private actor WarehouseOpening {
+    private var catalog: WarehouseCatalog?
+
+    func open(
+        creating: Bool, _ body: @Sendable (Bool) async throws -> WarehouseCatalog
+    ) async throws -> WarehouseCatalog {
+        if let catalog { return catalog }
+        let opened = try await body(creating)
+        if let catalog { return catalog }
+        catalog = opened
+        return opened
+    }
+}

@@ -1,0 +1,164 @@
+import Catalog
+import Columnar
+import Execution
+import Planner
+import SQL
+
+/// A query that is ready to run.
+struct PreparedQuery: Sendable {
+    /// As it was bound: what lineage is read from.
+    var bound: LogicalPlan
+    var optimised: LogicalPlan
+    var physical: PhysicalPlan
+    var schema: Schema
+    var sources: StatementSources
+    /// What the plan reads, by source number.
+    var inputs: [ResolvedSource]
+}
+
+/// What a name in a statement turned out to be.
+struct ResolvedSource: Sendable {
+    var table: SourceTable
+    /// The table and snapshot, for lineage; nil for files and metadata tables.
+    var origin: TableOrigin?
+    /// The file or pattern that was read, when it is no table.
+    var path: String?
+}
+
+/// A table at one snapshot.
+struct TableOrigin: Sendable, Hashable {
+    var identifier: TableIdentifier
+    var uuid: String
+    /// nil for a table without data.
+    var snapshotID: Int64?
+}
+
+extension Session {
+    func environment(_ parameters: Parameters) -> BindingEnvironment {
+        BindingEnvironment(
+            parameters: parameters,
+            nowMicros: engine.options.ambient.time.nowMicros(),
+            evaluate: { try evaluateConstant($0) })
+    }
+
+    /// Binds a query, opening what it names as it turns out, all at one state of the catalog.
+    func prepare(_ query: Query, _ parameters: Parameters) async throws -> PreparedQuery {
+        let resolver = SourceResolver(session: self)
+        var environment = environment(parameters)
+        while true {
+            do {
+                var binder = Binder(environment: environment)
+                let bound = try binder.bind(query: query)
+                return try finish(bound, resolver)
+            } catch let missing as MissingTable {
+                try Task.checkCancellation()
+                environment.tables[missing.request] = await resolver.resolve(missing.request)
+            }
+        }
+    }
+
+    func finish(_ bound: LogicalPlan, _ resolver: SourceResolver) throws -> PreparedQuery {
+        let optimiser = Optimiser(evaluate: { try evaluateConstant($0) })
+        let optimised = optimiser.optimise(bound)
+        let physical = try PhysicalPlanner().plan(optimised)
+        let schema = Schema(
+            bound.columns.map { Field($0.name, $0.type, isNullable: $0.isNullable) })
+        return PreparedQuery(
+            bound: bound, optimised: optimised, physical: physical, schema: schema,
+            sources: resolver.sources, inputs: resolver.inputs)
+    }
+
+    /// Runs a prepared query and hands its rows to `body`.
+    nonisolated func withRows<R: Sendable>(
+        of prepared: PreparedQuery, _ body: @Sendable @escaping (ResultStream) async throws -> R
+    ) async throws -> R {
+        try await prepared.sources.serving {
+            try await withResult(
+                of: prepared.physical, schema: prepared.schema, provider: prepared.sources,
+                options: self.engine.options.query, body)
+        }
+    }
+
+    func runQuery(
+        _ query: Query, _ parameters: Parameters, _ consume: @escaping Consumer
+    ) async throws {
+        let prepared = try await prepare(query, parameters)
+        try await withRows(of: prepared) { try await consume(.rows($0)) }
+    }
+
+    func runExplain(
+        _ explain: Explain, _ parameters: Parameters, _ consume: @escaping Consumer
+    ) async throws {
+        guard case .query(let query) = explain.statement else {
+            throw PlanError(
+                .unsupported, "EXPLAIN is for queries in this version", at: explain.span)
+        }
+        let prepared = try await prepare(query, parameters)
+        switch explain.kind {
+        case .plan:
+            let text = PlanPrinter().print(prepared.optimised)
+            try await consumeRows(
+                Schema([Field("plan", .string)]),
+                text.split(separator: "\n").map { [.string(String($0))] }, consume)
+        case .analyze:
+            throw PlanError(
+                .unsupported, "EXPLAIN ANALYZE is not supported yet", at: explain.span)
+        case .lineage:
+            let edges = ColumnLineage(prepared.bound).edges
+            try await consumeRows(
+                Schema([
+                    Field("output_column", .string), Field("input_table", .string),
+                    Field("input_column", .string), Field("type", .string),
+                    Field("subtype", .string), Field("masked", .boolean),
+                ]),
+                edges.map {
+                    [
+                        .string($0.output), .string($0.inputTable), .string($0.inputColumn),
+                        .string($0.type.rawValue), .string($0.subtype.rawValue), .boolean(false),
+                    ]
+                }, consume)
+        }
+    }
+
+    func runDescribe(
+        _ describe: Describe, _ parameters: Parameters, _ consume: @escaping Consumer
+    ) async throws {
+        let query: Query
+        switch describe.subject {
+        case .query(let given): query = given
+        case .table(let name):
+            query = Query(body: .table(name), span: describe.span)
+        }
+        let prepared = try await prepare(query, parameters)
+        try await consumeRows(
+            Schema([
+                Field("column_name", .string), Field("column_type", .string),
+                Field("nullable", .boolean),
+            ]),
+            prepared.schema.fields.map {
+                [.string($0.name), .string($0.type.description), .boolean($0.isNullable)]
+            }, consume)
+    }
+
+    /// Hands over rows that are already there.
+    func consumeRows(
+        _ schema: Schema, _ rows: [[Value]], _ consume: @escaping Consumer
+    ) async throws {
+        let columns = schema.fields.enumerated().map { index, field in
+            Column(field.type, rows.map { $0[index] })
+        }
+        let batch = RecordBatch(schema: schema, columns: columns, rowCount: rows.count)
+        let sources = StatementSources()
+        let id = sources.add(BatchSource(batches: [batch]))
+        let plan = PhysicalPlan.scan(
+            PhysicalPlan.Scan(
+                table: SourceTable(sourceID: id, name: "result", schema: schema),
+                positions: Array(schema.fields.indices), types: schema.fields.map(\.type),
+                filters: [], output: Array(schema.fields.indices)))
+        var options = engine.options.query
+        options.threadCount = 1
+        try await withResult(of: plan, schema: schema, provider: sources, options: options) {
+            try await consume(.rows($0))
+        }
+    }
+}

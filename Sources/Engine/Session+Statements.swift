@@ -1,0 +1,151 @@
+import Bytes
+import Catalog
+import Columnar
+import Execution
+import Planner
+import SQL
+
+extension Session {
+    func run(
+        _ statement: Statement, parameters: Parameters, consume: @escaping Consumer
+    ) async throws {
+        switch statement {
+        case .query(let query):
+            try await runQuery(query, parameters, consume)
+        case .explain(let explain):
+            try await runExplain(explain, parameters, consume)
+        case .describe(let describe):
+            try await runDescribe(describe, parameters, consume)
+        case .show(let show):
+            throw PlanError(.unsupported, "SHOW", at: show.span)
+        case .use(let use):
+            let levels = use.name.map(\.folded)
+            let state = try await catalogSnapshot(creating: false).state
+            guard state.hasNamespace(try Namespace(levels)) else {
+                throw PlanError(
+                    .invalid, "namespace \"\(levels.joined(separator: "."))\" does not exist",
+                    at: use.span)
+            }
+            namespace = levels
+            try await consume(.done(StatementSummary(tag: "USE")))
+        case .set(let setting): try await runSet(setting, parameters, consume)
+        case .reset(let setting):
+            switch setting.name?.map(\.folded).joined(separator: ".") {
+            case "as_of", nil: asOf = nil
+            case let name?:
+                throw PlanError(.invalid, "there is no setting \"\(name)\"", at: setting.span)
+            }
+            try await consume(.done(StatementSummary(tag: "RESET")))
+        case .createSchema(let create): try await runCreateNamespace(create, consume)
+        default:
+            throw PlanError(.unsupported, "this statement is not supported yet")
+        }
+    }
+
+    /// The catalog as this session sees it: at its instant, or now.
+    func catalogSnapshot(creating: Bool) async throws -> CatalogSnapshot {
+        let catalog = try await engine.catalog(creating: creating)
+        switch asOf {
+        case nil: return try await catalog.read()
+        case .position(let position)?: return try await catalog.snapshot(at: position)
+        case .millis(let millis)?: return try await catalog.snapshot(atMillis: millis)
+        }
+    }
+
+    /// Changes may only be made to the present.
+    func requirePresent() throws {
+        if asOf != nil {
+            throw EngineError(
+                .invalid, "the past cannot be changed", hint: "RESET as_of first.")
+        }
+    }
+
+    /// The full name of a table: names without a namespace are looked up in the session's.
+    func identifier(_ parts: [String]) throws -> TableIdentifier {
+        guard let name = parts.last else { throw EngineError(.invalid, "a table has no name") }
+        let levels = parts.count > 1 ? Array(parts.dropLast()) : namespace
+        return try TableIdentifier(try Namespace(levels), name)
+    }
+
+    func commit(_ operations: [CatalogOperation], lineage: JSON? = nil) async throws
+        -> CommitReceipt
+    {
+        let catalog = try await engine.catalog(creating: true)
+        return try await catalog.commit(
+            CatalogCommit(
+                id: catalog.makeCommitID(), actor: context.actor, requestID: context.requestID,
+                message: context.message, lineage: lineage, operations: operations))
+    }
+
+    private func runCreateNamespace(
+        _ create: CreateSchema, _ consume: Consumer
+    ) async throws {
+        try requirePresent()
+        let name = try Namespace(create.name.map(\.folded))
+        var properties = Dictionary(
+            create.properties.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 })
+        if let location = create.location { properties["location"] = location }
+        if let comment = create.comment { properties["comment"] = comment }
+        do {
+            let receipt = try await commit([.createNamespace(name, properties: properties)])
+            try await consume(
+                .done(StatementSummary(tag: "CREATE SCHEMA", position: receipt.position)))
+        } catch let error as CatalogError {
+            guard error.code == .alreadyExists, create.isIfNotExists else { throw error }
+            try await consume(.done(StatementSummary(tag: "CREATE SCHEMA")))
+        }
+    }
+
+    private func runSet(
+        _ setting: SetSetting, _ parameters: Parameters, _ consume: Consumer
+    ) async throws {
+        let name = setting.name.map(\.folded).joined(separator: ".")
+        guard setting.values.count == 1, let value = setting.values.first else {
+            throw PlanError(.invalid, "SET \(name) takes one value", at: setting.span)
+        }
+        switch name {
+        case "as_of":
+            switch try constant(value, parameters) {
+            case .int32(let position): asOf = .position(Int64(position))
+            case .int64(let position): asOf = .position(position)
+            case .timestamptz(let micros), .timestamp(let micros):
+                asOf = .millis(micros / 1000)
+            case .date(let days): asOf = .millis(Int64(days) * 86_400_000)
+            case .string(let text):
+                asOf = try CatalogInstant(text)
+            default:
+                throw PlanError(
+                    .invalid, "as_of is a log position or a timestamp", at: setting.span)
+            }
+        default:
+            throw PlanError(
+                .invalid, "there is no setting \"\(name)\"",
+                hint: "Known settings: as_of.", at: setting.span)
+        }
+        try await consume(.done(StatementSummary(tag: "SET")))
+    }
+
+    /// A constant expression's value.
+    func constant(_ expression: SQL.Expression, _ parameters: Parameters) throws -> Value {
+        var binder = Binder(environment: environment(parameters))
+        return try binder.constant(expression)
+    }
+}
+
+extension CatalogInstant {
+    /// A log position, or a date or time as SQL writes it (UTC where no zone is given).
+    package init(_ text: String) throws {
+        if let position = Int64(text) {
+            self = .position(position)
+            return
+        }
+        let value = try? evaluateConstant(
+            .cast(.constant(.string(text), .string), .timestamptz, isTry: false))
+        guard case .timestamptz(let micros)? = value else {
+            throw EngineError(
+                .invalid, "\"\(text)\" is neither a log position nor a time",
+                hint: "Write it like 2024-05-01 12:30:00+00, or use a number.")
+        }
+        self = .millis(micros / 1000)
+    }
+}

@@ -1,0 +1,93 @@
+import Columnar
+import Execution
+import Kernels
+import Planner
+import Synchronization
+
+/// Something a statement reads, found once and scanned any number of times.
+protocol OpenedSource: Sendable {
+    /// A scan of some columns; called on a query thread, which it may block.
+    func open(_ request: ScanRequest) throws -> any ScanSource
+}
+
+/// The sources of one statement, by the number that plans know them by.
+final class StatementSources: ScanProvider {
+    private let sources = Mutex<[any OpenedSource]>([])
+
+    /// Takes a source in and gives its number.
+    func add(_ source: any OpenedSource) -> Int {
+        sources.withLock { sources in
+            sources.append(source)
+            return sources.count - 1
+        }
+    }
+
+    func open(_ request: ScanRequest) throws -> any ScanSource {
+        let source = sources.withLock { sources in
+            sources.indices.contains(request.table.sourceID)
+                ? sources[request.table.sourceID] : nil
+        }
+        guard let source else {
+            preconditionFailure("a plan reads a source of another statement")
+        }
+        return try source.open(request)
+    }
+}
+
+/// Rows that are in memory: metadata tables, and what statements say about themselves.
+struct BatchSource: OpenedSource {
+    let batches: [RecordBatch]
+
+    func open(_ request: ScanRequest) throws -> any ScanSource {
+        BatchScan(batches: batches, positions: request.positions)
+    }
+}
+
+private final class BatchScan: ScanSource {
+    private let batches: [RecordBatch]
+    private let positions: [Int]
+
+    init(batches: [RecordBatch], positions: [Int]) {
+        self.batches = batches
+        self.positions = positions
+    }
+
+    var morselCount: Int { batches.count }
+
+    func morsel(_ index: Int) throws -> any Morsel {
+        BatchMorsel(batches[index], positions: positions)
+    }
+}
+
+/// One batch as a morsel.
+private final class BatchMorsel: Morsel {
+    private let batch: RecordBatch
+    private let positions: [Int]
+    private var window = 0..<0
+
+    init(_ batch: RecordBatch, positions: [Int]) {
+        self.batch = batch
+        self.positions = positions
+    }
+
+    func advance() throws -> Int {
+        let end = min(batch.rowCount, window.upperBound + RecordBatch.rowCountMax)
+        window = window.upperBound..<end
+        return window.count
+    }
+
+    func read(_ column: Int) throws -> Column {
+        batch.columns[positions[column]].slice(window)
+    }
+
+    func read(_ column: Int, _ selection: Selection) throws -> Column {
+        Take.take(try read(column), selection)
+    }
+}
+
+extension StatementSources {
+    /// Serves the scans of a statement while `body` runs it.
+    func serving<R: Sendable>(_ body: @Sendable () async throws -> R) async throws -> R {
+        try await body()
+    }
+}

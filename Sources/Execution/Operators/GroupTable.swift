@@ -1,0 +1,324 @@
+import Columnar
+import Glibc
+import Kernels
+
+/// Numbers the distinct rows of key columns: equal keys get equal group numbers, counted from 0 in
+/// the order they are first met.
+///
+/// Design. Slots of open addressing hold a 64-bit hash and a group number. A batch is looked up by
+/// hash alone, taking equal hashes for equal keys; then all pairs are compared at once, column by
+/// column, with the keys that the groups were made from. A pair that differs after all (a collision
+/// of 64 bits) is looked up again alone, comparing keys. Single integer keys skip the comparison:
+/// the slot holds the key. Nulls are keys like any other.
+///
+/// Invariants: `keyStore` holds the keys of groups 0 ..< groupCount in order; the load is at most
+/// one half.
+final class GroupTable {
+    private(set) var groupCount = 0
+    private let types: [DataType]
+    private var keyStore: [ColumnStore]
+    private var slots: Buffer
+    private var slotMask: Int
+    private let isSingleInteger: Bool
+    private var nullGroup: UInt32?
+    /// For dictionary keys: the group of each code, while the same dictionary comes.
+    private var knownDictionary: ColumnDictionary?
+    private var dictionaryGroups: [UInt32] = []
+
+    private struct Slot {
+        /// The hash, or the key itself for single integers.
+        var key: UInt64
+        /// Group number plus one; 0 for empty.
+        var group: UInt32
+        var padding: UInt32 = 0
+    }
+
+    init(types: [DataType]) {
+        self.types = types
+        keyStore = types.map { ColumnStore($0) }
+        slotMask = 1023
+        slots = Buffer(zeroedByteCount: 1024 * 16)
+        let physical = types.first?.physical
+        isSingleInteger = types.count == 1 && (physical == .int32 || physical == .int64)
+    }
+
+    var byteCount: Int { slots.byteCount + keyStore.reduce(0) { $0 + $1.byteCount } }
+
+    /// The keys of all groups, in the order of their numbers.
+    func keys() -> [Column] {
+        keyStore.map { $0.column }
+    }
+
+    /// Writes the group of each row; new keys make new groups.
+    func assign(_ columns: [Column], count: Int, into groups: UnsafeMutablePointer<UInt32>) {
+        if columns.count == 1, case .dictionary(let codes, let dictionary) = columns[0].storage,
+            assignCodes(columns[0], codes, dictionary, count, groups)
+        {
+            return
+        }
+        if isSingleInteger {
+            assignIntegers(columns[0].flattened(), count, groups)
+        } else {
+            assignRows(columns, count, groups)
+        }
+    }
+
+    // MARK: Dictionary codes
+
+    /// Groups by code: every entry is looked up once per dictionary.
+    private func assignCodes(
+        _ column: Column, _ codes: BufferSlice, _ dictionary: ColumnDictionary, _ count: Int,
+        _ groups: UnsafeMutablePointer<UInt32>
+    ) -> Bool {
+        if knownDictionary !== dictionary {
+            guard dictionary.count <= 4 * count else { return false }
+            knownDictionary = dictionary
+            dictionaryGroups = [UInt32](repeating: .max, count: dictionary.count)
+        }
+        let source = codes.pointer(as: UInt32.self)
+        var hasNew = false
+        dictionaryGroups.withUnsafeBufferPointer { known in
+            for row in 0..<count {
+                let group = known[Int(source[row])]
+                groups[row] = group
+                hasNew = hasNew || group == .max
+            }
+        }
+        if hasNew {
+            // Only codes that occur become groups; they are looked up together.
+            var fresh: [Int32] = []
+            for row in 0..<count where groups[row] == .max {
+                if let validity = column.validity, !validity[row] { continue }
+                let code = Int(source[row])
+                if dictionaryGroups[code] == .max {
+                    dictionaryGroups[code] = .max - 1
+                    fresh.append(Int32(code))
+                }
+            }
+            let entries = Take.take(
+                dictionary.values, Selection(fresh))
+            var numbers = [UInt32](repeating: 0, count: fresh.count)
+            numbers.withUnsafeMutableBufferPointer { numbers in
+                if let base = numbers.baseAddress {
+                    if isSingleInteger {
+                        assignIntegers(entries.flattened(), fresh.count, base)
+                    } else {
+                        assignRows([entries], fresh.count, base)
+                    }
+                }
+            }
+            for (code, number) in zip(fresh, numbers) { dictionaryGroups[Int(code)] = number }
+            for row in 0..<count where groups[row] == .max {
+                groups[row] = dictionaryGroups[Int(source[row])]
+            }
+        }
+        if let validity = column.validity, validity.trueCount < count {
+            let null = groupOfNull()
+            for row in 0..<count where !validity[row] { groups[row] = null }
+        }
+        return true
+    }
+
+    private func groupOfNull() -> UInt32 {
+        if let nullGroup { return nullGroup }
+        var group: UInt32 = 0
+        if isSingleInteger {
+            group = newGroup()
+            keyStore[0].append(.nulls(types[0], count: 1))
+        } else {
+            assignRows([.zeros(types[0], count: 1, isNull: true)], 1, &group)
+        }
+        nullGroup = group
+        return group
+    }
+
+    private func newGroup() -> UInt32 {
+        precondition(groupCount < Int(UInt32.max) - 2)
+        defer { groupCount += 1 }
+        return UInt32(groupCount)
+    }
+
+    // MARK: Single integers
+
+    private func assignIntegers(
+        _ column: Column, _ count: Int, _ groups: UnsafeMutablePointer<UInt32>
+    ) {
+        guard case .fixed(let values) = column.storage else {
+            preconditionFailure("an integer key is flat")
+        }
+        grow(by: count)
+        let firstNew = groupCount
+        let fresh = Buffer(byteCount: count * 4)
+        let freshRows = fresh.mutable(as: Int32.self)
+        let table = slots.mutable(as: Slot.self)
+        let mask = slotMask
+        var next = groupCount
+        var freshCount = 0
+        @inline(__always)
+        func look<T: FixedWidthInteger & BitwiseCopyable>(_ source: UnsafePointer<T>) {
+            var lastKey: UInt64 = 0
+            var lastGroup = UInt32.max
+            for row in 0..<count {
+                let key = UInt64(truncatingIfNeeded: source[row])
+                // Clustered keys repeat: the row before often has the answer.
+                if key == lastKey, lastGroup != .max {
+                    groups[row] = lastGroup
+                    continue
+                }
+                var slot = Int(truncatingIfNeeded: Self.mix(key)) & mask
+                while true {
+                    let group = table[slot].group
+                    if group == 0 {
+                        table[slot] = Slot(key: key, group: UInt32(truncatingIfNeeded: next &+ 1))
+                        lastGroup = UInt32(truncatingIfNeeded: next)
+                        next &+= 1
+                        freshRows[freshCount] = Int32(truncatingIfNeeded: row)
+                        freshCount &+= 1
+                        break
+                    }
+                    if table[slot].key == key {
+                        lastGroup = group &- 1
+                        break
+                    }
+                    slot = (slot &+ 1) & mask
+                }
+                lastKey = key
+                groups[row] = lastGroup
+            }
+        }
+        if let validity = column.validity {
+            // Rows that are null go to a group of their own, one at a time.
+            let present = Selection(validity)
+            if present.count < count {
+                let nulls = groupOfNull()
+                let some = Take.take(column, present).flattened()
+                let dense = Column(
+                    type: some.type, count: some.count, validity: nil, storage: some.storage)
+                let numbers = Buffer(byteCount: present.count * 4)
+                let target = numbers.mutable(as: UInt32.self)
+                assignIntegers(dense, present.count, target)
+                for row in 0..<count { groups[row] = nulls }
+                for index in 0..<present.count {
+                    groups[Int(present.rows[index])] = target[index]
+                }
+                return
+            }
+        }
+        if column.type.physical == .int32 {
+            look(values.pointer(as: Int32.self))
+        } else {
+            look(values.pointer(as: Int64.self))
+        }
+        groupCount = next
+        if next > firstNew {
+            keyStore[0].append(Take.take(column, rows: freshRows, count: freshCount))
+        }
+        withExtendedLifetime((column, slots, fresh)) {}
+    }
+
+    @inline(__always)
+    private static func mix(_ key: UInt64) -> UInt64 {
+        let product = (key ^ 0x9E37_79B9_7F4A_7C15).multipliedFullWidth(by: 0xD6E8_FEB8_6659_FD93)
+        return product.high ^ product.low
+    }
+
+    // MARK: Any keys
+
+    private func assignRows(
+        _ columns: [Column], _ count: Int, _ groups: UnsafeMutablePointer<UInt32>
+    ) {
+        grow(by: count)
+        let hashBuffer = Hashing.hash(columns, count: count)
+        let hashes = hashBuffer.mutable(as: UInt64.self)
+        let table = slots.mutable(as: Slot.self)
+        let mask = slotMask
+        let firstNew = groupCount
+        var next = firstNew
+        let scratch = Buffer(byteCount: count * 4)
+        let freshRows = scratch.mutable(as: Int32.self)
+        for row in 0..<count {
+            let hash = hashes[row]
+            var slot = Int(truncatingIfNeeded: hash) & mask
+            while true {
+                let group = table[slot].group
+                if group == 0 {
+                    table[slot] = Slot(key: hash, group: UInt32(truncatingIfNeeded: next &+ 1))
+                    groups[row] = UInt32(truncatingIfNeeded: next)
+                    freshRows[next &- firstNew] = Int32(truncatingIfNeeded: row)
+                    next &+= 1
+                    break
+                }
+                if table[slot].key == hash {
+                    groups[row] = group &- 1
+                    break
+                }
+                slot = (slot &+ 1) & mask
+            }
+        }
+        groupCount = next
+        if next > firstNew {
+            for (store, column) in zip(keyStore, columns) {
+                store.append(Take.take(column, rows: freshRows, count: next - firstNew))
+            }
+        }
+        verify(columns, count, groups)
+        withExtendedLifetime((hashBuffer, slots, scratch)) {}
+    }
+
+    /// Compares every row with the key of its group, and finds the right group for those that only
+    /// had the same hash.
+    private func verify(
+        _ columns: [Column], _ count: Int, _ groups: UnsafeMutablePointer<UInt32>
+    ) {
+        let equality = RowEquality(columns, keys(), nullsEqual: true)
+        let scratch = Buffer(byteCount: count * 9)
+        let rows = scratch.mutable(as: Int32.self)
+        let others = rows + count
+        let flags = (scratch.base + count * 8).assumingMemoryBound(to: UInt8.self)
+        for row in 0..<count {
+            rows[row] = Int32(truncatingIfNeeded: row)
+            others[row] = Int32(truncatingIfNeeded: groups[row])
+        }
+        equality.matches(rows, others, count: count, into: flags)
+        guard memchr(flags, 0, count) != nil else { return }
+        for row in 0..<count where flags[row] == 0 {
+            groups[row] = groupByComparing(columns, row)
+        }
+        withExtendedLifetime(scratch) {}
+    }
+
+    /// The group of one row by comparing its key with every group's, for rows whose hash lies.
+    private func groupByComparing(_ columns: [Column], _ row: Int) -> UInt32 {
+        let equality = RowEquality(columns, keys(), nullsEqual: true)
+        for group in 0..<groupCount where equality.matches(row, group) {
+            return UInt32(group)
+        }
+        let group = newGroup()
+        for (store, column) in zip(keyStore, columns) {
+            store.append(column.slice(row..<row + 1).flattened())
+        }
+        return group
+    }
+
+    /// Makes room for `count` more groups at a load of one half.
+    private func grow(by count: Int) {
+        let needed = (groupCount + count) * 2
+        guard needed > slotMask + 1 else { return }
+        var capacity = slotMask + 1
+        while capacity < needed { capacity *= 2 }
+        let old = slots
+        let oldCount = slotMask + 1
+        slots = Buffer(zeroedByteCount: capacity * 16)
+        slotMask = capacity - 1
+        let source = old.mutable(as: Slot.self)
+        let target = slots.mutable(as: Slot.self)
+        for index in 0..<oldCount where source[index].group != 0 {
+            let key = source[index].key
+            let start = isSingleInteger ? Self.mix(key) : key
+            var slot = Int(truncatingIfNeeded: start) & slotMask
+            while target[slot].group != 0 { slot = (slot &+ 1) & slotMask }
+            target[slot] = source[index]
+        }
+        withExtendedLifetime(old) {}
+    }
+}

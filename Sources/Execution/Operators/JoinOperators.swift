@@ -1,0 +1,314 @@
+import Columnar
+import Kernels
+import Planner
+
+/// What the workers of one join share after the right side is built.
+final class JoinState: Sendable {
+    let plan: PhysicalPlan.Join
+    let table: JoinTable
+    /// Of each worker, a byte for each built row that met a match; only for right and full joins.
+    let matched: [MatchedRows]
+
+    init(plan: PhysicalPlan.Join, table: JoinTable, workerCount: Int) {
+        self.plan = plan
+        self.table = table
+        let keeps = plan.kind == .right || plan.kind == .full
+        matched = (0..<workerCount).map { _ in MatchedRows(count: keeps ? table.rowCount : 0) }
+    }
+}
+
+/// Flags that one worker sets and that are read when all are done.
+///
+/// `@unchecked Sendable`: one worker writes, and a barrier lies between that and reading.
+final class MatchedRows: @unchecked Sendable {
+    let flags: Buffer
+
+    init(count: Int) {
+        flags = Buffer(zeroedByteCount: count)
+    }
+}
+
+/// Evaluates the keys of the built side and keeps them beside its columns.
+final class JoinBuildOperator: PushOperator {
+    private let keyNodes: [ExpressionNode]
+    private let collect: CollectOperator
+
+    init(_ keys: [BoundExpression], collect: CollectOperator) throws {
+        let compiler = ExpressionCompiler()
+        keyNodes = try keys.map { try compiler.compile($0) }
+        self.collect = collect
+    }
+
+    override func push(_ chunk: Chunk) throws -> Bool {
+        var columns = chunk.columns
+        for node in keyNodes { columns.append(try node.evaluate(chunk)) }
+        return try collect.push(Chunk(columns: columns, rowCount: chunk.rowCount))
+    }
+}
+
+/// One worker's probing of a join: left rows come in, joined rows go on.
+final class JoinProbeOperator: PushOperator {
+    private let state: JoinState
+    private let matched: MatchedRows
+    private let keyNodes: [ExpressionNode]
+    private let residual: Predicate?
+    private let next: PushOperator
+
+    init(_ state: JoinState, worker: Int, next: PushOperator) throws {
+        self.state = state
+        matched = state.matched[worker]
+        let compiler = ExpressionCompiler()
+        keyNodes = try state.plan.leftKeys.map { try compiler.compile($0) }
+        residual = try state.plan.residual.map { try Predicate([$0]) }
+        self.next = next
+    }
+
+    override func push(_ chunk: Chunk) throws -> Bool {
+        let plan = state.plan
+        if keyNodes.isEmpty { return try pushWithoutKeys(chunk) }
+        var keys: [Column] = []
+        for node in keyNodes { keys.append(try node.evaluate(chunk)) }
+        var pairs = state.table.probe(keys, count: chunk.rowCount)
+        if let residual { pairs = try filtered(pairs, chunk, residual) }
+        switch plan.kind {
+        case .semi, .anti:
+            let flags = matchFlags(pairs, chunk.rowCount)
+            return try pushSelected(chunk, flags, keeping: plan.kind == .semi)
+        case .mark(let isNullAware):
+            let flags = matchFlags(pairs, chunk.rowCount)
+            let mark = markColumn(flags, keys, chunk.rowCount, isNullAware)
+            return try next.push(
+                Chunk(
+                    columns: plan.leftOutput.map { chunk.columns[$0] } + [mark],
+                    rowCount: chunk.rowCount))
+        case .single:
+            try requireSingle(pairs)
+            return try pushPairs(chunk, withUnmatched(pairs, chunk.rowCount), nullable: true)
+        case .left, .full:
+            noteMatches(pairs)
+            return try pushPairs(chunk, withUnmatched(pairs, chunk.rowCount), nullable: true)
+        case .right:
+            noteMatches(pairs)
+            return try pushPairs(chunk, pairs, nullable: false)
+        case .inner, .cross:
+            return try pushPairs(chunk, pairs, nullable: false)
+        }
+    }
+
+    // MARK: Pairs
+
+    private func pushPairs(
+        _ chunk: Chunk, _ pairs: JoinTable.Pairs, nullable: Bool
+    ) throws -> Bool {
+        if pairs.count == 0 { return true }
+        let probe = pairs.probe.mutable(as: Int32.self)
+        let build = pairs.build.mutable(as: Int32.self)
+        var start = 0
+        // A row with many matches makes many pairs: they go on in batches.
+        while start < pairs.count {
+            let count = min(pairs.count - start, RecordBatch.rowCountMax)
+            var columns: [Column] = []
+            for position in state.plan.leftOutput {
+                columns.append(
+                    Take.take(chunk.columns[position], rows: probe + start, count: count))
+            }
+            for position in state.plan.rightOutput {
+                columns.append(
+                    Take.take(
+                        state.table.columns[position], rows: build + start, count: count,
+                        nullable: nullable))
+            }
+            guard try next.push(Chunk(columns: columns, rowCount: count)) else { return false }
+            start += count
+        }
+        withExtendedLifetime(pairs) {}
+        return true
+    }
+
+    /// The pairs for which the residual holds too.
+    private func filtered(
+        _ pairs: JoinTable.Pairs, _ chunk: Chunk, _ residual: Predicate
+    ) throws -> JoinTable.Pairs {
+        let probe = pairs.probe.mutable(as: Int32.self)
+        let build = pairs.build.mutable(as: Int32.self)
+        let positions = Set(residual.conjuncts.flatMap(\.positions))
+        let width = chunk.columns.count + state.table.columns.count
+        var kept = PairBuilder(capacity: pairs.count)
+        var start = 0
+        while start < pairs.count {
+            let count = min(pairs.count - start, RecordBatch.rowCountMax)
+            var columns = [Column](repeating: .nulls(.null, count: count), count: width)
+            for position in positions {
+                columns[position] =
+                    position < chunk.columns.count
+                    ? Take.take(chunk.columns[position], rows: probe + start, count: count)
+                    : Take.take(
+                        state.table.columns[position - chunk.columns.count],
+                        rows: build + start, count: count)
+            }
+            let selection =
+                try residual.select(Chunk(columns: columns, rowCount: count))
+                ?? Filter.everyRow(count)
+            for index in 0..<selection.count {
+                let pair = start + Int(selection.rows[index])
+                kept.append(probe[pair], build[pair])
+            }
+            start += count
+        }
+        withExtendedLifetime(pairs) {}
+        return kept.finish()
+    }
+
+    /// The pairs and, for each left row without one, a pair with -1; in the order of the left rows.
+    private func withUnmatched(_ pairs: JoinTable.Pairs, _ rowCount: Int) -> JoinTable.Pairs {
+        var all = PairBuilder(capacity: pairs.count + rowCount)
+        let probe = pairs.probe.mutable(as: Int32.self)
+        let build = pairs.build.mutable(as: Int32.self)
+        var index = 0
+        for row in 0..<Int32(rowCount) {
+            if index >= pairs.count || probe[index] != row {
+                all.append(row, -1)
+                continue
+            }
+            while index < pairs.count && probe[index] == row {
+                all.append(row, build[index])
+                index += 1
+            }
+        }
+        withExtendedLifetime(pairs) {}
+        return all.finish()
+    }
+
+    private func noteMatches(_ pairs: JoinTable.Pairs) {
+        guard matched.flags.byteCount > 0 else { return }
+        let flags = matched.flags.mutable(as: UInt8.self)
+        let build = pairs.build.mutable(as: Int32.self)
+        for index in 0..<pairs.count { flags[Int(build[index])] = 1 }
+        withExtendedLifetime(pairs) {}
+    }
+
+    private func requireSingle(_ pairs: JoinTable.Pairs) throws {
+        let probe = pairs.probe.mutable(as: Int32.self)
+        for index in 1..<max(1, pairs.count) where probe[index] == probe[index - 1] {
+            throw ExecutionError(.data, "a subquery used as a value gave more than one row")
+        }
+        withExtendedLifetime(pairs) {}
+    }
+
+    // MARK: Marks
+
+    private func matchFlags(_ pairs: JoinTable.Pairs, _ rowCount: Int) -> Bitmap {
+        let buffer = Buffer(zeroedByteCount: Bitmap.wordCount(rowCount) * 8)
+        let words = buffer.mutable(as: UInt64.self)
+        let probe = pairs.probe.mutable(as: Int32.self)
+        for index in 0..<pairs.count {
+            let row = Int(probe[index])
+            words[row >> 6] |= 1 &<< UInt64(row & 63)
+        }
+        withExtendedLifetime(pairs) {}
+        return Bitmap(buffer: buffer, count: rowCount)
+    }
+
+    private func pushSelected(_ chunk: Chunk, _ flags: Bitmap, keeping: Bool) throws -> Bool {
+        let mask = Column(bits: flags)
+        let selection = Filter.selection(keeping ? mask : Logic.not(mask))
+        if selection.count == 0 { return true }
+        return try next.push(
+            Chunk(
+                columns: state.plan.leftOutput.map { Take.take(chunk.columns[$0], selection) },
+                rowCount: selection.count))
+    }
+
+    /// True for a match; otherwise null when a null may hide one, else false.
+    private func markColumn(
+        _ flags: Bitmap, _ keys: [Column], _ rowCount: Int, _ isNullAware: Bool
+    ) -> Column {
+        guard isNullAware, state.table.rowCount > 0 else { return Column(bits: flags) }
+        if state.table.hasNullKey { return Column(bits: flags, validity: flags) }
+        let nullsMatch = state.plan.nullsMatch
+        guard let absent = JoinTable.rowsWithoutKey(keys.map { $0.flattened() }, nullsMatch) else {
+            return Column(bits: flags)
+        }
+        let known = Logic.or(Column(bits: flags), Logic.not(Column(bits: absent)))
+        guard case .bits(let validity) = known.flattened().storage else { return known }
+        return Column(bits: flags, validity: validity)
+    }
+
+    // MARK: Without keys
+
+    /// Every left row against every right one, in pieces.
+    private func pushWithoutKeys(_ chunk: Chunk) throws -> Bool {
+        let plan = state.plan
+        let rightCount = state.table.rowCount
+        switch plan.kind {
+        case .single where rightCount > 1 && residual == nil:
+            throw ExecutionError(.data, "a subquery used as a value gave more than one row")
+        case .mark where residual == nil:
+            let mark = Column.constant(.boolean(rightCount > 0), .boolean, count: chunk.rowCount)
+            return try next.push(
+                Chunk(
+                    columns: plan.leftOutput.map { chunk.columns[$0] } + [mark],
+                    rowCount: chunk.rowCount))
+        default: break
+        }
+        // A bounded number of left rows at a time, so that the pairs stay few.
+        let step = max(1, 65_536 / max(1, rightCount))
+        var start = 0
+        while start < chunk.rowCount {
+            let rows = start..<min(chunk.rowCount, start + step)
+            let part = Chunk(columns: chunk.columns.map { $0.slice(rows) }, rowCount: rows.count)
+            guard try pushProduct(part) else { return false }
+            start = rows.upperBound
+        }
+        return true
+    }
+
+    private func pushProduct(_ chunk: Chunk) throws -> Bool {
+        let rightCount = state.table.rowCount
+        var builder = PairBuilder(capacity: chunk.rowCount * rightCount)
+        for row in 0..<Int32(chunk.rowCount) {
+            for build in 0..<Int32(rightCount) { builder.append(row, build) }
+        }
+        var pairs = builder.finish()
+        if let residual { pairs = try filtered(pairs, chunk, residual) }
+        switch state.plan.kind {
+        case .inner, .cross: return try pushPairs(chunk, pairs, nullable: false)
+        case .right:
+            noteMatches(pairs)
+            return try pushPairs(chunk, pairs, nullable: false)
+        case .left, .full:
+            noteMatches(pairs)
+            return try pushPairs(chunk, withUnmatched(pairs, chunk.rowCount), nullable: true)
+        case .single:
+            try requireSingle(pairs)
+            return try pushPairs(chunk, withUnmatched(pairs, chunk.rowCount), nullable: true)
+        case .semi, .anti:
+            let flags = matchFlags(pairs, chunk.rowCount)
+            return try pushSelected(chunk, flags, keeping: state.plan.kind == .semi)
+        case .mark:
+            let mark = Column(bits: matchFlags(pairs, chunk.rowCount))
+            return try next.push(
+                Chunk(
+                    columns: state.plan.leftOutput.map { chunk.columns[$0] } + [mark],
+                    rowCount: chunk.rowCount))
+        }
+    }
+
+    /// The built rows that no worker matched, with nulls for the left columns.
+    static func unmatched(_ state: JoinState, leftTypes: [DataType]) -> Chunk {
+        let count = state.table.rowCount
+        var rows: [Int32] = []
+        let flags = state.matched.map { $0.flags.mutable(as: UInt8.self) }
+        for row in 0..<count where !flags.contains(where: { $0[row] != 0 }) {
+            rows.append(Int32(row))
+        }
+        let selection = Selection(rows)
+        let left = state.plan.leftOutput.map {
+            Column.nulls(leftTypes[$0], count: selection.count)
+        }
+        let right = state.plan.rightOutput.map { Take.take(state.table.columns[$0], selection) }
+        return withExtendedLifetime(state) {
+            Chunk(columns: left + right, rowCount: selection.count)
+        }
+    }
+}

@@ -1,0 +1,297 @@
+package import Ambient
+package import Columnar
+package import Planner
+import Kernels
+import Synchronization
+
+/// How a query may run.
+package struct QueryOptions: Sendable {
+    /// Threads that work on one query.
+    package var threadCount: Int
+    package var memory: MemoryBudget
+    /// Where the query's threads come from; it must have room for `threadCount` at once.
+    package var threads: WorkerPool
+
+    package init(
+        threadCount: Int = processorCount(), memory: MemoryBudget = .process,
+        threads: WorkerPool = QueryOptions.sharedThreads
+    ) {
+        self.threadCount = max(1, threadCount)
+        self.memory = memory
+        self.threads = threads
+    }
+
+    /// Threads for queries, apart from those that wait for files.
+    package static let sharedThreads = WorkerPool(threadCountMax: 256)
+}
+
+/// Runs a plan and hands its result to `body` as it comes.
+///
+/// The query ends when `body` returns, throws or is cancelled, at the latest within a batch of every
+/// worker; nothing of it runs on after this function has returned.
+package func withResult<R: Sendable>(
+    of plan: PhysicalPlan, schema: Schema, provider: any ScanProvider, options: QueryOptions,
+    _ body: @Sendable @escaping (ResultStream) async throws -> R
+) async throws -> R {
+    let stream = ResultStream(schema: schema)
+    let team = WorkerTeam(count: options.threadCount)
+    let memory = try QueryMemory(options.memory)
+    return try await withThrowingTaskGroup(of: R?.self) { group in
+        for worker in 1..<max(1, team.count) {
+            group.addTask {
+                try await options.threads.run { team.serve(worker: worker) }
+                return nil
+            }
+        }
+        group.addTask {
+            let outcome = await Result {
+                try await options.threads.run {
+                    defer { team.close() }
+                    let runner = QueryRunner(
+                        team: team, provider: provider, memory: memory, stream: stream)
+                    try runner.run(plan)
+                }
+            }
+            stream.finish(outcome)
+            team.close()
+            return nil
+        }
+        group.addTask {
+            defer { stream.abandon() }
+            return try await body(stream)
+        }
+        var result: R?
+        do {
+            while let one = try await group.next() { result = one ?? result }
+        } catch {
+            stream.abandon()
+            group.cancelAll()
+            throw error
+        }
+        guard let result else { throw CancellationError() }
+        return result
+    }
+}
+
+extension Result where Failure == any Error {
+    fileprivate init(_ body: () async throws -> Success) async {
+        do { self = .success(try await body()) } catch { self = .failure(error) }
+    }
+}
+
+/// Walks a plan from the leaves up: every pipeline runs on all workers to its end (a built join
+/// side, an aggregate, a sort) before the one above it starts.
+final class QueryRunner {
+    private let team: WorkerTeam
+    private let provider: any ScanProvider
+    private let memory: QueryMemory
+    private let stream: ResultStream
+
+    init(
+        team: WorkerTeam, provider: any ScanProvider, memory: QueryMemory, stream: ResultStream
+    ) {
+        self.team = team
+        self.provider = provider
+        self.memory = memory
+        self.stream = stream
+    }
+
+    func run(_ plan: PhysicalPlan) throws {
+        let sinks = (0..<team.count).map { _ in ResultOperator(stream) }
+        _ = try run(plan, into: sinks)
+    }
+
+    /// Pushes all rows of `plan` into the workers' sinks.
+    ///
+    /// - Returns: whether the sinks still want more.
+    private func run(_ plan: PhysicalPlan, into sinks: [PushOperator]) throws -> Bool {
+        switch plan {
+        case .scan(let scan): return try runScan(scan, sinks)
+        case .values(let rows, let types):
+            return try push(try evaluated(rows, types), into: sinks[0])
+        case .filter(let condition, let output, let input):
+            return try run(
+                input,
+                into: try sinks.map {
+                    try FilterOperator(condition, output: output, next: $0)
+                })
+        case .project(let expressions, let input):
+            return try run(
+                input, into: try sinks.map { try ProjectOperator(expressions, next: $0) })
+        case .limit(let count, let offset, let input):
+            if count == 0 { return true }
+            let state = LimitState(count: count, offset: offset)
+            _ = try run(input, into: sinks.map { LimitOperator(state, next: $0) })
+            return !stream.wasAbandoned
+        case .union(let inputs):
+            for input in inputs {
+                guard try run(input, into: sinks) else { return false }
+            }
+            return true
+        case .aggregate(let groups, let calls, let input):
+            let workers = try sinks.map { _ in
+                try AggregateOperator(groups: groups, calls: calls, memory: memory)
+            }
+            _ = try run(input, into: workers)
+            // In the order of the workers, so that sums of floats come out the same every time.
+            for other in workers.dropFirst() { try workers[0].merge(other) }
+            return try push(try workers[0].finish(), into: sinks[0])
+        case .sort(let keys, let limit, let input):
+            return try runSort(keys, limit, input, sinks)
+        case .join(let join): return try runJoin(join, sinks)
+        }
+    }
+
+    /// Hands a large chunk on in batches.
+    private func push(_ chunk: Chunk, into sink: PushOperator) throws -> Bool {
+        var start = 0
+        while start < chunk.rowCount {
+            let rows = start..<min(chunk.rowCount, start + RecordBatch.rowCountMax)
+            let part = Chunk(
+                columns: chunk.columns.map { $0.slice(rows) }, rowCount: rows.count)
+            guard try sink.push(part) else { return false }
+            start = rows.upperBound
+        }
+        return !stream.wasAbandoned
+    }
+
+    private func evaluated(_ rows: [[BoundExpression]], _ types: [DataType]) throws -> Chunk {
+        let compiler = ExpressionCompiler()
+        let builders = types.map { ColumnBuilder($0, capacity: rows.count) }
+        let none = Chunk(columns: [], rowCount: 1)
+        for row in rows {
+            for (builder, expression) in zip(builders, row) {
+                builder.append(try compiler.compile(expression).evaluate(none).value(at: 0))
+            }
+        }
+        return Chunk(columns: builders.map { $0.finish() }, rowCount: rows.count)
+    }
+
+    // MARK: Scans
+
+    private func runScan(_ scan: PhysicalPlan.Scan, _ sinks: [PushOperator]) throws -> Bool {
+        let source = try provider.open(
+            ScanRequest(
+                table: scan.table, positions: scan.positions, types: scan.types,
+                filters: scan.filters))
+        let stop = StopFlag()
+        let workerCount = team.count
+        let stream = stream
+        try team.run { worker in
+            let reader = try MorselScan(scan, sink: sinks[worker])
+            // Dealt out by number, so that the same worker always gets the same morsels and what
+            // depends on order (sums of floats) comes out the same.
+            var index = worker
+            while index < source.morselCount {
+                if stop.isSet || stream.wasAbandoned { break }
+                if try !reader.run(try source.morsel(index), stop) {
+                    stop.set()
+                    break
+                }
+                index += workerCount
+            }
+        }
+        return !stop.isSet && !stream.wasAbandoned
+    }
+
+    // MARK: Sorts
+
+    private func runSort(
+        _ keys: [SortKey], _ limit: Int?, _ input: PhysicalPlan, _ sinks: [PushOperator]
+    ) throws -> Bool {
+        let types = input.types
+        let workers = try sinks.map { _ in
+            try SortOperator(keys, limit: limit, types: types, memory: memory)
+        }
+        _ = try run(input, into: workers)
+        return try push(
+            SortOperator.merged(workers, keys, limit: limit, types: types), into: sinks[0])
+    }
+
+    // MARK: Joins
+
+    private func runJoin(_ join: PhysicalPlan.Join, _ sinks: [PushOperator]) throws -> Bool {
+        let collected = sinks.map { _ in CollectOperator(memory) }
+        _ = try run(
+            join.right,
+            into: try collected.map { try JoinBuildOperator(join.rightKeys, collect: $0) })
+        let rightTypes = join.right.types
+        let all = concatenated(
+            collected.flatMap(\.chunks), types: rightTypes + join.rightKeys.map(\.type))
+        let table = try JoinTable(
+            columns: Array(all.columns[..<rightTypes.count]),
+            keys: Array(all.columns[rightTypes.count...]), rowCount: all.rowCount,
+            nullsMatch: join.nullsMatch)
+        try memory.add(all.rowCount * 16)
+        let state = JoinState(plan: join, table: table, workerCount: team.count)
+        if all.rowCount == 0, join.kind == .inner || join.kind == .semi || join.kind == .cross
+            || join.kind == .right
+        {
+            return true
+        }
+        let probes = try sinks.indices.map {
+            try JoinProbeOperator(state, worker: $0, next: sinks[$0])
+        }
+        let wantsMore = try run(join.left, into: probes)
+        guard wantsMore, join.kind == .right || join.kind == .full else { return wantsMore }
+        return try push(
+            JoinProbeOperator.unmatched(state, leftTypes: join.left.types), into: sinks[0])
+    }
+}
+
+/// A flag that workers raise for each other.
+final class StopFlag: Sendable {
+    private let flag = Atomic<Bool>(false)
+
+    var isSet: Bool { flag.load(ordering: .relaxed) }
+
+    func set() { flag.store(true, ordering: .relaxed) }
+}
+
+/// One worker's reading of morsels: filter columns first, then of the others only what is left.
+final class MorselScan {
+    private let scan: PhysicalPlan.Scan
+    private let predicate: Predicate
+    private let sink: PushOperator
+
+    init(_ scan: PhysicalPlan.Scan, sink: PushOperator) throws {
+        self.scan = scan
+        predicate = try Predicate(scan.filters)
+        self.sink = sink
+    }
+
+    /// - Returns: whether the sink wants more.
+    func run(_ morsel: any Morsel, _ stop: StopFlag) throws -> Bool {
+        while !stop.isSet {
+            let rowCount = try morsel.advance()
+            if rowCount == 0 { return true }
+            var known = [Column?](repeating: nil, count: scan.positions.count)
+            var selection: Selection?
+            for conjunct in predicate.conjuncts {
+                selection = try predicate.narrow(
+                    conjunct, within: selection, rowCount: rowCount
+                ) { position in
+                    if let column = known[position] { return column }
+                    let column = try morsel.read(position)
+                    known[position] = column
+                    return column
+                }
+                if selection?.count == 0 { break }
+            }
+            if selection?.count == 0 { continue }
+            var columns: [Column] = []
+            columns.reserveCapacity(scan.output.count)
+            for position in scan.output {
+                switch (known[position], selection) {
+                case (let column?, nil): columns.append(column)
+                case (let column?, let rows?): columns.append(Take.take(column, rows))
+                case (nil, nil): columns.append(try morsel.read(position))
+                case (nil, let rows?): columns.append(try morsel.read(position, rows))
+                }
+            }
+            let chunk = Chunk(columns: columns, rowCount: selection?.count ?? rowCount)
+            guard try sink.push(chunk) else { return false }
+        }
+        return false
+    }
+}

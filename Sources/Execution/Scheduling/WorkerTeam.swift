@@ -1,0 +1,93 @@
+import Glibc
+
+/// The threads of one query: phases of work run on all of them at once, one phase after the other.
+///
+/// Worker 0 is the driver, which hands out the phases; the others wait in `serve`. The number of
+/// workers never changes, so that work dealt out by worker number is dealt the same way every time.
+///
+/// `@unchecked Sendable`: everything mutable is touched only under `lock`.
+final class WorkerTeam: @unchecked Sendable {
+    let count: Int
+    private let lock: UnsafeMutablePointer<pthread_mutex_t>
+    private let wakeup: UnsafeMutablePointer<pthread_cond_t>
+    private var phase = 0
+    private var body: ((Int) throws -> Void)?
+    private var runningCount = 0
+    private var firstError: (worker: Int, error: any Error)?
+    private var isClosed = false
+
+    init(count: Int) {
+        self.count = max(1, count)
+        lock = .allocate(capacity: 1)
+        wakeup = .allocate(capacity: 1)
+        pthread_mutex_init(lock, nil)
+        pthread_cond_init(wakeup, nil)
+    }
+
+    deinit {
+        pthread_cond_destroy(wakeup)
+        pthread_mutex_destroy(lock)
+        wakeup.deallocate()
+        lock.deallocate()
+    }
+
+    /// Runs `body` once per worker, the driver's share on the calling thread, and waits for all.
+    ///
+    /// - Throws: the error of the lowest worker that failed.
+    func run(_ body: @escaping (Int) throws -> Void) throws {
+        if count == 1 {
+            try body(0)
+            return
+        }
+        pthread_mutex_lock(lock)
+        self.body = body
+        phase += 1
+        runningCount = count - 1
+        firstError = nil
+        pthread_cond_broadcast(wakeup)
+        pthread_mutex_unlock(lock)
+        var ownError: (any Error)?
+        do { try body(0) } catch { ownError = error }
+        pthread_mutex_lock(lock)
+        while runningCount > 0 { pthread_cond_wait(wakeup, lock) }
+        self.body = nil
+        let otherError = firstError?.error
+        pthread_mutex_unlock(lock)
+        if let ownError { throw ownError }
+        if let otherError { throw otherError }
+    }
+
+    /// Does worker's share of every phase until the team is closed. Blocks its thread.
+    func serve(worker: Int) {
+        var seen = 0
+        while true {
+            pthread_mutex_lock(lock)
+            while !isClosed && (phase == seen || body == nil) {
+                pthread_cond_wait(wakeup, lock)
+            }
+            guard !isClosed, let work = body else {
+                pthread_mutex_unlock(lock)
+                return
+            }
+            seen = phase
+            pthread_mutex_unlock(lock)
+            var failure: (any Error)?
+            do { try work(worker) } catch { failure = error }
+            pthread_mutex_lock(lock)
+            if let failure, worker < firstError?.worker ?? Int.max {
+                firstError = (worker, failure)
+            }
+            runningCount -= 1
+            if runningCount == 0 { pthread_cond_broadcast(wakeup) }
+            pthread_mutex_unlock(lock)
+        }
+    }
+
+    /// Sends everybody home; call it when no phase is running.
+    func close() {
+        pthread_mutex_lock(lock)
+        isClosed = true
+        pthread_cond_broadcast(wakeup)
+        pthread_mutex_unlock(lock)
+    }
+}

@@ -1,0 +1,248 @@
+import Columnar
+
+/// first, last and any_value, of any type: remembers a row a group in copies of the rows chosen.
+final class PickAccumulator: GroupedAccumulator {
+    /// Row in the chosen values plus one; 0 for none yet.
+    private var places = StateMemory<Int32>()
+    private var parts: [Column] = []
+    private var partRows = 0
+    private let isLast: Bool
+    private let skipsNulls: Bool
+
+    init(resultType: DataType, isLast: Bool, skipsNulls: Bool) {
+        self.isLast = isLast
+        self.skipsNulls = skipsNulls
+        super.init(resultType: resultType)
+    }
+
+    override func update(
+        groups: UnsafePointer<UInt32>,
+        groupCount: Int,
+        column: Column,
+        count: Int
+    ) throws(KernelError) {
+        places.grow(to: groupCount)
+        if skipsNulls && column.isAllNull { return }
+        let states = places.base
+        var chosen: [Int32] = []
+        let start = partRows
+        func visit(_ row: Int) {
+            let group = Int(groups[row])
+            if isLast, Int(states[group]) > start {
+                // This batch has already chosen a row for the group.
+                chosen[Int(states[group]) - 1 - start] = Int32(truncatingIfNeeded: row)
+            } else if isLast || states[group] == 0 {
+                chosen.append(Int32(truncatingIfNeeded: row))
+                states[group] = Int32(truncatingIfNeeded: start + chosen.count)
+            }
+        }
+        if skipsNulls {
+            forEachValid(column.validity, count, visit)
+        } else {
+            for row in 0..<count { visit(row) }
+        }
+        guard !chosen.isEmpty else { return }
+        let taken = chosen.withUnsafeBufferPointer { rows -> Column in
+            guard let base = rows.baseAddress else { return column.slice(0..<0) }
+            return Take.take(column, rows: base, count: rows.count)
+        }
+        parts.append(Compact.compacted(taken))
+        partRows += chosen.count
+        // With last(), rows are left behind; they are dropped when they are the most.
+        if isLast && partRows > 4 * groupCount + 4096 { shrink() }
+    }
+
+    /// The chosen rows, one a group, null for groups without.
+    private func gathered(_ groupCount: Int) -> Column {
+        places.grow(to: groupCount)
+        guard !parts.isEmpty else { return .nulls(resultType, count: groupCount) }
+        let all = Concatenate.concatenate(parts)
+        let rows = Buffer(byteCount: groupCount * 4)
+        let target = rows.mutable(as: Int32.self)
+        for group in 0..<groupCount { target[group] = places.base[group] - 1 }
+        return withExtendedLifetime(rows) {
+            Take.take(all, rows: UnsafePointer(target), count: groupCount, nullable: true)
+        }
+    }
+
+    private func shrink() {
+        let groupCount = places.count
+        let chosen = gathered(groupCount)
+        parts = [Compact.compacted(chosen)]
+        partRows = groupCount
+        for group in 0..<groupCount where places.base[group] != 0 {
+            places.base[group] = Int32(truncatingIfNeeded: group + 1)
+        }
+    }
+
+    override func merge(
+        _ other: GroupedAccumulator,
+        mapping: [UInt32],
+        groupCount: Int
+    ) throws(KernelError) {
+        guard let other = other as? PickAccumulator else { preconditionFailure("other kind") }
+        places.grow(to: groupCount)
+        let start = partRows
+        parts.append(contentsOf: other.parts)
+        partRows += other.partRows
+        for group in 0..<min(mapping.count, other.places.count) {
+            let place = other.places.base[group]
+            let own = Int(mapping[group])
+            if place != 0, isLast || places.base[own] == 0 {
+                places.base[own] = place + Int32(truncatingIfNeeded: start)
+            }
+        }
+    }
+
+    override func finish(groupCount: Int) throws(KernelError) -> Column {
+        gathered(groupCount)
+    }
+
+    override var byteCount: Int {
+        places.byteCount + parts.reduce(0) { $0 + Compact.byteCount($1) }
+    }
+}
+
+/// Keeps every value with its group, for the aggregates that need all of them.
+class CollectingAccumulator: GroupedAccumulator {
+    private var parts: [Column] = []
+    private var groupParts: [Buffer] = []
+    private(set) var rowCount = 0
+    private var bytes = 0
+    /// Whether null rows are left out.
+    var skipsNulls: Bool { true }
+
+    override func update(
+        groups: UnsafePointer<UInt32>,
+        groupCount: Int,
+        column: Column,
+        count: Int
+    ) throws(KernelError) {
+        if skipsNulls && column.nullCount == count { return }
+        var column = column
+        let ids: Buffer
+        if skipsNulls, let validity = column.validity, !validity.isAllTrue {
+            let kept = Selection(validity)
+            column = Take.take(column, kept)
+            ids = Buffer(byteCount: kept.count * 4)
+            for index in 0..<kept.count {
+                ids.mutable(as: UInt32.self)[index] = groups[Int(kept.rows[index])]
+            }
+        } else {
+            ids = Buffer(copying: UnsafeRawBufferPointer(start: groups, count: count * 4))
+        }
+        guard rowCount + column.count <= Int(Int32.max) else {
+            throw KernelError(.overflow, "an aggregate would keep more than 2^31 values")
+        }
+        let kept = Compact.compacted(column)
+        bytes += Compact.byteCount(kept) + column.count * 4
+        rowCount += column.count
+        parts.append(kept)
+        groupParts.append(ids)
+    }
+
+    override func merge(
+        _ other: GroupedAccumulator,
+        mapping: [UInt32],
+        groupCount: Int
+    ) throws(KernelError) {
+        guard let other = other as? CollectingAccumulator else {
+            preconditionFailure("other kind")
+        }
+        guard rowCount + other.rowCount <= Int(Int32.max) else {
+            throw KernelError(.overflow, "an aggregate would keep more than 2^31 values")
+        }
+        for (part, ids) in zip(other.parts, other.groupParts) {
+            let mapped = Buffer(byteCount: part.count * 4)
+            for row in 0..<part.count {
+                mapped.mutable(as: UInt32.self)[row] =
+                    mapping[Int(ids.mutable(as: UInt32.self)[row])]
+            }
+            parts.append(part)
+            groupParts.append(mapped)
+        }
+        rowCount += other.rowCount
+        bytes += other.bytes
+    }
+
+    /// All values ordered by group (and within a group as they came), and where each group begins.
+    func grouped(_ groupCount: Int, _ type: DataType) -> (values: Column, offsets: Buffer) {
+        let offsets = Buffer(zeroedByteCount: (groupCount + 1) * 4)
+        let bounds = offsets.mutable(as: Int32.self)
+        for (part, ids) in zip(parts, groupParts) {
+            let group = ids.mutable(as: UInt32.self)
+            for row in 0..<part.count { bounds[Int(group[row]) + 1] &+= 1 }
+        }
+        for group in 0..<groupCount { bounds[group + 1] &+= bounds[group] }
+        let next = Buffer(copying: UnsafeRawBufferPointer(start: bounds, count: groupCount * 4))
+        let rows = Buffer(byteCount: rowCount * 4)
+        let target = rows.mutable(as: Int32.self)
+        let cursor = next.mutable(as: Int32.self)
+        var source: Int32 = 0
+        for (part, ids) in zip(parts, groupParts) {
+            let group = ids.mutable(as: UInt32.self)
+            for row in 0..<part.count {
+                target[Int(cursor[Int(group[row])])] = source
+                cursor[Int(group[row])] &+= 1
+                source &+= 1
+            }
+        }
+        let all = parts.isEmpty ? Column(type, []) : Concatenate.concatenate(parts)
+        return (Take.take(all, Selection(buffer: rows, count: rowCount)), offsets)
+    }
+
+    override var byteCount: Int { bytes }
+}
+
+/// array_agg / list.
+final class ListAccumulator: CollectingAccumulator {
+    override var skipsNulls: Bool { false }
+
+    override func finish(groupCount: Int) throws(KernelError) -> Column {
+        guard case .list(let element) = resultType else {
+            throw KernelError(.unsupported, "a list as \(resultType)")
+        }
+        let (values, offsets) = grouped(groupCount, element.type)
+        let bounds = offsets.mutable(as: Int32.self)
+        return Column(
+            type: resultType,
+            count: groupCount,
+            // A group without rows has no list.
+            validity: validity(groupCount) { bounds[$0 + 1] > bounds[$0] },
+            storage: .list(offsets: BufferSlice(offsets), elements: ColumnBox(values))
+        )
+    }
+}
+
+/// The exact median: all values are kept until the end.
+final class MedianAccumulator: CollectingAccumulator {
+    override func finish(groupCount: Int) throws(KernelError) -> Column {
+        let (values, offsets) = grouped(groupCount, .float64)
+        let numbers = try Casting.cast(values, to: .float64).flattened()
+        let result = Buffer(zeroedByteCount: groupCount * 8)
+        let target = result.mutable(as: Double.self)
+        let bounds = offsets.mutable(as: Int32.self)
+        guard case .fixed(let slice) = numbers.storage else {
+            return .nulls(.float64, count: groupCount)
+        }
+        let source = slice.pointer(as: Double.self)
+        for group in 0..<groupCount {
+            let (start, end) = (Int(bounds[group]), Int(bounds[group + 1]))
+            if start == end { continue }
+            var sorted = Array(UnsafeBufferPointer(start: source + start, count: end - start))
+            sorted.sort(by: Double.before)
+            let middle = sorted.count / 2
+            target[group] =
+                sorted.count % 2 == 1
+                ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+        }
+        return withExtendedLifetime((numbers, offsets)) {
+            Column(
+                .float64,
+                count: groupCount,
+                validity: validity(groupCount) { bounds[$0 + 1] > bounds[$0] },
+                buffer: result
+            )
+        }
+    }
+}

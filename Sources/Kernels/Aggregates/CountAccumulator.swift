@@ -1,0 +1,53 @@
+import Columnar
+
+/// `count(*)` and `count(x)`.
+final class CountAccumulator: GroupedAccumulator {
+    private var counts = StateMemory<Int64>()
+    private let rows: Bool
+
+    init(rows: Bool) {
+        self.rows = rows
+        super.init(resultType: .int64)
+    }
+
+    override func update(
+        groups: UnsafePointer<UInt32>,
+        groupCount: Int,
+        column: Column,
+        count: Int
+    ) throws(KernelError) {
+        counts.grow(to: groupCount)
+        let states = counts.base
+        if rows {
+            for row in 0..<count { states[Int(groups[row])] &+= 1 }
+        } else if !column.isAllNull {
+            forEachValid(column.validity, count) { states[Int(groups[$0])] &+= 1 }
+        }
+    }
+
+    override func update(column: Column) throws(KernelError) {
+        counts.grow(to: 1)
+        counts.base[0] &+= Int64(rows ? column.count : column.count - column.nullCount)
+    }
+
+    override func merge(
+        _ other: GroupedAccumulator,
+        mapping: [UInt32],
+        groupCount: Int
+    ) throws(KernelError) {
+        guard let other = other as? CountAccumulator else { preconditionFailure("other kind") }
+        counts.grow(to: groupCount)
+        for group in 0..<min(mapping.count, other.counts.count) {
+            counts.base[Int(mapping[group])] &+= other.counts.base[group]
+        }
+    }
+
+    override func finish(groupCount: Int) throws(KernelError) -> Column {
+        counts.grow(to: groupCount)
+        let buffer = Buffer(byteCount: groupCount * 8)
+        buffer.base.copyMemory(from: counts.base, byteCount: groupCount * 8)
+        return Column(.int64, count: groupCount, buffer: buffer)
+    }
+
+    override var byteCount: Int { counts.byteCount }
+}

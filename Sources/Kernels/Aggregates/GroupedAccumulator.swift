@@ -1,0 +1,141 @@
+package import Columnar
+
+/// The states of one aggregate for many groups.
+///
+/// One worker owns it and calls `update` per batch; at the end the workers' accumulators are merged
+/// in a fixed order. Not thread-safe.
+package class GroupedAccumulator {
+    package let resultType: DataType
+
+    init(resultType: DataType) {
+        self.resultType = resultType
+    }
+
+    /// An accumulator of `function` over columns of `input`.
+    ///
+    /// - Parameter result: what `finish` gives; `function.resultType` by default. Sums of integers
+    ///   may also be asked for as int64.
+    package static func make(
+        _ function: AggregateFunction,
+        input: DataType,
+        result: DataType? = nil
+    ) throws(KernelError) -> GroupedAccumulator {
+        let natural = try function.resultType(input)
+        let type = result ?? natural
+        if function == .countRows { return CountAccumulator(rows: true) }
+        if function == .count { return CountAccumulator(rows: false) }
+        if input == .null, function != .list { return NullAccumulator(resultType: type) }
+        switch function {
+        case .countRows, .count:
+            return CountAccumulator(rows: function == .countRows)
+        case .sum, .average:
+            if input.isFloating {
+                return FloatSumAccumulator(resultType: type, isAverage: function == .average)
+            }
+            return ExactSumAccumulator(
+                input: input,
+                resultType: type,
+                isAverage: function == .average
+            )
+        case .minimum, .maximum:
+            return minMax(input, type, isMaximum: function == .maximum)
+        case .booleanAnd, .booleanOr:
+            return BooleanAccumulator(isOr: function == .booleanOr)
+        case .first, .anyValue, .last:
+            return PickAccumulator(
+                resultType: type,
+                isLast: function == .last,
+                skipsNulls: function == .anyValue
+            )
+        case .varianceSample, .variancePopulation, .deviationSample, .deviationPopulation:
+            return VarianceAccumulator(function)
+        case .list:
+            return ListAccumulator(resultType: type)
+        case .median:
+            return MedianAccumulator(resultType: type)
+        }
+    }
+
+    private static func minMax(
+        _ input: DataType,
+        _ type: DataType,
+        isMaximum: Bool
+    ) -> GroupedAccumulator {
+        switch input.physical {
+        case .bit: BooleanAccumulator(isOr: isMaximum)
+        case .int32: MinMaxAccumulator<Int32>(resultType: type, isMaximum: isMaximum)
+        case .int64: MinMaxAccumulator<Int64>(resultType: type, isMaximum: isMaximum)
+        case .float32: MinMaxAccumulator<Float>(resultType: type, isMaximum: isMaximum)
+        case .float64: MinMaxAccumulator<Double>(resultType: type, isMaximum: isMaximum)
+        case .int128 where input == .interval:
+            MinMaxAccumulator<IntervalLane>(resultType: type, isMaximum: isMaximum)
+        case .int128: MinMaxAccumulator<Int128>(resultType: type, isMaximum: isMaximum)
+        default: TextMinMaxAccumulator(resultType: type, isMaximum: isMaximum)
+        }
+    }
+
+    /// Adds a batch: row `i` belongs to group `groups[i]`, below `groupCount`.
+    package func update(
+        groups: UnsafePointer<UInt32>,
+        groupCount: Int,
+        column: Column,
+        count: Int
+    ) throws(KernelError) {
+        preconditionFailure("abstract")
+    }
+
+    /// Adds a batch to group 0: an aggregate without GROUP BY.
+    package func update(column: Column) throws(KernelError) {
+        let groups = Buffer(zeroedByteCount: column.count * 4)
+        try update(
+            groups: UnsafePointer(groups.mutable(as: UInt32.self)),
+            groupCount: 1,
+            column: column,
+            count: column.count
+        )
+        withExtendedLifetime(groups) {}
+    }
+
+    /// Adds another accumulator of the same kind: its group `i` is our group `mapping[i]`.
+    package func merge(
+        _ other: GroupedAccumulator,
+        mapping: [UInt32],
+        groupCount: Int
+    ) throws(KernelError) {
+        preconditionFailure("abstract")
+    }
+
+    /// One row a group. The accumulator is used up.
+    package func finish(groupCount: Int) throws(KernelError) -> Column {
+        preconditionFailure("abstract")
+    }
+
+    /// Memory held, for the budget.
+    package var byteCount: Int { 0 }
+}
+
+/// Any aggregate of bare nulls.
+final class NullAccumulator: GroupedAccumulator {
+    override func update(
+        groups: UnsafePointer<UInt32>,
+        groupCount: Int,
+        column: Column,
+        count: Int
+    ) throws(KernelError) {}
+
+    override func merge(
+        _ other: GroupedAccumulator,
+        mapping: [UInt32],
+        groupCount: Int
+    ) throws(KernelError) {}
+
+    override func finish(groupCount: Int) throws(KernelError) -> Column {
+        .nulls(resultType, count: groupCount)
+    }
+}
+
+/// Flags or bits of the groups that have a value, as validity.
+@inline(__always)
+func validity(_ groupCount: Int, _ isValid: (Int) -> Bool) -> Bitmap? {
+    normalized(buildBits(groupCount, isValid))
+}

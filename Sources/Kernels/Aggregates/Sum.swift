@@ -1,0 +1,343 @@
+package import Columnar
+
+/// Sums of whole columns.
+package enum Sum {
+    /// The exact sum of the rows that are not null of an integer or decimal column, and how many
+    /// they are; nil for other types.
+    ///
+    /// 64-bit values are summed as two halves of 32 bits, which cannot overflow within 2^31 rows
+    /// and vectorise.
+    package static func total(
+        _ column: Column
+    ) throws(KernelError) -> (sum: Int128, count: Int)? {
+        let count = column.count - column.nullCount
+        if count == 0 { return (0, 0) }
+        if case .constant(let box) = column.storage {
+            guard let one = try total(box.column) else { return nil }
+            let (sum, overflow) = one.sum.multipliedReportingOverflow(by: Int128(column.count))
+            if overflow { throw KernelError(.overflow, "a sum passes 128 bits") }
+            return (sum, count)
+        }
+        let flat = column.flattened()
+        guard case .fixed(let values) = flat.storage else { return nil }
+        let rowCount = flat.count
+        let words = flat.validity?.words
+        defer { withExtendedLifetime(flat) {} }
+        switch (flat.type, flat.type.physical) {
+        case (.int32, _):
+            let source = values.pointer(as: Int32.self)
+            var sum: Int64 = 0
+            forEachWord(words, rowCount) { start, end, word in
+                if word == .max {
+                    for row in start..<end { sum &+= Int64(source[row]) }
+                } else {
+                    for row in start..<end {
+                        let keep = 0 &- Int64(truncatingIfNeeded: word &>> UInt64(row & 63) & 1)
+                        sum &+= Int64(source[row]) & keep
+                    }
+                }
+            }
+            return (Int128(sum), count)
+        case (.int64, _), (.decimal, .int64):
+            let source = values.pointer(as: Int64.self)
+            var high: Int64 = 0
+            var low: UInt64 = 0
+            forEachWord(words, rowCount) { start, end, word in
+                if word == .max {
+                    for row in start..<end {
+                        let value = source[row]
+                        high &+= value &>> 32
+                        low &+= UInt64(UInt32(truncatingIfNeeded: value))
+                    }
+                } else {
+                    for row in start..<end {
+                        let keep = 0 &- Int64(truncatingIfNeeded: word &>> UInt64(row & 63) & 1)
+                        let value = source[row] & keep
+                        high &+= value &>> 32
+                        low &+= UInt64(UInt32(truncatingIfNeeded: value))
+                    }
+                }
+            }
+            return (Int128(high) &<< 32 &+ Int128(low), count)
+        case (.decimal, _):
+            let source = values.pointer(as: Int128.self)
+            var sum: Int128 = 0
+            var overflowed = false
+            forEachValid(flat.validity, rowCount) { row in
+                let (next, overflow) = sum.addingReportingOverflow(source[row])
+                sum = next
+                overflowed = overflowed || overflow
+            }
+            if overflowed { throw KernelError(.overflow, "a sum passes 128 bits") }
+            return (sum, count)
+        default:
+            return nil
+        }
+    }
+
+    /// Calls `body` for blocks of rows with their validity word; once, all set, without nulls.
+    @inline(__always)
+    private static func forEachWord(
+        _ words: UnsafePointer<UInt64>?,
+        _ count: Int,
+        _ body: (Int, Int, UInt64) -> Void
+    ) {
+        guard let words else { return body(0, count, .max) }
+        for index in 0..<Bitmap.wordCount(count) {
+            let start = index &<< 6
+            if words[index] != 0 { body(start, min(start &+ 64, count), words[index]) }
+        }
+    }
+}
+
+/// Exact sums of integers and decimals, and their averages.
+final class ExactSumAccumulator: GroupedAccumulator {
+    struct State: BitwiseCopyable {
+        var sum: Int128
+        var count: Int
+    }
+
+    private var states = StateMemory<State>()
+    private let input: DataType
+    private let isAverage: Bool
+
+    init(input: DataType, resultType: DataType, isAverage: Bool) {
+        self.input = input
+        self.isAverage = isAverage
+        super.init(resultType: resultType)
+    }
+
+    override func update(
+        groups: UnsafePointer<UInt32>,
+        groupCount: Int,
+        column: Column,
+        count: Int
+    ) throws(KernelError) {
+        states.grow(to: groupCount)
+        if column.isAllNull { return }
+        let operand = Operand(column)
+        let mask = operand.mask
+        let states = states.base
+        switch column.type.physical {
+        case .bit:
+            let bits = operand.bits
+            let words = bits.words
+            forEachValid(operand.validity, count) { row in
+                let state = states + Int(groups[row])
+                state.pointee.sum &+= Int128(bitOf(words, row))
+                state.pointee.count &+= 1
+            }
+            withExtendedLifetime(bits) {}
+        case .int32:
+            let source = operand.pointer(Int32.self)
+            forEachValid(operand.validity, count) { row in
+                let state = states + Int(groups[row])
+                state.pointee.sum &+= Int128(source[row & mask])
+                state.pointee.count &+= 1
+            }
+        case .int64:
+            // 2^63 rows of 64 bits stay inside 128.
+            let source = operand.pointer(Int64.self)
+            forEachValid(operand.validity, count) { row in
+                let state = states + Int(groups[row])
+                state.pointee.sum &+= Int128(source[row & mask])
+                state.pointee.count &+= 1
+            }
+        default:
+            let source = operand.pointer(Int128.self)
+            var overflowed = false
+            forEachValid(operand.validity, count) { row in
+                let state = states + Int(groups[row])
+                let (sum, overflow) =
+                    state.pointee.sum.addingReportingOverflow(source[row & mask])
+                state.pointee.sum = sum
+                state.pointee.count &+= 1
+                overflowed = overflowed || overflow
+            }
+            if overflowed { throw KernelError(.overflow, "a sum of \(input) passes 128 bits") }
+        }
+        withExtendedLifetime(operand) {}
+    }
+
+    override func update(column: Column) throws(KernelError) {
+        if column.type == .boolean {
+            let trueCount = Filter.trueRows(column).trueCount
+            states.grow(to: 1)
+            states.base[0].sum += Int128(trueCount)
+            states.base[0].count += column.count - column.nullCount
+            return
+        }
+        guard let (sum, count) = try Sum.total(column) else {
+            throw KernelError(.unsupported, "no exact sum of \(column.type)")
+        }
+        states.grow(to: 1)
+        try add(sum, count, to: 0)
+    }
+
+    private func add(_ sum: Int128, _ count: Int, to group: Int) throws(KernelError) {
+        let (total, overflow) = states.base[group].sum.addingReportingOverflow(sum)
+        if overflow { throw KernelError(.overflow, "a sum of \(input) passes 128 bits") }
+        states.base[group].sum = total
+        states.base[group].count &+= count
+    }
+
+    override func merge(
+        _ other: GroupedAccumulator,
+        mapping: [UInt32],
+        groupCount: Int
+    ) throws(KernelError) {
+        guard let other = other as? ExactSumAccumulator else { preconditionFailure("other kind") }
+        states.grow(to: groupCount)
+        for group in 0..<min(mapping.count, other.states.count) {
+            let state = other.states.base[group]
+            try add(state.sum, state.count, to: Int(mapping[group]))
+        }
+    }
+
+    override func finish(groupCount: Int) throws(KernelError) -> Column {
+        states.grow(to: groupCount)
+        let states = states.base
+        let valid = validity(groupCount) { states[$0].count > 0 }
+        var inputScale = 0
+        if case .decimal(_, let scale) = input { inputScale = scale }
+        if isAverage {
+            let buffer = Buffer(byteCount: groupCount * 8)
+            let target = buffer.mutable(as: Double.self)
+            let unit = Double(PowersOfTen.of(inputScale))
+            for group in 0..<groupCount {
+                let state = states[group]
+                target[group] =
+                    state.count == 0 ? 0 : Double(state.sum) / Double(state.count) / unit
+            }
+            return Column(.float64, count: groupCount, validity: valid, buffer: buffer)
+        }
+        let limit: Int128
+        switch resultType {
+        case .int64: limit = Int128(Int64.max)
+        case .decimal(let precision, let scale) where scale == inputScale:
+            limit = PowersOfTen.of(precision) - 1
+        default:
+            throw KernelError(.unsupported, "a sum of \(input) as \(resultType)")
+        }
+        let isNarrow = resultType.physical == .int64
+        let buffer = Buffer(byteCount: groupCount * (isNarrow ? 8 : 16))
+        for group in 0..<groupCount {
+            let sum = states[group].sum
+            guard sum <= limit, sum >= -limit || (resultType == .int64 && sum == -limit - 1)
+            else {
+                throw KernelError(
+                    .overflow,
+                    "the sum \(decimalText(sum, scale: inputScale)) does not fit \(resultType)"
+                )
+            }
+            if isNarrow {
+                buffer.mutable(as: Int64.self)[group] = Int64(truncatingIfNeeded: sum)
+            } else {
+                buffer.mutable(as: Int128.self)[group] = sum
+            }
+        }
+        return Column(resultType, count: groupCount, validity: valid, buffer: buffer)
+    }
+
+    override var byteCount: Int { states.byteCount }
+}
+
+/// Sums and averages of floating point numbers, added in the order of the rows, so that the same
+/// batches in the same order give the same bits.
+final class FloatSumAccumulator: GroupedAccumulator {
+    struct State: BitwiseCopyable {
+        var sum: Double
+        var count: Int
+    }
+
+    private var states = StateMemory<State>()
+    private let isAverage: Bool
+
+    init(resultType: DataType, isAverage: Bool) {
+        self.isAverage = isAverage
+        super.init(resultType: resultType)
+    }
+
+    override func update(
+        groups: UnsafePointer<UInt32>,
+        groupCount: Int,
+        column: Column,
+        count: Int
+    ) throws(KernelError) {
+        states.grow(to: groupCount)
+        if column.isAllNull { return }
+        let operand = Operand(column)
+        let mask = operand.mask
+        let states = states.base
+        if column.type == .float32 {
+            let source = operand.pointer(Float.self)
+            forEachValid(operand.validity, count) { row in
+                let state = states + Int(groups[row])
+                state.pointee.sum += Double(source[row & mask])
+                state.pointee.count &+= 1
+            }
+        } else {
+            let source = operand.pointer(Double.self)
+            forEachValid(operand.validity, count) { row in
+                let state = states + Int(groups[row])
+                state.pointee.sum += source[row & mask]
+                state.pointee.count &+= 1
+            }
+        }
+        withExtendedLifetime(operand) {}
+    }
+
+    override func update(column: Column) throws(KernelError) {
+        states.grow(to: 1)
+        if column.isAllNull { return }
+        let operand = Operand(column)
+        let mask = operand.mask
+        var state = states.base[0]
+        if column.type == .float32 {
+            let source = operand.pointer(Float.self)
+            forEachValid(operand.validity, column.count) {
+                state.sum += Double(source[$0 & mask])
+            }
+        } else {
+            let source = operand.pointer(Double.self)
+            forEachValid(operand.validity, column.count) { state.sum += source[$0 & mask] }
+        }
+        state.count += column.count - column.nullCount
+        states.base[0] = state
+        withExtendedLifetime(operand) {}
+    }
+
+    override func merge(
+        _ other: GroupedAccumulator,
+        mapping: [UInt32],
+        groupCount: Int
+    ) throws(KernelError) {
+        guard let other = other as? FloatSumAccumulator else { preconditionFailure("other kind") }
+        states.grow(to: groupCount)
+        for group in 0..<min(mapping.count, other.states.count) {
+            let state = other.states.base[group]
+            states.base[Int(mapping[group])].sum += state.sum
+            states.base[Int(mapping[group])].count &+= state.count
+        }
+    }
+
+    override func finish(groupCount: Int) throws(KernelError) -> Column {
+        states.grow(to: groupCount)
+        let states = states.base
+        let buffer = Buffer(byteCount: groupCount * 8)
+        let target = buffer.mutable(as: Double.self)
+        for group in 0..<groupCount {
+            let state = states[group]
+            target[group] =
+                isAverage && state.count > 0 ? state.sum / Double(state.count) : state.sum
+        }
+        return Column(
+            .float64,
+            count: groupCount,
+            validity: validity(groupCount) { states[$0].count > 0 },
+            buffer: buffer
+        )
+    }
+
+    override var byteCount: Int { states.byteCount }
+}

@@ -1,0 +1,48 @@
+package import Columnar
+package import SQL
+
+extension Binder {
+    /// The value of an expression that refers to nothing: settings, options, defaults.
+    package mutating func constant(_ expression: SQL.Expression) throws -> Value {
+        try environment.evaluate(try constantExpression(expression))
+    }
+
+    /// The value of an expression that refers to nothing, as a type.
+    package mutating func constant(
+        _ expression: SQL.Expression, as type: DataType
+    ) throws -> Value {
+        let bound = try constantExpression(expression)
+        return try environment.evaluate(
+            bound.type == type ? bound : .cast(bound, type, isTry: false))
+    }
+
+    private mutating func constantExpression(
+        _ expression: SQL.Expression
+    ) throws -> BoundExpression {
+        var context = ExpressionContext(scope: Scope(), clause: "a constant")
+        let bound = try bind(expression, &context)
+        guard bound.columnIDs.isEmpty, context.attachments.isEmpty else {
+            throw PlanError(.invalid, "a constant is needed here", at: expression.span)
+        }
+        return bound
+    }
+
+    /// A condition over the columns of one table: DELETE, expectations, row filters.
+    ///
+    /// - Returns: the condition over a scan of the table, and that scan.
+    package mutating func condition(
+        _ expression: SQL.Expression, over table: SourceTable, alias: String? = nil
+    ) throws -> (condition: BoundExpression, scan: LogicalPlan) {
+        var columns: [(position: Int, column: PlanColumn)] = []
+        for (position, field) in table.schema.fields.enumerated() {
+            columns.append(
+                (position, newColumn(field.name, field.type, isNullable: field.isNullable)))
+        }
+        let plan = LogicalPlan.scan(LogicalPlan.Scan(table: table, columns: columns))
+        let qualifier = alias.map { [$0] } ?? table.name.split(separator: ".").map(String.init)
+        var context = ExpressionContext(
+            scope: Scope(plan, qualifier: qualifier), clause: "WHERE")
+        let bound = try bindBoolean(expression, &context)
+        return (bound, try attach(context.attachments, to: plan))
+    }
+}

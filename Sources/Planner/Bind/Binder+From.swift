@@ -1,0 +1,389 @@
+import Columnar
+import SQL
+
+/// A bound piece of a FROM clause.
+struct BoundRelation {
+    var plan: LogicalPlan
+    var scope: Scope
+}
+
+extension Binder {
+    mutating func bindFrom(_ references: [TableReference]) throws -> BoundRelation {
+        var result: BoundRelation?
+        for reference in references {
+            let next = try bindReference(reference)
+            guard let before = result else {
+                result = next
+                continue
+            }
+            result = BoundRelation(
+                plan: .join(
+                    LogicalPlan.Join(kind: .cross, left: before.plan, right: next.plan)
+                ),
+                scope: Scope(before.scope.columns + next.scope.columns)
+            )
+        }
+        if let result { return result }
+        // Without a FROM there is one row of no columns.
+        return BoundRelation(
+            plan: .values(LogicalPlan.Values(columns: [], rows: [[]])),
+            scope: Scope()
+        )
+    }
+
+    private mutating func bindReference(_ reference: TableReference) throws -> BoundRelation {
+        switch reference {
+        case .table(let table):
+            try refuse(table.sample)
+            return try bindTable(table)
+        case .file(let file):
+            try refuse(file.sample)
+            let plan = try bindSource(.file(file.path), at: file.span)
+            let stem = file.path.split(separator: "/").last.map(String.init) ?? file.path
+            let name = stem.split(separator: ".").first.map(String.init) ?? stem
+            return try aliased(plan, file.alias, qualifier: [name])
+        case .function(let function):
+            return try bindTableFunction(function)
+        case .derived(let derived):
+            try refuse(derived.sample)
+            if derived.isLateral {
+                throw PlanError(
+                    .unsupported,
+                    "LATERAL is not supported yet",
+                    at: derived.span
+                )
+            }
+            let plan = try bind(query: derived.query)
+            return try aliased(plan, derived.alias, qualifier: [])
+        case .join(let join):
+            return try bindJoin(join)
+        }
+    }
+
+    private func refuse(_ sample: TableSample?) throws {
+        if let sample {
+            throw PlanError(.unsupported, "TABLESAMPLE is not supported yet", at: sample.span)
+        }
+    }
+
+    mutating func bindTable(_ table: NamedTable) throws -> BoundRelation {
+        let name = table.name
+        if name.count == 1, table.asOf == nil,
+            let index = commonTables.lastIndex(where: { name[0].means($0.name.name) })
+        {
+            let common = commonTables[index]
+            // The query of a common table sees only what was defined before it.
+            let saved = commonTables
+            commonTables.removeLast(commonTables.count - common.visibleCount)
+            defer { commonTables = saved }
+            var plan = try bind(query: common.query)
+            plan = try renamed(plan, common.columns, of: common.name)
+            return try aliased(plan, table.alias, qualifier: [common.name.name])
+        }
+        let parts = name.map(\.folded)
+        if table.asOf == nil, let view = environment.views[parts] {
+            guard !openViews.contains(parts) else {
+                throw PlanError(
+                    .invalid,
+                    "view \(parts.joined(separator: ".")) contains itself",
+                    at: table.span
+                )
+            }
+            let saved = commonTables
+            commonTables = []
+            openViews.append(parts)
+            defer {
+                commonTables = saved
+                openViews.removeLast()
+            }
+            return try aliased(
+                try bind(query: view),
+                table.alias,
+                qualifier: name.map(\.name)
+            )
+        }
+        let version = try table.asOf.map { try bindVersion($0) }
+        let plan = try bindSource(.named(parts, version: version), at: name.span)
+        return try aliased(plan, table.alias, qualifier: name.map(\.name))
+    }
+
+    /// Which version a time-travel clause means.
+    mutating func bindVersion(_ asOf: TimeTravel) throws -> TableVersion {
+        func constant(_ expression: SQL.Expression, _ wanted: DataType?) throws -> Value {
+            var context = ExpressionContext(scope: Scope(), clause: "time travel")
+            var bound = try bind(expression, &context)
+            if let wanted { bound = try coerce(bound, to: wanted, at: expression.span) }
+            guard bound.columnIDs.isEmpty, context.attachments.isEmpty else {
+                throw PlanError(.invalid, "a version must be a constant", at: expression.span)
+            }
+            return try environment.evaluate(bound)
+        }
+        switch asOf {
+        case .version(let expression):
+            switch try constant(expression, nil) {
+            case .int32(let id): return .snapshot(Int64(id))
+            case .int64(let id): return .snapshot(id)
+            case .string(let name): return .reference(name)
+            default:
+                throw PlanError(
+                    .invalid,
+                    "a version is a snapshot id or the name of a branch or tag",
+                    at: expression.span
+                )
+            }
+        case .timestamp(let expression):
+            guard case .timestamptz(let micros) = try constant(expression, .timestamptz) else {
+                throw PlanError(.invalid, "time travel needs a timestamp", at: expression.span)
+            }
+            return .timestamp(micros)
+        }
+    }
+
+    private mutating func bindTableFunction(_ function: TableFunction) throws -> BoundRelation {
+        try refuse(function.sample)
+        guard !function.isWithOrdinality, !function.isLateral else {
+            throw PlanError(
+                .unsupported,
+                "LATERAL and WITH ORDINALITY are not supported yet",
+                at: function.span
+            )
+        }
+        var values: [Value] = []
+        var named: [TableRequest.NamedArgument] = []
+        for argument in function.call.arguments {
+            let value = try bindConstantArgument(argument.value)
+            if let name = argument.name {
+                named.append(TableRequest.NamedArgument(name: name.folded, value: value))
+            } else {
+                values.append(value)
+            }
+        }
+        let name = function.call.name.map(\.folded).joined(separator: ".")
+        let plan = try bindSource(
+            .function(name, arguments: values, named: named),
+            at: function.span
+        )
+        return try aliased(plan, function.alias, qualifier: [name])
+    }
+
+    /// A constant argument of a table function: a scalar, a list of constants or a struct of them.
+    private mutating func bindConstantArgument(_ expression: SQL.Expression) throws -> Value {
+        switch expression.node {
+        case .list(let elements):
+            return .list(try elements.map { try bindConstantArgument($0) })
+        case .structure(let entries):
+            return .map(
+                try entries.map {
+                    Value.MapEntry(
+                        key: .string($0.name.name),
+                        value: try bindConstantArgument($0.value)
+                    )
+                }
+            )
+        default:
+            var context = ExpressionContext(scope: Scope(), clause: "arguments of a table function")
+            let bound = try bind(expression, &context)
+            guard bound.columnIDs.isEmpty, context.attachments.isEmpty else {
+                throw PlanError(
+                    .invalid,
+                    "arguments of a table function must be constants",
+                    at: expression.span
+                )
+            }
+            return try environment.evaluate(bound)
+        }
+    }
+
+    private mutating func bindSource(
+        _ request: TableRequest,
+        at span: SourceSpan
+    ) throws -> LogicalPlan {
+        guard let known = environment.tables[request] else {
+            throw MissingTable(request: request, position: span.position)
+        }
+        let table: SourceTable
+        do {
+            table = try known.get()
+        } catch var error as PlanError {
+            if error.position == nil { error.position = span.position }
+            throw error
+        }
+        var columns: [(position: Int, column: PlanColumn)] = []
+        for (position, field) in table.schema.fields.enumerated() {
+            columns.append(
+                (position, newColumn(field.name, field.type, isNullable: field.isNullable))
+            )
+        }
+        return .scan(LogicalPlan.Scan(table: table, columns: columns))
+    }
+
+    /// The relation under its alias, with the alias's column names.
+    private mutating func aliased(
+        _ plan: LogicalPlan,
+        _ alias: TableAlias?,
+        qualifier: [String]
+    ) throws -> BoundRelation {
+        guard let alias else {
+            return BoundRelation(plan: plan, scope: Scope(plan, qualifier: qualifier))
+        }
+        let renamedPlan = try renamed(plan, alias.columns, of: alias.name)
+        return BoundRelation(
+            plan: renamedPlan,
+            scope: Scope(renamedPlan, qualifier: [alias.name.name])
+        )
+    }
+
+    private mutating func renamed(
+        _ plan: LogicalPlan,
+        _ names: [Identifier],
+        of relation: Identifier
+    ) throws -> LogicalPlan {
+        if names.isEmpty { return plan }
+        let columns = plan.columns
+        guard names.count <= columns.count else {
+            throw PlanError(
+                .invalid,
+                "\(relation.name) has \(columns.count) columns, but \(names.count) names are given",
+                at: relation.span
+            )
+        }
+        return .project(
+            columns.enumerated().map { index, column in
+                var new = newColumn(
+                    index < names.count ? names[index].name : column.name,
+                    column.type
+                )
+                new.isNullable = column.isNullable
+                return LogicalPlan.Projection(column.reference, new)
+            },
+            plan
+        )
+    }
+
+    private mutating func bindJoin(_ join: SQL.Join) throws -> BoundRelation {
+        let left = try bindReference(join.left)
+        let right = try bindReference(join.right)
+        let kind: JoinKind
+        switch join.kind {
+        case .inner: kind = .inner
+        case .left: kind = .left
+        case .right: kind = .right
+        case .full: kind = .full
+        case .cross: kind = .cross
+        case .semi: kind = .semi
+        case .anti: kind = .anti
+        case .asof, .asofLeft, .positional:
+            throw PlanError(
+                .unsupported,
+                "\(join.kind.rawValue) JOIN is not supported yet",
+                at: join.span
+            )
+        }
+        var scope = Scope(left.scope.columns + right.scope.columns)
+        var conditions: [BoundExpression] = []
+        var leftPlan = left.plan
+        var merged: [ScopeColumn] = []
+        switch join.condition {
+        case nil: break
+        case .on(let expression):
+            var context = ExpressionContext(scope: scope, clause: "ON")
+            let bound = try bindBoolean(expression, &context)
+            if !context.attachments.isEmpty {
+                throw PlanError(
+                    .unsupported,
+                    "a subquery in ON is not supported yet",
+                    at: expression.span
+                )
+            }
+            conditions = bound.conjuncts
+        case .using, .natural:
+            var names: [Identifier] = []
+            if case .using(let written)? = join.condition {
+                names = written
+            } else {
+                for column in left.scope.columns where !column.isHidden {
+                    let name = Identifier(column.name, isQuoted: true)
+                    if !right.scope.matches([name]).isEmpty { names.append(name) }
+                }
+            }
+            for name in names {
+                let leftColumn = try only(left.scope.matches([name]), name, join.span)
+                let rightColumn = try only(right.scope.matches([name]), name, join.span)
+                conditions.append(
+                    try compare(
+                        .equal,
+                        leftColumn.column.reference,
+                        rightColumn.column.reference,
+                        at: name.span
+                    )
+                )
+                // One column stands for both; which side's value it has depends on the join.
+                var shown = leftColumn
+                switch kind {
+                case .right: shown = rightColumn
+                case .full:
+                    throw PlanError(
+                        .unsupported,
+                        "FULL JOIN with USING is not supported yet",
+                        hint: "Write ON a.x = b.x and COALESCE(a.x, b.x).",
+                        at: join.span
+                    )
+                default: break
+                }
+                merged.append(
+                    ScopeColumn(qualifier: [], name: leftColumn.name, column: shown.column)
+                )
+                for index in scope.columns.indices {
+                    let id = scope.columns[index].column.id
+                    if id == leftColumn.column.id || id == rightColumn.column.id {
+                        scope.columns[index].isHidden = true
+                    }
+                }
+            }
+        }
+        if kind == .semi || kind == .anti {
+            let count = left.scope.columns.count
+            scope = Scope(Array(scope.columns[..<count]))
+        }
+        scope = Scope(merged + scope.columns)
+        if conditions.isEmpty && kind == .inner {
+            leftPlan = .join(LogicalPlan.Join(kind: .cross, left: leftPlan, right: right.plan))
+            return BoundRelation(plan: leftPlan, scope: scope)
+        }
+        let plan = LogicalPlan.join(
+            LogicalPlan.Join(
+                kind: kind,
+                left: leftPlan,
+                right: right.plan,
+                conditions: conditions
+            )
+        )
+        var relation = BoundRelation(plan: plan, scope: scope)
+        if let alias = join.alias {
+            let visible = scope.columns.filter { !$0.isHidden }
+            relation.scope = Scope(
+                visible.map {
+                    ScopeColumn(qualifier: [alias.name.name], name: $0.name, column: $0.column)
+                }
+            )
+        }
+        return relation
+    }
+
+    private func only(
+        _ matches: [ScopeColumn],
+        _ name: Identifier,
+        _ span: SourceSpan
+    ) throws -> ScopeColumn {
+        guard matches.count == 1, let match = matches.first else {
+            throw PlanError(
+                .invalid,
+                matches.isEmpty
+                    ? "column \"\(name.name)\" of USING is not on both sides"
+                    : "column \"\(name.name)\" of USING is ambiguous",
+                at: name.span
+            )
+        }
+        return match
+    }
+}

@@ -1,0 +1,362 @@
+import Columnar
+package import SQL
+
+/// Turns syntax into meaning: names become columns, operators get types, clauses become operators.
+///
+/// One binder binds one statement. It asks nobody: tables come from the environment, and one that is
+/// not there is thrown as `MissingTable`.
+package struct Binder {
+    package let environment: BindingEnvironment
+    private var nextColumn = 0
+    /// Common table expressions in force, innermost last.
+    var commonTables: [CommonTable] = []
+    /// Views being expanded, to refuse one that contains itself.
+    var openViews: [[String]] = []
+    private var depth = 0
+
+    struct CommonTable {
+        var name: Identifier
+        var columns: [Identifier]
+        var query: Query
+        /// How many of `commonTables` its own query sees.
+        var visibleCount: Int
+    }
+
+    package init(environment: BindingEnvironment) {
+        self.environment = environment
+    }
+
+    /// A query's plan; its columns are the result's, in order.
+    package mutating func bind(query: Query) throws -> LogicalPlan {
+        depth += 1
+        defer { depth -= 1 }
+        guard depth <= 100 else {
+            throw PlanError(.invalid, "queries are nested more than 100 deep", at: query.span)
+        }
+        let outerCount = commonTables.count
+        defer { commonTables.removeLast(commonTables.count - outerCount) }
+        if let with = query.with {
+            if with.isRecursive {
+                let uses = with.expressions.contains { $0.query.mentions($0.name) }
+                if uses {
+                    throw PlanError(
+                        .unsupported,
+                        "recursive WITH is not supported yet",
+                        at: with.span
+                    )
+                }
+            }
+            for expression in with.expressions {
+                commonTables.append(
+                    CommonTable(
+                        name: expression.name,
+                        columns: expression.columns,
+                        query: expression.query,
+                        visibleCount: commonTables.count
+                    )
+                )
+            }
+        }
+        return try bindBody(query.body, orderBy: query.orderBy, limit: query.limit)
+    }
+
+    /// A new column id.
+    mutating func newColumn(_ name: String, _ type: DataType, isNullable: Bool = true) -> PlanColumn
+    {
+        nextColumn += 1
+        return PlanColumn(
+            id: ColumnID(nextColumn),
+            name: name,
+            type: type,
+            isNullable: isNullable
+        )
+    }
+
+    mutating func bindBody(
+        _ body: QueryBody,
+        orderBy: OrderBy?,
+        limit: RowLimit?
+    ) throws -> LogicalPlan {
+        switch body {
+        case .select(let select):
+            return try bindSelect(select, orderBy: orderBy, limit: limit)
+        case .nested(let query):
+            return try ordered(try bind(query: query), orderBy: orderBy, limit: limit)
+        case .values(let rows):
+            return try ordered(try bindValues(rows), orderBy: orderBy, limit: limit)
+        case .table(let name):
+            let table = try bindTable(NamedTable(name: name, span: name.span))
+            return try ordered(table.plan, orderBy: orderBy, limit: limit)
+        case .setOperation(let operation):
+            return try ordered(
+                try bindSetOperation(operation),
+                orderBy: orderBy,
+                limit: limit
+            )
+        }
+    }
+
+    /// Applies ORDER BY and LIMIT over the output columns of anything but a plain SELECT.
+    private mutating func ordered(
+        _ plan: LogicalPlan,
+        orderBy: OrderBy?,
+        limit: RowLimit?
+    ) throws -> LogicalPlan {
+        var plan = plan
+        if let orderBy {
+            let output = plan.columns
+            let scope = Scope(plan, qualifier: [])
+            var keys: [SortKey] = []
+            switch orderBy {
+            case .all(let direction, let nulls):
+                keys = output.map { sortKey($0.reference, direction, nulls) }
+            case .items(let items):
+                for item in items {
+                    let expression: BoundExpression
+                    if let position = try ordinal(item.expression, count: output.count) {
+                        expression = output[position].reference
+                    } else {
+                        var context = ExpressionContext(scope: scope, clause: "ORDER BY")
+                        expression = try bind(item.expression, &context)
+                        plan = try attach(context.attachments, to: plan)
+                    }
+                    keys.append(sortKey(expression, item.direction, item.nulls))
+                }
+            }
+            plan = .sort(keys, limit: nil, plan)
+        }
+        return try limited(plan, limit)
+    }
+
+    func sortKey(
+        _ expression: BoundExpression,
+        _ direction: SortDirection?,
+        _ nulls: NullOrder?
+    ) -> SortKey {
+        // As in DuckDB: nulls come last, whatever the direction, unless told otherwise.
+        SortKey(
+            expression: expression,
+            isDescending: direction == .descending,
+            nullsFirst: nulls == .first
+        )
+    }
+
+    /// `ORDER BY 2`: the position it names, from 0; nil when it is another expression.
+    func ordinal(_ expression: SQL.Expression, count: Int) throws -> Int? {
+        guard case .literal(.integer(let text)) = expression.node else { return nil }
+        guard let number = Int(text), number >= 1, number <= count else {
+            throw PlanError(
+                .invalid,
+                "position \(text) is not in the select list, which has \(count) columns",
+                at: expression.span
+            )
+        }
+        return number - 1
+    }
+
+    func limited(_ plan: LogicalPlan, _ limit: RowLimit?) throws -> LogicalPlan {
+        guard let limit else { return plan }
+        if limit.isPercent {
+            throw PlanError(
+                .unsupported,
+                "LIMIT … PERCENT is not supported yet",
+                at: limit.count?.span
+            )
+        }
+        if limit.isWithTies {
+            throw PlanError(.unsupported, "WITH TIES is not supported yet", at: limit.count?.span)
+        }
+        let count = try limit.count.flatMap { try rowCount($0) }
+        let offset = try limit.offset.flatMap { try rowCount($0) } ?? 0
+        if count == nil && offset == 0 { return plan }
+        return .limit(count: count, offset: offset, plan)
+    }
+
+    /// A constant number of rows; nil for NULL and ALL.
+    private func rowCount(_ expression: SQL.Expression) throws -> Int? {
+        var copy = self
+        var context = ExpressionContext(scope: Scope(), clause: "LIMIT")
+        let bound = try copy.bind(expression, &context)
+        guard bound.columnIDs.isEmpty, context.attachments.isEmpty else {
+            throw PlanError(.invalid, "LIMIT and OFFSET must be constants", at: expression.span)
+        }
+        switch try environment.evaluate(bound) {
+        case .null: return nil
+        case .int32(let number) where number >= 0: return Int(number)
+        case .int64(let number) where number >= 0: return Int(number)
+        default:
+            throw PlanError(
+                .invalid,
+                "LIMIT and OFFSET must be whole numbers of 0 or more",
+                at: expression.span
+            )
+        }
+    }
+
+    private mutating func bindValues(_ rows: [[SQL.Expression]]) throws -> LogicalPlan {
+        guard let width = rows.first?.count else {
+            throw PlanError(.invalid, "VALUES needs a row")
+        }
+        var bound: [[BoundExpression]] = []
+        for row in rows {
+            guard row.count == width else {
+                throw PlanError(
+                    .invalid,
+                    "a row of VALUES has \(row.count) values, the first has \(width)",
+                    at: row.first?.span
+                )
+            }
+            var values: [BoundExpression] = []
+            for value in row {
+                var context = ExpressionContext(scope: Scope(), clause: "VALUES")
+                values.append(try bind(value, &context))
+                guard context.attachments.isEmpty else {
+                    throw PlanError(
+                        .unsupported,
+                        "a subquery inside VALUES is not supported yet",
+                        at: value.span
+                    )
+                }
+            }
+            bound.append(values)
+        }
+        var columns: [PlanColumn] = []
+        for index in 0..<width {
+            var type = DataType.null
+            for (row, values) in bound.enumerated() {
+                type = try unified(type, values[index], at: rows[row][index].span)
+            }
+            for row in bound.indices {
+                bound[row][index] = try coerce(
+                    bound[row][index],
+                    to: type,
+                    at: rows[row][index].span
+                )
+            }
+            columns.append(newColumn("col\(index)", type))
+        }
+        return .values(LogicalPlan.Values(columns: columns, rows: bound))
+    }
+
+    /// The type that a column has after it met one more value.
+    func unified(
+        _ type: DataType,
+        _ next: BoundExpression,
+        at span: SourceSpan
+    ) throws -> DataType {
+        if case .constant(.string, .string) = next, type != .null, type != .string { return type }
+        guard let common = CoercionRules.common(type, next.type) else {
+            throw PlanError(
+                .invalid,
+                "values of types \(type) and \(next.type) do not go together",
+                hint: "Use CAST to make them one type.",
+                at: span
+            )
+        }
+        return common
+    }
+
+    private mutating func bindSetOperation(_ operation: SetOperation) throws -> LogicalPlan {
+        var inputs: [LogicalPlan] = []
+        for operand in operation.operands {
+            inputs.append(try bindBody(operand, orderBy: nil, limit: nil))
+        }
+        if operation.isByName {
+            throw PlanError(.unsupported, "BY NAME is not supported yet", at: operation.span)
+        }
+        guard let first = inputs.first else {
+            throw PlanError(.invalid, "a set operation needs operands", at: operation.span)
+        }
+        let names = first.columns.map(\.name)
+        var types = first.columns.map(\.type)
+        for input in inputs.dropFirst() {
+            let columns = input.columns
+            guard columns.count == types.count else {
+                throw PlanError(
+                    .invalid,
+                    "\(operation.setOperator.rawValue) joins \(types.count) with \(columns.count) columns",
+                    at: operation.span
+                )
+            }
+            for index in types.indices {
+                types[index] = try unified(
+                    types[index],
+                    columns[index].reference,
+                    at: operation.span
+                )
+            }
+        }
+        for index in types.indices where types[index] == .null { types[index] = .int32 }
+        let kind: LogicalPlan.SetOperation.Kind
+        switch operation.setOperator {
+        case .union: kind = .union
+        case .intersect: kind = .intersect
+        case .except: kind = .except
+        }
+        inputs = try inputs.map { input in
+            if input.columns.map(\.type) == types { return input }
+            return .project(
+                try zip(input.columns, types).map { column, type in
+                    LogicalPlan.Projection(
+                        try coerce(column.reference, to: type, at: operation.span),
+                        newColumn(column.name, type)
+                    )
+                },
+                input
+            )
+        }
+        let columns = zip(names, types).map { newColumn($0, $1) }
+        // UNION chains are one node; INTERSECT and EXCEPT are taken two at a time, from the left.
+        if kind == .union {
+            return .setOperation(
+                LogicalPlan.SetOperation(
+                    kind: kind,
+                    isAll: operation.isAll,
+                    inputs: inputs,
+                    columns: columns
+                )
+            )
+        }
+        var result = inputs[0]
+        for (index, input) in inputs.dropFirst().enumerated() {
+            let isLast = index == inputs.count - 2
+            result = .setOperation(
+                LogicalPlan.SetOperation(
+                    kind: kind,
+                    isAll: operation.isAll,
+                    inputs: [result, input],
+                    columns: isLast ? columns : zip(names, types).map { newColumn($0, $1) }
+                )
+            )
+        }
+        return result
+    }
+}
+
+extension Query {
+    /// Whether a table of this name stands in its FROM clauses, at any depth of set operations.
+    func mentions(_ name: Identifier) -> Bool { body.mentions(name) }
+}
+
+extension QueryBody {
+    func mentions(_ name: Identifier) -> Bool {
+        switch self {
+        case .select(let select): select.from.contains { $0.mentions(name) }
+        case .values: false
+        case .table(let table): table.count == 1 && name.means(table[0].name)
+        case .setOperation(let operation): operation.operands.contains { $0.mentions(name) }
+        case .nested(let query): query.mentions(name)
+        }
+    }
+}
+
+extension TableReference {
+    func mentions(_ name: Identifier) -> Bool {
+        switch self {
+        case .table(let table): table.name.count == 1 && name.means(table.name[0].name)
+        case .file, .function: false
+        case .derived(let derived): derived.query.mentions(name)
+        case .join(let join): join.left.mentions(name) || join.right.mentions(name)
+        }
+    }
+}

@@ -1,0 +1,62 @@
+package import Columnar
+package import SQL
+
+/// What a query reads, as the statement names it; the key under which its schema is looked up.
+package enum TableRequest: Sendable, Hashable {
+    /// A name as written, folded to lower case where it was not quoted, and the version asked for.
+    case named([String], version: TableVersion?)
+    /// `FROM 'file.parquet'`.
+    case file(String)
+    /// `read_csv('…', header => true)`, with constant arguments.
+    case function(String, arguments: [Value], named: [NamedArgument])
+
+    package struct NamedArgument: Sendable, Hashable {
+        package var name: String
+        package var value: Value
+    }
+}
+
+/// Which state of a table is read.
+package enum TableVersion: Sendable, Hashable {
+    case snapshot(Int64)
+    /// A branch or tag.
+    case reference(String)
+    /// Microseconds since 1970, in UTC.
+    case timestamp(Int64)
+}
+
+/// A table that the environment does not hold yet: whoever runs the statement opens it and binds
+/// again, until nothing is missing.
+package struct MissingTable: Error, Sendable {
+    package var request: TableRequest
+    /// Where the statement names it.
+    package var position: SourcePosition
+}
+
+/// Everything outside its text that a statement's meaning depends on.
+package struct BindingEnvironment: Sendable {
+    /// What has been looked up so far; an error stands for a table that cannot be had.
+    package var tables: [TableRequest: Result<SourceTable, any Error>]
+    /// Queries that names stand for, by folded name parts.
+    package var views: [[String]: Query]
+    /// Values of `$1`, `?` and `:name`.
+    package var parameters: [Parameter: (value: Value, type: DataType)]
+    /// `current_timestamp`: the statement's own time, in microseconds since 1970.
+    package var nowMicros: Int64
+    /// Evaluates an expression without columns.
+    package var evaluate: @Sendable (BoundExpression) throws -> Value
+
+    package init(
+        tables: [TableRequest: Result<SourceTable, any Error>] = [:],
+        views: [[String]: Query] = [:],
+        parameters: [Parameter: (value: Value, type: DataType)] = [:],
+        nowMicros: Int64,
+        evaluate: @escaping @Sendable (BoundExpression) throws -> Value
+    ) {
+        self.tables = tables
+        self.views = views
+        self.parameters = parameters
+        self.nowMicros = nowMicros
+        self.evaluate = evaluate
+    }
+}

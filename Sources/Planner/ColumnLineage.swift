@@ -1,0 +1,175 @@
+/// Which input columns each output column of a query comes from: read off the bound plan, so that it
+/// cannot disagree with what runs.
+///
+/// - Spec: OpenLineage, columnLineage facet 1-2-0, transformation types and subtypes.
+package struct ColumnLineage: Sendable {
+    /// Whether values flow from input to output, or only decide about it.
+    package enum Kind: String, Sendable, Hashable {
+        case direct = "DIRECT"
+        case indirect = "INDIRECT"
+    }
+
+    package enum Subtype: String, Sendable, Hashable, Comparable {
+        case identity = "IDENTITY"
+        case transformation = "TRANSFORMATION"
+        case aggregation = "AGGREGATION"
+        case join = "JOIN"
+        case groupBy = "GROUP_BY"
+        case filter = "FILTER"
+        case sort = "SORT"
+        case conditional = "CONDITIONAL"
+
+        package static func < (a: Subtype, b: Subtype) -> Bool { a.rawValue < b.rawValue }
+    }
+
+    package struct Edge: Sendable, Hashable {
+        /// The output column; `*` when the input decides about whole rows.
+        package var output: String
+        package var inputTable: String
+        package var inputColumn: String
+        package var type: Kind
+        package var subtype: Subtype
+    }
+
+    /// An input column, and how a value came from it so far.
+    private struct Origin: Hashable {
+        var table: String
+        var column: String
+        var subtype: Subtype
+    }
+
+    /// In the order of the output columns, those of whole rows last; each once.
+    package private(set) var edges: [Edge] = []
+
+    private var direct: [ColumnID: Set<Origin>] = [:]
+    /// Conditions inside a column's own expression.
+    private var conditional: [ColumnID: Set<Origin>] = [:]
+    private var rows: Set<Origin> = []
+
+    package init(_ plan: LogicalPlan) {
+        collect(plan)
+        for column in plan.columns {
+            add(direct[column.id] ?? [], to: column.name, .direct)
+            add(conditional[column.id] ?? [], to: column.name, .indirect)
+        }
+        add(rows, to: "*", .indirect)
+    }
+
+    private mutating func add(_ origins: Set<Origin>, to output: String, _ kind: Kind) {
+        let sorted = origins.sorted {
+            ($0.table, $0.column, $0.subtype) < ($1.table, $1.column, $1.subtype)
+        }
+        for origin in sorted {
+            edges.append(
+                Edge(
+                    output: output, inputTable: origin.table, inputColumn: origin.column,
+                    type: kind, subtype: origin.subtype))
+        }
+    }
+
+    private mutating func collect(_ plan: LogicalPlan) {
+        for input in plan.inputs { collect(input) }
+        switch plan {
+        case .scan(let scan):
+            for (position, column) in scan.columns {
+                direct[column.id] = [
+                    Origin(
+                        table: scan.table.name, column: scan.table.schema[position].name,
+                        subtype: .identity)
+                ]
+            }
+            for filter in scan.filters { rows.formUnion(decide(filter, .filter)) }
+        case .values, .limit: break
+        case .filter(let condition, _): rows.formUnion(decide(condition, .filter))
+        case .project(let projections, _):
+            for projection in projections {
+                derive(projection.expression, to: projection.column.id, .transformation)
+            }
+        case .aggregate(let aggregate):
+            for group in aggregate.groups {
+                derive(group.expression, to: group.column.id, .transformation)
+                rows.formUnion(decide(group.expression, .groupBy))
+            }
+            for (call, column) in aggregate.calls {
+                if let argument = call.argument {
+                    derive(argument, to: column.id, .aggregation)
+                }
+                if let filter = call.filter {
+                    conditional[column.id, default: []].formUnion(decide(filter, .conditional))
+                }
+            }
+        case .join(let join):
+            var subtype = Subtype.join
+            if case .mark(let id) = join.kind {
+                // The mark itself comes from the keys of both sides.
+                subtype = .filter
+                for condition in join.conditions {
+                    derive(condition, to: id, .transformation)
+                }
+                if join.conditions.isEmpty { direct[id] = [] }
+            }
+            for condition in join.conditions { rows.formUnion(decide(condition, subtype)) }
+        case .sort(let keys, _, _):
+            for key in keys { rows.formUnion(decide(key.expression, .sort)) }
+        case .setOperation(let operation):
+            for (index, column) in operation.columns.enumerated() {
+                for input in operation.inputs {
+                    let id = input.columns[index].id
+                    direct[column.id, default: []].formUnion(direct[id] ?? [])
+                    conditional[column.id, default: []].formUnion(conditional[id] ?? [])
+                }
+            }
+        }
+    }
+
+    private mutating func derive(
+        _ expression: BoundExpression, to id: ColumnID, _ subtype: Subtype
+    ) {
+        if case .column(let source, _) = expression, subtype == .transformation {
+            direct[id] = direct[source] ?? []
+            conditional[id] = conditional[source] ?? []
+            return
+        }
+        var values: Set<Origin> = []
+        var conditions: Set<Origin> = []
+        visit(expression, subtype, &values, &conditions)
+        direct[id, default: []].formUnion(values)
+        conditional[id, default: []].formUnion(conditions)
+    }
+
+    private func visit(
+        _ expression: BoundExpression, _ subtype: Subtype, _ values: inout Set<Origin>,
+        _ conditions: inout Set<Origin>
+    ) {
+        switch expression {
+        case .column(let id, _):
+            for origin in direct[id] ?? [] {
+                var origin = origin
+                // An aggregation stays one, whatever is done with its result.
+                if origin.subtype != .aggregation { origin.subtype = subtype }
+                values.insert(origin)
+            }
+            conditions.formUnion(conditional[id] ?? [])
+        case .conditional(let branches, let otherwise, _):
+            for branch in branches {
+                conditions.formUnion(decide(branch.condition, .conditional))
+                visit(branch.value, subtype, &values, &conditions)
+            }
+            if let otherwise { visit(otherwise, subtype, &values, &conditions) }
+        default:
+            for child in expression.children { visit(child, subtype, &values, &conditions) }
+        }
+    }
+
+    /// The input columns of a condition.
+    private func decide(_ expression: BoundExpression, _ subtype: Subtype) -> Set<Origin> {
+        var result: Set<Origin> = []
+        for id in expression.columnIDs {
+            for origin in (direct[id] ?? []).union(conditional[id] ?? []) {
+                result.insert(
+                    Origin(table: origin.table, column: origin.column, subtype: subtype))
+            }
+        }
+        return result
+    }
+}

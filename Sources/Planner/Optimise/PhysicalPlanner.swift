@@ -1,0 +1,294 @@
+import Columnar
+
+/// Turns an optimised logical plan into operators over positions, reading and passing on only the
+/// columns that somebody above needs.
+package struct PhysicalPlanner {
+    package init() {}
+
+    /// A plan whose columns are those of `plan`, in order.
+    package func plan(_ plan: LogicalPlan) throws -> PhysicalPlan {
+        let columns = plan.columns
+        let lowered = try lower(plan, needed: Set(columns.map(\.id)))
+        let wanted = columns.map(\.id)
+        if lowered.layout == wanted { return lowered.plan }
+        let positions = Positions(lowered.layout)
+        return .project(
+            try columns.map { try positions.resolve($0.reference) },
+            lowered.plan
+        )
+    }
+
+    private struct Lowered {
+        var plan: PhysicalPlan
+        /// The columns it gives, by position.
+        var layout: [ColumnID]
+    }
+
+    /// Column ids to positions in a layout.
+    private struct Positions {
+        private var positions: [ColumnID: Int] = [:]
+
+        init(_ layout: [ColumnID]) {
+            for (position, id) in layout.enumerated() where positions[id] == nil {
+                positions[id] = position
+            }
+        }
+
+        func resolve(_ expression: BoundExpression) throws -> BoundExpression {
+            if case .column(let id, let type) = expression {
+                guard let position = positions[id] else {
+                    throw PlanError(.invalid, "internal: column \(id.number) is not in the plan")
+                }
+                return .column(ColumnID(position), type)
+            }
+            return try expression.mapChildren { try resolve($0) }
+        }
+    }
+
+    private func lower(_ plan: LogicalPlan, needed: Set<ColumnID>) throws -> Lowered {
+        switch plan {
+        case .scan(let scan): return try lowerScan(scan, needed)
+        case .values(let values):
+            return Lowered(
+                plan: .values(values.rows, types: values.columns.map(\.type)),
+                layout: values.columns.map(\.id)
+            )
+        case .filter(let condition, let input):
+            let below = try lower(input, needed: needed.union(condition.columnIDs))
+            let kept = below.layout.indices.filter { needed.contains(below.layout[$0]) }
+            return Lowered(
+                plan: .filter(
+                    try Positions(below.layout).resolve(condition),
+                    output: kept,
+                    below.plan
+                ),
+                layout: kept.map { below.layout[$0] }
+            )
+        case .project(let projections, let input):
+            let used = projections.filter { needed.contains($0.column.id) }
+            let below = try lower(
+                input,
+                needed: used.reduce(into: []) { $0.formUnion($1.expression.columnIDs) }
+            )
+            let positions = Positions(below.layout)
+            return Lowered(
+                plan: .project(
+                    try used.map { try positions.resolve($0.expression) },
+                    below.plan
+                ),
+                layout: used.map(\.column.id)
+            )
+        case .aggregate(let aggregate): return try lowerAggregate(aggregate, needed)
+        case .join(let join): return try lowerJoin(join, needed)
+        case .sort(let keys, let limit, let input):
+            let below = try lower(
+                input,
+                needed: keys.reduce(into: needed) { $0.formUnion($1.expression.columnIDs) }
+            )
+            let positions = Positions(below.layout)
+            let bound = try keys.map { key in
+                var key = key
+                key.expression = try positions.resolve(key.expression)
+                return key
+            }
+            return Lowered(
+                plan: .sort(bound, limit: limit, below.plan),
+                layout: below.layout
+            )
+        case .limit(let count, let offset, let input):
+            let below = try lower(input, needed: needed)
+            return Lowered(
+                plan: .limit(count: count, offset: offset, below.plan),
+                layout: below.layout
+            )
+        case .setOperation(let operation): return try lowerSet(operation)
+        }
+    }
+
+    private func lowerScan(
+        _ scan: LogicalPlan.Scan,
+        _ needed: Set<ColumnID>
+    ) throws -> Lowered {
+        let filterIDs = scan.filters.reduce(into: Set<ColumnID>()) { $0.formUnion($1.columnIDs) }
+        let read = scan.columns.filter {
+            needed.contains($0.column.id) || filterIDs.contains($0.column.id)
+        }
+        let layout = read.map(\.column.id)
+        let positions = Positions(layout)
+        let kept = layout.indices.filter { needed.contains(layout[$0]) }
+        let cost: (BoundExpression) -> Int = { filterCost($0) }
+        return Lowered(
+            plan: .scan(
+                PhysicalPlan.Scan(
+                    table: scan.table,
+                    positions: read.map(\.position),
+                    types: read.map(\.column.type),
+                    filters: try scan.filters.sorted { cost($0) < cost($1) }
+                        .map { try positions.resolve($0) },
+                    output: kept
+                )
+            ),
+            layout: kept.map { layout[$0] }
+        )
+    }
+
+    /// How much work a condition is, roughly: conditions that can fail come last, so that rows which
+    /// others rule out do not fail.
+    private func filterCost(_ condition: BoundExpression) -> Int {
+        var cost = condition.canFail ? 1000 : 0
+        func visit(_ expression: BoundExpression) {
+            switch expression {
+            case .column(_, let type): cost += type.physical == .view ? 4 : 1
+            case .constant: break
+            case .pattern: cost += 20
+            case .call: cost += 10
+            default: cost += 1
+            }
+            expression.children.forEach(visit)
+        }
+        visit(condition)
+        return cost
+    }
+
+    private func lowerAggregate(
+        _ aggregate: LogicalPlan.Aggregate,
+        _ needed: Set<ColumnID>
+    ) throws -> Lowered {
+        let calls = aggregate.calls.filter { needed.contains($0.column.id) }
+        var below: Set<ColumnID> = []
+        for group in aggregate.groups { below.formUnion(group.expression.columnIDs) }
+        for (call, _) in calls {
+            below.formUnion(call.argument?.columnIDs ?? [])
+            below.formUnion(call.filter?.columnIDs ?? [])
+        }
+        let input = try lower(aggregate.input, needed: below)
+        let positions = Positions(input.layout)
+        let groups = try aggregate.groups.map { try positions.resolve($0.expression) }
+        let bound = try calls.map { call, _ in
+            var call = call
+            call.argument = try call.argument.map { try positions.resolve($0) }
+            call.filter = try call.filter.map { try positions.resolve($0) }
+            return call
+        }
+        return Lowered(
+            plan: .aggregate(groups: groups, calls: bound, input.plan),
+            layout: aggregate.groups.map(\.column.id) + calls.map(\.column.id)
+        )
+    }
+
+    private func lowerJoin(
+        _ join: LogicalPlan.Join,
+        _ needed: Set<ColumnID>
+    ) throws -> Lowered {
+        var below = needed
+        for condition in join.conditions { below.formUnion(condition.columnIDs) }
+        let leftIDs = Set(join.left.columns.map(\.id))
+        let rightIDs = Set(join.right.columns.map(\.id))
+        let left = try lower(join.left, needed: below.intersection(leftIDs))
+        let right = try lower(join.right, needed: below.intersection(rightIDs))
+        let (leftPositions, rightPositions) = (Positions(left.layout), Positions(right.layout))
+        var leftKeys: [BoundExpression] = []
+        var rightKeys: [BoundExpression] = []
+        var nullsMatch: [Bool] = []
+        var residuals: [BoundExpression] = []
+        for condition in join.conditions {
+            let sides: (BoundExpression, BoundExpression, Bool)?
+            switch condition {
+            case .compare(.equal, let a, let b): sides = (a, b, false)
+            case .isDistinct(let a, let b, isNegated: true): sides = (a, b, true)
+            default: sides = nil
+            }
+            guard let (a, b, matchesNull) = sides, !a.columnIDs.isEmpty, !b.columnIDs.isEmpty
+            else {
+                residuals.append(condition)
+                continue
+            }
+            if a.columnIDs.isSubset(of: leftIDs), b.columnIDs.isSubset(of: rightIDs) {
+                leftKeys.append(try leftPositions.resolve(a))
+                rightKeys.append(try rightPositions.resolve(b))
+            } else if b.columnIDs.isSubset(of: leftIDs), a.columnIDs.isSubset(of: rightIDs) {
+                leftKeys.append(try leftPositions.resolve(b))
+                rightKeys.append(try rightPositions.resolve(a))
+            } else {
+                residuals.append(condition)
+                continue
+            }
+            nullsMatch.append(matchesNull)
+        }
+        let residual = try BoundExpression.conjunction(residuals).map {
+            try Positions(left.layout + right.layout).resolve($0)
+        }
+        let leftOutput = left.layout.indices.filter { needed.contains(left.layout[$0]) }
+        var rightOutput = right.layout.indices.filter { needed.contains(right.layout[$0]) }
+        var layout = leftOutput.map { left.layout[$0] }
+        let kind: PhysicalPlan.Join.Kind
+        switch join.kind {
+        case .inner: kind = .inner
+        case .left: kind = .left
+        case .right: kind = .right
+        case .full: kind = .full
+        case .cross: kind = .cross
+        case .semi: kind = .semi
+        case .anti: kind = .anti
+        case .single: kind = .single
+        case .mark(let id):
+            kind = .mark(isNullAware: join.isNullAware)
+            layout.append(id)
+        }
+        switch join.kind {
+        case .semi, .anti, .mark: rightOutput = []
+        default: layout += rightOutput.map { right.layout[$0] }
+        }
+        return Lowered(
+            plan: .join(
+                PhysicalPlan.Join(
+                    kind: kind,
+                    left: left.plan,
+                    right: right.plan,
+                    leftKeys: leftKeys,
+                    rightKeys: rightKeys,
+                    nullsMatch: nullsMatch,
+                    residual: residual,
+                    leftOutput: leftOutput,
+                    rightOutput: rightOutput
+                )
+            ),
+            layout: layout
+        )
+    }
+
+    private func lowerSet(_ operation: LogicalPlan.SetOperation) throws -> Lowered {
+        let layout = operation.columns.map(\.id)
+        let types = operation.columns.map(\.type)
+        let inputs = try operation.inputs.map { try plan($0) }
+        let references = types.enumerated().map { BoundExpression.column(ColumnID($0), $1) }
+        switch operation.kind {
+        case .union:
+            let all = PhysicalPlan.union(inputs)
+            if operation.isAll { return Lowered(plan: all, layout: layout) }
+            return Lowered(
+                plan: .aggregate(groups: references, calls: [], all),
+                layout: layout
+            )
+        case .intersect, .except:
+            guard !operation.isAll else {
+                throw PlanError(
+                    .unsupported,
+                    "\(operation.kind.rawValue.uppercased()) ALL is not supported yet"
+                )
+            }
+            let join = PhysicalPlan.Join(
+                kind: operation.kind == .intersect ? .semi : .anti,
+                left: .aggregate(groups: references, calls: [], inputs[0]),
+                right: inputs[1],
+                leftKeys: references,
+                rightKeys: references,
+                nullsMatch: types.map { _ in true },
+                residual: nil,
+                leftOutput: Array(types.indices),
+                rightOutput: []
+            )
+            return Lowered(plan: .join(join), layout: layout)
+        }
+    }
+}

@@ -1,0 +1,221 @@
+package import Columnar
+
+/// A column that a node of a plan gives to the node above.
+package struct PlanColumn: Sendable, Hashable {
+    package var id: ColumnID
+    package var name: String
+    package var type: DataType
+    package var isNullable: Bool
+
+    package init(id: ColumnID, name: String, type: DataType, isNullable: Bool = true) {
+        self.id = id
+        self.name = name
+        self.type = type
+        self.isNullable = isNullable
+    }
+
+    package var reference: BoundExpression { .column(id, type) }
+}
+
+/// What is known of a column's values without reading them.
+package struct ColumnBounds: Sendable, Hashable {
+    /// No value is less (nil: not known); not necessarily a value that occurs.
+    package var lower: Value?
+    /// No value is greater (nil: not known).
+    package var upper: Value?
+
+    package init(lower: Value?, upper: Value?) {
+        self.lower = lower
+        self.upper = upper
+    }
+}
+
+/// A table as the planner sees it: values, no way to read it.
+package struct SourceTable: Sendable {
+    /// What the opener of scans knows the table by.
+    package var sourceID: Int
+    /// For messages, EXPLAIN and lineage: `ns.t`, or a file's path.
+    package var name: String
+    package var schema: Schema
+    /// Exact when known; an estimate would be a lie to COUNT(*).
+    package var rowCount: Int?
+    /// By position in the schema; empty when nothing is known.
+    package var bounds: [Int: ColumnBounds]
+
+    package init(
+        sourceID: Int,
+        name: String,
+        schema: Schema,
+        rowCount: Int? = nil,
+        bounds: [Int: ColumnBounds] = [:]
+    ) {
+        self.sourceID = sourceID
+        self.name = name
+        self.schema = schema
+        self.rowCount = rowCount
+        self.bounds = bounds
+    }
+}
+
+/// How two inputs are joined. The right input is the one that is built into a table.
+package enum JoinKind: Sendable, Hashable {
+    case inner
+    case left
+    case right
+    case full
+    case cross
+    /// Rows of the left that have a match.
+    case semi
+    /// Rows of the left that have none.
+    case anti
+    /// All rows of the left, and whether each has a match: true, false, or null as `IN` says.
+    case mark(ColumnID)
+    /// All rows of the left with the one row of the right (nulls when it is empty); more fail.
+    case single
+}
+
+/// One key of a sort.
+package struct SortKey: Sendable, Hashable {
+    package var expression: BoundExpression
+    package var isDescending: Bool
+    package var nullsFirst: Bool
+
+    package init(expression: BoundExpression, isDescending: Bool, nullsFirst: Bool) {
+        self.expression = expression
+        self.isDescending = isDescending
+        self.nullsFirst = nullsFirst
+    }
+}
+
+/// What a query means, as a tree of relational operators over column ids.
+package indirect enum LogicalPlan: Sendable {
+    case scan(Scan)
+    case values(Values)
+    case filter(BoundExpression, LogicalPlan)
+    case project([Projection], LogicalPlan)
+    case aggregate(Aggregate)
+    case join(Join)
+    case sort([SortKey], limit: Int?, LogicalPlan)
+    case limit(count: Int?, offset: Int, LogicalPlan)
+    case setOperation(SetOperation)
+
+    package struct Scan: Sendable {
+        package var table: SourceTable
+        /// The columns read, with their positions in the table's schema.
+        package var columns: [(position: Int, column: PlanColumn)]
+        /// Conjuncts that rows must meet, over `columns`.
+        package var filters: [BoundExpression]
+
+        package init(
+            table: SourceTable,
+            columns: [(position: Int, column: PlanColumn)],
+            filters: [BoundExpression] = []
+        ) {
+            self.table = table
+            self.columns = columns
+            self.filters = filters
+        }
+    }
+
+    package struct Values: Sendable {
+        package var columns: [PlanColumn]
+        package var rows: [[BoundExpression]]
+    }
+
+    package struct Projection: Sendable {
+        package var expression: BoundExpression
+        package var column: PlanColumn
+
+        package init(_ expression: BoundExpression, _ column: PlanColumn) {
+            self.expression = expression
+            self.column = column
+        }
+    }
+
+    package struct Aggregate: Sendable {
+        package var groups: [Projection]
+        package var calls: [(call: AggregateCall, column: PlanColumn)]
+        package var input: LogicalPlan
+    }
+
+    package struct Join: Sendable {
+        package var kind: JoinKind
+        package var left: LogicalPlan
+        package var right: LogicalPlan
+        /// Conjuncts over both sides.
+        package var conditions: [BoundExpression]
+        /// For `mark`: whether null in the keys makes the answer unknown, as `IN` wants.
+        package var isNullAware: Bool
+
+        package init(
+            kind: JoinKind,
+            left: LogicalPlan,
+            right: LogicalPlan,
+            conditions: [BoundExpression] = [],
+            isNullAware: Bool = false
+        ) {
+            self.kind = kind
+            self.left = left
+            self.right = right
+            self.conditions = conditions
+            self.isNullAware = isNullAware
+        }
+    }
+
+    package struct SetOperation: Sendable {
+        package enum Kind: String, Sendable { case union, intersect, except }
+        package var kind: Kind
+        package var isAll: Bool
+        /// Each input gives columns of the same types in the same order.
+        package var inputs: [LogicalPlan]
+        package var columns: [PlanColumn]
+    }
+
+    /// What the node gives upward, in order.
+    package var columns: [PlanColumn] {
+        switch self {
+        case .scan(let scan): scan.columns.map(\.column)
+        case .values(let values): values.columns
+        case .filter(_, let input), .sort(_, _, let input), .limit(_, _, let input): input.columns
+        case .project(let projections, _): projections.map(\.column)
+        case .aggregate(let aggregate):
+            aggregate.groups.map(\.column) + aggregate.calls.map(\.column)
+        case .join(let join): join.columns
+        case .setOperation(let operation): operation.columns
+        }
+    }
+
+    /// The inputs, left to right.
+    package var inputs: [LogicalPlan] {
+        switch self {
+        case .scan, .values: []
+        case .filter(_, let input), .sort(_, _, let input), .limit(_, _, let input),
+            .project(_, let input):
+            [input]
+        case .aggregate(let aggregate): [aggregate.input]
+        case .join(let join): [join.left, join.right]
+        case .setOperation(let operation): operation.inputs
+        }
+    }
+}
+
+extension LogicalPlan.Join {
+    package var columns: [PlanColumn] {
+        func nullable(_ columns: [PlanColumn]) -> [PlanColumn] {
+            columns.map {
+                var column = $0
+                column.isNullable = true
+                return column
+            }
+        }
+        switch kind {
+        case .inner, .cross: return left.columns + right.columns
+        case .left, .single: return left.columns + nullable(right.columns)
+        case .right: return nullable(left.columns) + right.columns
+        case .full: return nullable(left.columns) + nullable(right.columns)
+        case .semi, .anti: return left.columns
+        case .mark(let id):
+            return left.columns + [PlanColumn(id: id, name: "mark", type: .boolean)]
+        }
+    }
+}

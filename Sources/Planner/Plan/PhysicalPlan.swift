@@ -1,0 +1,82 @@
+package import Columnar
+
+/// How a query runs: operators over columns by position. `ColumnID.number` in expressions is the
+/// position in the operator's input (for join residuals: left columns, then right ones).
+package indirect enum PhysicalPlan: Sendable {
+    case scan(Scan)
+    /// Rows of constant expressions.
+    case values([[BoundExpression]], types: [DataType])
+    /// Keeps rows that meet the condition, of the columns `output`.
+    case filter(BoundExpression, output: [Int], PhysicalPlan)
+    case project([BoundExpression], PhysicalPlan)
+    case aggregate(groups: [BoundExpression], calls: [AggregateCall], PhysicalPlan)
+    case join(Join)
+    case sort([SortKey], limit: Int?, PhysicalPlan)
+    case limit(count: Int?, offset: Int, PhysicalPlan)
+    /// All rows of all inputs.
+    case union([PhysicalPlan])
+
+    package struct Scan: Sendable {
+        package var table: SourceTable
+        /// Positions in the table's schema of the columns that are read.
+        package var positions: [Int]
+        package var types: [DataType]
+        /// Conjuncts over the columns read, cheapest first.
+        package var filters: [BoundExpression]
+        /// Which of the columns read go on, by position among them.
+        package var output: [Int]
+    }
+
+    package struct Join: Sendable {
+        package enum Kind: Sendable, Hashable {
+            case inner, left, right, full, cross, semi, anti, single
+            /// Adds whether there is a match as the last column.
+            case mark(isNullAware: Bool)
+        }
+
+        package var kind: Kind
+        package var left: PhysicalPlan
+        /// The side that is built into a table.
+        package var right: PhysicalPlan
+        package var leftKeys: [BoundExpression]
+        package var rightKeys: [BoundExpression]
+        /// For each key, whether null matches null.
+        package var nullsMatch: [Bool]
+        /// What else must hold, over left columns followed by right ones.
+        package var residual: BoundExpression?
+        /// Which left and right columns go on.
+        package var leftOutput: [Int]
+        package var rightOutput: [Int]
+    }
+}
+
+extension PhysicalPlan {
+    /// The types of the columns it gives.
+    package var types: [DataType] {
+        switch self {
+        case .scan(let scan): scan.output.map { scan.types[$0] }
+        case .values(_, let types): types
+        case .filter(_, let output, let input):
+            { types in output.map { types[$0] } }(input.types)
+        case .project(let expressions, _): expressions.map(\.type)
+        case .aggregate(let groups, let calls, _): groups.map(\.type) + calls.map(\.type)
+        case .join(let join): join.types
+        case .sort(_, _, let input), .limit(_, _, let input): input.types
+        case .union(let inputs): inputs.first?.types ?? []
+        }
+    }
+}
+
+extension PhysicalPlan.Join {
+    fileprivate var types: [DataType] {
+        let leftTypes = left.types
+        let own = leftOutput.map { leftTypes[$0] }
+        switch kind {
+        case .semi, .anti: return own
+        case .mark: return own + [.boolean]
+        default:
+            let rightTypes = right.types
+            return own + rightOutput.map { rightTypes[$0] }
+        }
+    }
+}

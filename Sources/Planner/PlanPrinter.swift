@@ -1,0 +1,173 @@
+import Columnar
+
+/// Shows a plan to a person: an operator a line, inputs indented below.
+package struct PlanPrinter {
+    package init() {}
+
+    package func print(_ plan: LogicalPlan) -> String {
+        var lines: [String] = []
+        let names = Names(plan)
+        describe(plan, Cardinality(plan), names, depth: 0, &lines)
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// Names for columns, wherever they are used.
+    private struct Names {
+        private var names: [ColumnID: String] = [:]
+
+        init(_ plan: LogicalPlan) {
+            collect(plan)
+        }
+
+        private mutating func collect(_ plan: LogicalPlan) {
+            for column in plan.columns { names[column.id] = column.name }
+            for input in plan.inputs { collect(input) }
+        }
+
+        func name(_ id: ColumnID) -> String { names[id] ?? "#\(id.number)" }
+    }
+
+    private func describe(
+        _ plan: LogicalPlan, _ cardinality: Cardinality, _ names: Names, depth: Int,
+        _ lines: inout [String]
+    ) {
+        func text(_ expression: BoundExpression) -> String {
+            expression.text { names.name($0) }
+        }
+        var line = String(repeating: "  ", count: depth)
+        switch plan {
+        case .scan(let scan):
+            line += "Scan \(scan.table.name)"
+            line += " [" + scan.columns.map(\.column.name).joined(separator: ", ") + "]"
+            if !scan.filters.isEmpty {
+                line += " where " + scan.filters.map(text).joined(separator: " AND ")
+            }
+        case .values(let values): line += "Values (\(values.rows.count) rows)"
+        case .filter(let condition, _): line += "Filter " + text(condition)
+        case .project(let projections, _):
+            line += "Project "
+                + projections.map { projection in
+                    let expression = text(projection.expression)
+                    let name = projection.column.name
+                    return expression == name ? name : "\(expression) AS \(name)"
+                }.joined(separator: ", ")
+        case .aggregate(let aggregate):
+            line += aggregate.calls.isEmpty ? "Distinct" : "Aggregate"
+            if !aggregate.groups.isEmpty {
+                line += " by " + aggregate.groups.map { text($0.expression) }
+                    .joined(separator: ", ")
+            }
+            if !aggregate.calls.isEmpty {
+                line += " compute "
+                    + aggregate.calls.map { call, _ in
+                        let argument = call.argument.map(text) ?? "*"
+                        return call.function.rawValue + "("
+                            + (call.isDistinct ? "DISTINCT " : "") + argument + ")"
+                    }.joined(separator: ", ")
+            }
+        case .join(let join):
+            line += "\(join.kind.text) join"
+            if !join.conditions.isEmpty {
+                line += " on " + join.conditions.map(text).joined(separator: " AND ")
+            }
+        case .sort(let keys, let limit, _):
+            line += limit.map { "Top \($0) by " } ?? "Sort by "
+            line += keys.map { text($0.expression) + ($0.isDescending ? " DESC" : "") }
+                .joined(separator: ", ")
+        case .limit(let count, let offset, _):
+            line += "Limit" + (count.map { " \($0)" } ?? "")
+                + (offset > 0 ? " offset \(offset)" : "")
+        case .setOperation(let operation):
+            line += operation.kind.rawValue.capitalizedFirst + (operation.isAll ? " all" : "")
+        }
+        let rows = cardinality.rows(plan)
+        line += "  (~\(rows < 1e15 ? String(Int(rows.rounded())) : "many") rows)"
+        lines.append(line)
+        for input in plan.inputs {
+            describe(input, cardinality, names, depth: depth + 1, &lines)
+        }
+    }
+}
+
+extension String {
+    fileprivate var capitalizedFirst: String { prefix(1).uppercased() + dropFirst() }
+}
+
+extension JoinKind {
+    fileprivate var text: String {
+        switch self {
+        case .inner: "Inner"
+        case .left: "Left"
+        case .right: "Right"
+        case .full: "Full"
+        case .cross: "Cross"
+        case .semi: "Semi"
+        case .anti: "Anti"
+        case .mark: "Mark"
+        case .single: "Single"
+        }
+    }
+}
+
+extension BoundExpression {
+    /// The expression as SQL would write it, for people.
+    package func text(_ name: (ColumnID) -> String) -> String {
+        func part(_ expression: BoundExpression) -> String {
+            switch expression {
+            case .column, .constant, .call, .cast: expression.text(name)
+            default: "(" + expression.text(name) + ")"
+            }
+        }
+        switch self {
+        case .column(let id, _): return name(id)
+        case .constant(let value, let type): return value.text(type)
+        case .compare(let op, let a, let b): return "\(part(a)) \(op.rawValue) \(part(b))"
+        case .isDistinct(let a, let b, let isNegated):
+            return "\(part(a)) IS \(isNegated ? "NOT " : "")DISTINCT FROM \(part(b))"
+        case .and(let all): return all.map(part).joined(separator: " AND ")
+        case .or(let all): return all.map(part).joined(separator: " OR ")
+        case .not(let a): return "NOT \(part(a))"
+        case .isNull(let a, let isNegated): return "\(part(a)) IS \(isNegated ? "NOT " : "")NULL"
+        case .isTruth(let a, let value, let isNegated):
+            return "\(part(a)) IS \(isNegated ? "NOT " : "")\(value ? "TRUE" : "FALSE")"
+        case .arithmetic(let op, let a, let b, _): return "\(part(a)) \(op.rawValue) \(part(b))"
+        case .negate(let a): return "-\(part(a))"
+        case .cast(let a, let type, let isTry):
+            return "\(isTry ? "TRY_CAST" : "CAST")(\(a.text(name)) AS \(type))"
+        case .conditional(let branches, let otherwise, _):
+            let whens = branches.map {
+                "WHEN \($0.condition.text(name)) THEN \($0.value.text(name))"
+            }
+            let rest = otherwise.map { " ELSE \($0.text(name))" } ?? ""
+            return "CASE \(whens.joined(separator: " "))\(rest) END"
+        case .inSet(let a, let values, let isNegated):
+            let list = values.map { $0.text(a.type) }.joined(separator: ", ")
+            return "\(part(a)) \(isNegated ? "NOT " : "")IN (\(list))"
+        case .pattern(let language, let a, let pattern, _, let isNegated):
+            let op =
+                switch language {
+                case .like(let ignoringCase): ignoringCase ? "ILIKE" : "LIKE"
+                case .regularExpression: "SIMILAR TO"
+                case .glob: "GLOB"
+                }
+            return "\(part(a)) \(isNegated ? "NOT " : "")\(op) \(part(pattern))"
+        case .call(let function, let arguments, _):
+            return function.rawValue + "(" + arguments.map { $0.text(name) }
+                .joined(separator: ", ") + ")"
+        }
+    }
+}
+
+extension Value {
+    /// The value as a literal, for people.
+    fileprivate func text(_ type: DataType) -> String {
+        if isNull { return "NULL" }
+        var bytes: [UInt8] = []
+        TextFormat.append(Column(type, [self]), row: 0, to: &bytes)
+        let text = String(decoding: bytes, as: UTF8.self)
+        switch type {
+        case .boolean, .int32, .int64, .float32, .float64, .decimal: return text
+        default: return "'\(text)'"
+        }
+    }
+}

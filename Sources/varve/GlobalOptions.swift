@@ -1,0 +1,92 @@
+import Ambient
+import ArgumentParser
+import Engine
+import Execution
+import Glibc
+
+/// What every command understands, before or after its name.
+struct GlobalOptions: ParsableArguments {
+    @Option(help: "The warehouse: a folder, file:///… or s3://bucket/prefix.")
+    var warehouse: String?
+
+    @Option(help: "Where names without a namespace are looked up.")
+    var namespace = "main"
+
+    @Option(
+        name: .customLong("as-of"),
+        help: "Read the whole catalog as of a log position or a time (2024-05-01 12:30:00+00).")
+    var asOf: String?
+
+    @Option(help: "The most memory a query may use, such as 4GB.")
+    var memory: String?
+
+    @Option(help: "Threads that work on one query.")
+    var threads: Int?
+
+    /// The names of the options above that take a value.
+    private static let names: Set<String> = [
+        "--warehouse", "--namespace", "--as-of", "--memory", "--threads",
+    ]
+
+    /// `varve --warehouse X sql …` as `varve sql --warehouse X …`, which is how options reach the
+    /// command that reads them.
+    static func movedBehindCommand(_ arguments: [String], commands: Set<String>) -> [String] {
+        var index = 0
+        while index < arguments.count, !commands.contains(arguments[index]) {
+            let name = arguments[index].split(separator: "=").first.map(String.init) ?? ""
+            guard names.contains(name) else { return arguments }
+            index += arguments[index].contains("=") ? 1 : 2
+        }
+        guard index > 0, index < arguments.count else { return arguments }
+        return [arguments[index]] + arguments[..<index] + arguments[(index + 1)...]
+    }
+
+    /// The engine that these options describe.
+    func engine() throws -> Engine {
+        var options = Engine.Options()
+        if let threads {
+            guard (1...256).contains(threads) else {
+                throw Failure(usage: "--threads is 1 to 256, not \(threads)")
+            }
+            options.query.threadCount = threads
+        }
+        if let memory {
+            options.query.memory = MemoryBudget(limitBytes: try Self.byteCount(memory))
+        }
+        let url = warehouse ?? environmentValue("VARVE_WAREHOUSE") ?? "lake"
+        return Engine(warehouseURL: url, options: options)
+    }
+
+    /// A session of that engine for the person at the keyboard.
+    func session(message: String? = nil) async throws -> Session {
+        let session = Session(
+            engine: try engine(),
+            context: RequestContext(actor: environmentValue("USER") ?? "varve", message: message))
+        await session.use(namespace: namespace.split(separator: ".").map(String.init))
+        if let asOf { await session.set(asOf: try CatalogInstant(asOf)) }
+        return session
+    }
+
+    /// `512MB`, `4GB`, `1.5GiB`, or plain bytes.
+    static func byteCount(_ text: String) throws -> Int {
+        let upper = text.uppercased()
+        let number = upper.prefix { $0.isNumber || $0 == "." }
+        let units: [String: Double] = [
+            "": 1, "B": 1, "K": 1e3, "KB": 1e3, "M": 1e6, "MB": 1e6, "G": 1e9, "GB": 1e9,
+            "T": 1e12, "TB": 1e12, "KIB": 1024, "MIB": 1_048_576, "GIB": 1_073_741_824,
+        ]
+        let unit = upper.dropFirst(number.count).filter { $0 != " " }
+        guard let value = Double(number), let scale = units[String(unit)], value * scale >= 1 << 20,
+            value * scale < 1e18
+        else {
+            throw Failure(usage: "\"\(text)\" is no amount of memory: write it like 512MB or 4GB")
+        }
+        return Int(value * scale)
+    }
+}
+
+/// A variable of the environment; nil when it is missing or empty.
+func environmentValue(_ name: String) -> String? {
+    guard let value = getenv(name).map({ String(cString: $0) }), !value.isEmpty else { return nil }
+    return value
+}

@@ -1,0 +1,69 @@
+import ArgumentParser
+import Columnar
+import Glibc
+import TextFiles
+
+/// How rows are written.
+enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
+    case table, csv, json, ndjson, arrow
+
+    static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
+}
+
+/// Writes the rows of one result as they come.
+struct RowWriter {
+    private enum Form {
+        case table(TablePrinter)
+        case csv(CSVWriter)
+        case json(JSONResultWriter)
+        case ndjson(NDJSONWriter)
+        case arrow(IPCStreamWriter)
+    }
+
+    private var form: Form
+    private let descriptor: Int32
+
+    init(format: OutputFormat, schema: Schema, to descriptor: Int32) {
+        self.descriptor = descriptor
+        switch format {
+        case .table:
+            var options = TablePrinter.Options()
+            var size = winsize()
+            if isatty(descriptor) == 1, ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0,
+                size.ws_col > 0
+            {
+                options.widthMax = Int(size.ws_col)
+            }
+            form = .table(TablePrinter(schema: schema, options: options))
+        case .csv: form = .csv(CSVWriter(schema: schema))
+        case .json:
+            let writer = JSONResultWriter(schema: schema)
+            writeAll(writer.begin(), to: descriptor)
+            form = .json(writer)
+        case .ndjson: form = .ndjson(NDJSONWriter(schema: schema))
+        case .arrow: form = .arrow(IPCStreamWriter(schema: schema))
+        }
+    }
+
+    mutating func write(_ batch: RecordBatch) {
+        switch form {
+        case .table(var printer):
+            printer.add(batch)
+            form = .table(printer)
+        case .csv(let writer): writeAll(writer.encode(batch), to: descriptor)
+        case .json(let writer): writeAll(writer.encode(batch), to: descriptor)
+        case .ndjson(let writer): writeAll(writer.encode(batch), to: descriptor)
+        case .arrow: break
+        }
+    }
+
+    func finish() {
+        switch form {
+        case .table(let printer): writeAll(Array(printer.finish().utf8), to: descriptor)
+        case .csv(let writer): writeAll(writer.end(), to: descriptor)
+        case .json(let writer): writeAll(writer.end() + [10], to: descriptor)
+        case .ndjson: break
+        case .arrow: break
+        }
+    }
+}
