@@ -53,6 +53,9 @@ package enum CatalogOperation: Sendable {
         updates: [TableUpdate]
     )
     /// A change that is made again for each attempt, from the newest metadata.
+    ///
+    /// `prepare` may run in the task of another commit, at the same time as that of other tables, and
+    /// holds up everybody who commits here: it reads and computes, and must not commit itself.
     case changeTable(
         TableIdentifier,
         prepare: @Sendable (TableBase) async throws -> TableChange

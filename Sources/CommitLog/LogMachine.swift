@@ -83,6 +83,8 @@ package struct LogOptions: Sendable {
     package var uploadBytesMax = 64 << 20
     /// An entry has no more commits than this.
     package var commitCountMax = 1024
+    /// So many commits may wait in this process, about; more are refused as `busy`.
+    package var queueCountMax = 100_000
     /// How long commit ids are remembered, in the log's time.
     package var idWindowMillis: Int64 = 24 * 3600 * 1000
     /// How many commit ids are remembered.
