@@ -11,7 +11,17 @@ struct CatalogBatch: CommitBatch {
     private var state: CatalogState
     /// Metadata files that prepared commits refer to, by location.
     private var newFiles: [String: MetadataFiles.New] = [:]
-    private var sideFiles: [TableChange.File] = []
+    /// Files that those refer to, by key.
+    private var sideFiles: [String: [UInt8]] = [:]
+    private(set) var uploadByteCount = 0
+    /// Changes made in parallel, ahead of their turn, and the table entries that they were made from.
+    private var ahead: [Step: (entry: TableEntry, change: TableChange)] = [:]
+
+    /// An operation of a commit.
+    private struct Step: Hashable, Sendable {
+        var commitID: String
+        var index: Int
+    }
 
     init(machine: CatalogMachine, state: CatalogState, header: LogEntry.Header) {
         self.machine = machine
@@ -19,13 +29,47 @@ struct CatalogBatch: CommitBatch {
         self.header = header
     }
 
+    /// Makes, in parallel, the changes of tables that nothing earlier in the entry touches: making them
+    /// reads files, and one after the other they would take as many round trips as there are commits.
+    mutating func prepareAhead(_ requests: [CatalogCommit]) async {
+        var steps: [(Step, TableIdentifier, TableEntry, CatalogOperation)] = []
+        var touched: Set<TableIdentifier> = []
+        for request in requests {
+            for (index, operation) in request.operations.enumerated() {
+                guard let table = operation.changedTable, let entry = state.table(table),
+                    touched.insert(table).inserted
+                else { continue }
+                let step = Step(commitID: request.id, index: index)
+                steps.append((step, table, entry, operation))
+            }
+        }
+        guard steps.count > 1 else { return }
+        let (files, timeMillis) = (machine.files, header.timeMillis)
+        let made = try? await mapUnordered(steps, countMax: machine.parallelCountMax) {
+            step,
+            table,
+            entry,
+            operation -> (Step, TableEntry, TableChange?) in
+            // What fails here is tried again in its turn, and fails there for its own commit.
+            guard let metadata = try? await files.load(table, entry),
+                case .changeTable(_, let prepare) = operation
+            else { return (step, entry, nil) }
+            let base = TableBase(metadata: metadata, timeMillis: timeMillis, unwritten: [:])
+            return (step, entry, try? await prepare(base))
+        }
+        for (step, entry, change) in made ?? [] {
+            if let change { ahead[step] = (entry, change) }
+        }
+    }
+
     mutating func prepare(
         _ request: CatalogCommit
     ) async throws -> (commit: LoggedCommit, outcome: CommitReceipt) {
         var changes: [CatalogChange] = []
         var tables: [LoadedTable] = []
-        for operation in request.operations {
-            guard let (change, metadata) = try await prepare(operation) else { continue }
+        for (index, operation) in request.operations.enumerated() {
+            let step = Step(commitID: request.id, index: index)
+            guard let (change, metadata) = try await prepare(operation, step) else { continue }
             try state.apply(change)
             changes.append(change)
             if let (table, entry) = change.written, let metadata {
@@ -54,8 +98,8 @@ struct CatalogBatch: CommitBatch {
     func upload() async throws {
         let store = machine.store
         let objects =
-            sideFiles.map { ($0.key, $0.bytes) } + newFiles.values.map { ($0.key, $0.bytes) }
-        try await forEachBounded(objects, countMax: machine.parallelCountMax) { key, bytes in
+            sideFiles.map { ($0.key, $0.value) } + newFiles.values.map { ($0.key, $0.bytes) }
+        _ = try await mapUnordered(objects, countMax: machine.parallelCountMax) { key, bytes in
             try await store.put(key, bytes)
         }
         for (location, file) in newFiles {
@@ -67,7 +111,8 @@ struct CatalogBatch: CommitBatch {
 
     /// The change that an operation makes, and the metadata it leaves; nil when it changes nothing.
     private mutating func prepare(
-        _ operation: CatalogOperation
+        _ operation: CatalogOperation,
+        _ step: Step
     ) async throws -> (CatalogChange, TableMetadata?)? {
         switch operation {
         case .createNamespace(let namespace, let properties):
@@ -101,7 +146,18 @@ struct CatalogBatch: CommitBatch {
             return try apply(change, to: table, entry, metadata)
         case .changeTable(let table, let prepare):
             let (entry, metadata) = try await current(table)
-            let change = try await prepare(metadata)
+            let change: TableChange
+            if let made = ahead[step], made.entry == entry {
+                change = made.change
+            } else {
+                change = try await prepare(
+                    TableBase(
+                        metadata: metadata,
+                        timeMillis: header.timeMillis,
+                        unwritten: sideFiles
+                    )
+                )
+            }
             if metadata == nil, change.create == nil,
                 !change.requirements.contains(.assertCreate)
             {
@@ -157,6 +213,7 @@ struct CatalogBatch: CommitBatch {
             uuid: machine.ambient.uuidV4()
         )
         newFiles[file.location] = file
+        uploadByteCount += file.bytes.count
         return TableEntry(uuid: metadata.tableUUID, metadataLocation: file.location)
     }
 
@@ -218,7 +275,7 @@ struct CatalogBatch: CommitBatch {
             )
         }
         guard let entry, let metadata else {
-            sideFiles += change.files
+            add(change.files)
             return try create(table, made)
         }
         guard made.tableUUID.lowercased() == entry.uuid.lowercased() else {
@@ -226,7 +283,7 @@ struct CatalogBatch: CommitBatch {
         }
         // Updates that change nothing leave no trace.
         if made == metadata { return nil }
-        sideFiles += change.files
+        add(change.files)
         let new = try add(made, after: entry.metadataLocation)
         return (
             .updateTable(
@@ -237,6 +294,13 @@ struct CatalogBatch: CommitBatch {
             ),
             made
         )
+    }
+
+    private mutating func add(_ files: [TableChange.File]) {
+        for file in files {
+            sideFiles[file.key] = file.bytes
+            uploadByteCount += file.bytes.count
+        }
     }
 
     /// The updates with the entry's time in every snapshot that they add, so that a table and the whole

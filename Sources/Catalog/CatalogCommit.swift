@@ -52,19 +52,34 @@ package enum CatalogOperation: Sendable {
         requirements: [TableRequirement],
         updates: [TableUpdate]
     )
-    /// A change that is made again for each attempt, from the newest metadata (nil: no such table).
+    /// A change that is made again for each attempt, from the newest metadata.
+    ///
+    /// `prepare` may run in the task of another commit, at the same time as that of other tables, and
+    /// holds up everybody who commits here: it reads and computes, and must not commit itself.
     case changeTable(
         TableIdentifier,
-        prepare: @Sendable (TableMetadata?) async throws -> TableChange
+        prepare: @Sendable (TableBase) async throws -> TableChange
     )
 
-    /// The table whose metadata is needed to prepare this.
+    /// The table whose metadata is needed to prepare this, if any.
     var changedTable: TableIdentifier? {
         switch self {
         case .updateTable(let table, _, _), .changeTable(let table, _): table
         default: nil
         }
     }
+}
+
+/// What a change of a table is made from.
+package struct TableBase: Sendable {
+    /// The newest metadata; nil when there is no such table.
+    package let metadata: TableMetadata?
+    /// The time that the change's snapshots will carry, in milliseconds since 1970.
+    package let timeMillis: Int64
+    /// Files that the metadata may refer to and that are not in the store yet, by key.
+    ///
+    /// They belong to commits that will share the entry with this one. Look here before reading.
+    package let unwritten: [String: [UInt8]]
 }
 
 /// What to do to a table, made for the metadata it was made from.

@@ -27,23 +27,14 @@ struct CatalogMachine: LogMachine {
 
     func commitID(of request: CatalogCommit) -> String { request.id }
 
-    func makeBatch(on state: CatalogState, header: LogEntry.Header) -> CatalogBatch {
-        CatalogBatch(machine: self, state: state, header: header)
-    }
-
-    func warm(_ requests: [CatalogCommit], on state: CatalogState) async {
-        var wanted: [String] = []
-        for operation in requests.lazy.flatMap(\.operations) {
-            guard let table = operation.changedTable, let entry = state.table(table) else {
-                continue
-            }
-            if files.known(entry.metadataLocation) == nil { wanted.append(entry.metadataLocation) }
-        }
-        guard wanted.count > 1 else { return }
-        // Whoever needs one that fails sees the failure.
-        _ = try? await forEachBounded(Array(Set(wanted)), countMax: parallelCountMax) { location in
-            _ = try? await files.load(location)
-        }
+    func makeBatch(
+        for requests: [CatalogCommit],
+        on state: CatalogState,
+        header: LogEntry.Header
+    ) async -> CatalogBatch {
+        var batch = CatalogBatch(machine: self, state: state, header: header)
+        if requests.count > 1 { await batch.prepareAhead(requests) }
+        return batch
     }
 
     func outcome(
@@ -70,17 +61,23 @@ struct CatalogMachine: LogMachine {
     }
 }
 
-/// Runs an operation for every element, several at a time; the first failure cancels the rest.
-func forEachBounded<Element: Sendable>(
+/// Runs an operation for every element, several at a time, and gives the results in no order.
+///
+/// The first failure cancels the rest and is thrown.
+func mapUnordered<Element: Sendable, Value: Sendable>(
     _ elements: [Element],
     countMax: Int,
-    _ operation: @escaping @Sendable (Element) async throws -> Void
-) async throws {
-    try await withThrowingTaskGroup(of: Void.self) { group in
+    _ operation: @escaping @Sendable (Element) async throws -> Value
+) async throws -> [Value] {
+    try await withThrowingTaskGroup(of: Value.self) { group in
+        var values: [Value] = []
         for (index, element) in elements.enumerated() {
-            if index >= max(countMax, 1) { try await group.next() }
+            if index >= max(countMax, 1), let value = try await group.next() {
+                values.append(value)
+            }
             group.addTask { try await operation(element) }
         }
-        try await group.waitForAll()
+        for try await value in group { values.append(value) }
+        return values
     }
 }

@@ -22,7 +22,22 @@ package struct CatalogOptions: Sendable {
 }
 
 /// The catalog at one position of its log.
-package typealias CatalogSnapshot = LogSnapshot<CatalogState>
+package struct CatalogSnapshot: Sendable {
+    /// The last entry that the state includes; 0 for none.
+    package let position: Int64
+    /// That entry's time in milliseconds since 1970.
+    package let timeMillis: Int64
+    /// SHA-256 of that entry: notes this position so that nobody can rewrite what led to it.
+    package let hash: String
+    package let state: CatalogState
+
+    init(_ snapshot: LogSnapshot<CatalogState>) {
+        position = snapshot.tip.sequence
+        timeMillis = snapshot.tip.timeMillis
+        hash = snapshot.tip.hash
+        state = snapshot.state
+    }
+}
 
 /// A warehouse's catalog: names, the tables behind them, and everything that ever happened to them.
 ///
@@ -118,7 +133,7 @@ package final class WarehouseCatalog: Sendable {
     // MARK: - Reading
 
     /// The newest state this process knows of, without looking.
-    package var known: CatalogSnapshot { log.known }
+    package var known: CatalogSnapshot { CatalogSnapshot(log.known) }
 
     /// What this process signs its entries with.
     package var server: String { log.server }
@@ -128,7 +143,7 @@ package final class WarehouseCatalog: Sendable {
     /// - Parameter stalenessMillisMax: 0 to see every commit acknowledged before; see `SharedLog`.
     package func read(stalenessMillisMax: Int64 = 0) async throws -> CatalogSnapshot {
         try await CatalogError.translating {
-            try await log.read(stalenessMillisMax: stalenessMillisMax)
+            CatalogSnapshot(try await log.read(stalenessMillisMax: stalenessMillisMax))
         }
     }
 
@@ -136,14 +151,18 @@ package final class WarehouseCatalog: Sendable {
     ///
     /// - Throws: `positionNotFound`.
     package func snapshot(at position: Int64) async throws -> CatalogSnapshot {
-        try await CatalogError.translating { try await log.snapshot(at: position) }
+        try await CatalogError.translating {
+            CatalogSnapshot(try await log.snapshot(at: position))
+        }
     }
 
     /// The whole catalog as of a time in milliseconds since 1970.
     ///
     /// - Throws: `positionNotFound` for times before the warehouse was made.
     package func snapshot(atMillis time: Int64) async throws -> CatalogSnapshot {
-        try await CatalogError.translating { try await log.snapshot(atMillis: time) }
+        try await CatalogError.translating {
+            CatalogSnapshot(try await log.snapshot(atMillis: time))
+        }
     }
 
     /// A table's metadata as a snapshot of the catalog has it.
@@ -193,7 +212,7 @@ package final class WarehouseCatalog: Sendable {
     // MARK: - History
 
     /// Entries of the log in order, from a position; fewer than asked for at the log's end.
-    package func entries(from first: Int64, countMax: Int) async throws -> [LogEntry] {
+    func entries(from first: Int64, countMax: Int) async throws -> [LogEntry] {
         try await CatalogError.translating {
             try await log.entries(from: first, countMax: countMax)
         }

@@ -54,14 +54,25 @@ final class CommitQueue<Request: Sendable, Outcome: Sendable>: Sendable {
         }
     }
 
+    private let countMax: Int
     private let state = Mutex(State())
 
+    /// - Parameter countMax: how many may wait.
+    init(countMax: Int) {
+        self.countMax = max(countMax, 1)
+    }
+
     /// Queues a commit and waits for its outcome or for the lead.
+    ///
+    /// - Throws: `busy` when too many wait; what `finish` was told; `CancellationError`.
     func enter(_ request: Request) async throws -> Turn {
         try Task.checkCancellation()
-        let id = state.withLock { state -> UInt64 in
+        let (id, queuedCount) = state.withLock { state -> (UInt64, Int) in
             state.lastID += 1
-            return state.lastID
+            return (state.lastID, state.queued.count)
+        }
+        guard queuedCount < countMax else {
+            throw CommitLogError(.busy, "\(queuedCount) commits wait already")
         }
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { (continuation: Continuation) in

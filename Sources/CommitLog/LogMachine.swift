@@ -25,11 +25,15 @@ package protocol LogMachine: Sendable {
 
     /// Begins the preparation of an entry.
     ///
-    /// - Parameter header: the entry's position and time, should it win.
-    func makeBatch(on state: State, header: LogEntry.Header) -> Batch
-
-    /// Fetches, in parallel, what preparing these requests will need; failures show up there.
-    func warm(_ requests: [Request], on state: State) async
+    /// - Parameters:
+    ///   - requests: what will be prepared, in order, unless it fails or does not fit; a chance to do in
+    ///     parallel what does not depend on that order.
+    ///   - header: the entry's position and time, should it win.
+    func makeBatch(
+        for requests: [Request],
+        on state: State,
+        header: LogEntry.Header
+    ) async -> Batch
 
     /// The outcome of a commit that landed earlier, for a retry with the same id.
     func outcome(
@@ -50,6 +54,9 @@ package protocol CommitBatch: Sendable {
     mutating func prepare(
         _ request: Request
     ) async throws -> (commit: LoggedCommit, outcome: Outcome)
+
+    /// The bytes that `upload` would write now.
+    var uploadByteCount: Int { get }
 
     /// Writes everything that the prepared commits refer to; called once, before the entry is made.
     ///
@@ -72,8 +79,12 @@ package struct LogOptions: Sendable {
     package var entryBytesMax = 1 << 20
     /// A commit is no larger than this.
     package var commitBytesMax = 16 << 20
+    /// An entry takes no further commit when this much is to be uploaded for those it has.
+    package var uploadBytesMax = 64 << 20
     /// An entry has no more commits than this.
     package var commitCountMax = 1024
+    /// So many commits may wait in this process, about; more are refused as `busy`.
+    package var queueCountMax = 100_000
     /// How long commit ids are remembered, in the log's time.
     package var idWindowMillis: Int64 = 24 * 3600 * 1000
     /// How many commit ids are remembered.

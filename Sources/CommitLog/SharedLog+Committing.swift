@@ -205,16 +205,21 @@ extension SharedLog {
             nowMillis: ambient.time.nowMicros() / 1000,
             server: server
         )
-        await machine.warm(tickets.map(\.request), on: base.state)
-        var attempt = Attempt(
-            batch: machine.makeBatch(on: base.state, header: header),
+        let batch = await machine.makeBatch(
+            for: tickets.map(\.request),
+            on: base.state,
             header: header
         )
+        var attempt = Attempt(batch: batch, header: header)
         var ids: Set<String> = []
         for (index, ticket) in tickets.enumerated() {
             guard !ids.contains(machine.commitID(of: ticket.request)) else {
                 attempt.left.append(ticket)
                 continue
+            }
+            guard attempt.batch.uploadByteCount <= options.uploadBytesMax else {
+                attempt.left += tickets[index...]
+                break
             }
             do {
                 var trial = attempt.batch

@@ -41,7 +41,7 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
     let machine: Machine
     let ambient: AmbientSources
     let reader: EntryReader
-    let queue = CommitQueue<Machine.Request, Machine.Outcome>()
+    let queue: CommitQueue<Machine.Request, Machine.Outcome>
     let core: Mutex<Core>
     private let looks = SharedLook()
 
@@ -58,6 +58,7 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
         self.ambient = ambient
         self.options = options
         server = options.server.isEmpty ? ambient.uuidV4() : options.server
+        queue = CommitQueue(countMax: options.queueCountMax)
         reader = EntryReader(store: store, parallelCountMax: max(options.parallelReadsMax, 1))
         let start = Snapshot(tip: ChainTip(warehouse), state: machine.initialState)
         core = Mutex(

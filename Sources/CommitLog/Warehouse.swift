@@ -68,15 +68,18 @@ package struct Warehouse: Sendable, Equatable {
         if let warehouse = try await find(in: store) { return (warehouse, false) }
         let id = ambient.uuidV4()
         let bytes = encode(id: id, createdMillis: ambient.time.nowMicros() / 1000)
-        do {
-            try await store.putIfAbsent(key, bytes)
-        } catch let error as ObjectStoreError
-            where error.code == .alreadyExists || error.code == .unknownOutcome
-        {
-            // Somebody was first, or we were and the answer was lost: what lies there decides.
+        var attempt = 0
+        while true {
+            attempt += 1
+            do {
+                try await store.putIfAbsent(key, bytes)
+            } catch let error as ObjectStoreError {
+                // Somebody was first, or we were and the answer was lost: what lies there decides.
+                let isOpen = error.code == .alreadyExists || error.code == .unknownOutcome
+                guard isOpen, attempt < 5 else { throw error }
+            }
+            if let warehouse = try await find(in: store) { return (warehouse, warehouse.id == id) }
         }
-        let warehouse = try await open(in: store)
-        return (warehouse, warehouse.id == id)
     }
 
     private static func find(in store: any ObjectStore) async throws -> Warehouse? {

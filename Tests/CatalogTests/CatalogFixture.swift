@@ -55,8 +55,8 @@ func append(
     snapshotID: Int64,
     catalog: WarehouseCatalog
 ) -> CatalogOperation {
-    .changeTable(table) { metadata in
-        guard let metadata else { throw CatalogError(.tableNotFound, "gone") }
+    .changeTable(table) { base in
+        guard let metadata = base.metadata else { throw CatalogError(.tableNotFound, "gone") }
         let sequence = metadata.lastSequenceNumber + 1
         let location = "\(metadata.location)/metadata/snap-\(snapshotID)-\(sequence).avro"
         let parent = metadata.currentSnapshotID
@@ -72,6 +72,16 @@ func append(
         guard let key = catalog.key(of: location) else {
             throw CatalogError(.invalid, "outside")
         }
+        // The list holds what the list before it held, which may not be in the store yet.
+        var list: [UInt8] = []
+        if let before = metadata.currentSnapshot?.manifestList.flatMap({ catalog.key(of: $0) }) {
+            if let unwritten = base.unwritten[before] {
+                list = unwritten
+            } else {
+                list = try await catalog.store.get(before).bytes
+            }
+        }
+        list += Array("\(snapshotID) ".utf8)
         return TableChange(
             requirements: [.assertRefSnapshotID(ref: "main", snapshotID: parent)],
             updates: [
@@ -81,7 +91,7 @@ func append(
                     SnapshotRef(snapshotID: snapshotID, kind: .branch)
                 ),
             ],
-            files: [.init(key: key, bytes: Array("list \(snapshotID)".utf8))]
+            files: [.init(key: key, bytes: list)]
         )
     }
 }

@@ -55,6 +55,8 @@ struct LedgerMachine: LogMachine {
             return (commit, outcome)
         }
 
+        var uploadByteCount: Int { 0 }
+
         func upload() async throws {}
     }
 
@@ -71,11 +73,13 @@ struct LedgerMachine: LogMachine {
 
     func commitID(of request: Request) -> String { request.id }
 
-    func makeBatch(on state: State, header: LogEntry.Header) -> Batch {
+    func makeBatch(
+        for requests: [Request],
+        on state: State,
+        header: LogEntry.Header
+    ) async -> Batch {
         Batch(machine: self, header: header, state: state)
     }
-
-    func warm(_ requests: [Request], on state: State) async {}
 
     func outcome(of commit: LoggedCommit, at position: LogEntry.Header) async throws -> Outcome {
         Outcome(

@@ -142,6 +142,46 @@ func request(_ id: String, _ list: String = "a", expects: Int? = nil) -> LedgerM
         #expect(second.known.tip.sequence == 3)
     }
 
+    @Test("one id committed many times at once lands once, and all get the same outcome")
+    func sameIDAtOnce() async throws {
+        let log = try await openLedger(MemoryStore())
+        let outcomes = try await withThrowingTaskGroup(of: LedgerMachine.Outcome.self) { group in
+            for _ in 0..<50 { group.addTask { try await log.commit(request("one")) } }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(outcomes.allSatisfy { $0 == outcomes.first })
+        #expect(log.known.state["a"]?.count == 1)
+    }
+
+    @Test("commits beyond the queue's bound are refused, the others land")
+    func queueBound() async throws {
+        let memory = MemoryStore()
+        var options = LogOptions()
+        options.queueCountMax = 10
+        let (landed, refused) = try await SimulationExecutor.run(seed: 4) { [options] in
+            let store = SimulatedStore(memory, seed: 4, rates: delays(0.95))
+            let log = try await openLedger(store, options: options)
+            return await withTaskGroup(of: CommitLogError.Code?.self) { group in
+                for index in 0..<100 {
+                    group.addTask {
+                        do {
+                            _ = try await log.commit(request("\(index)"))
+                            return nil
+                        } catch {
+                            return (error as? CommitLogError)?.code
+                        }
+                    }
+                }
+                return await group.reduce(into: (0, 0)) { counts, code in
+                    if code == .busy { counts.1 += 1 } else if code == nil { counts.0 += 1 }
+                }
+            }
+        }
+        #expect(landed + refused == 100)
+        #expect(refused > 0)
+        #expect(try await openLedger(memory).known.state["a"]?.count == landed)
+    }
+
     @Test("a commit id is forgotten when the window has passed")
     func idWindow() async throws {
         let (store, time) = (MemoryStore(), ManualTime())

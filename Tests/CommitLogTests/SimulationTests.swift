@@ -5,6 +5,9 @@ import Synchronization
 import Testing
 import TestSupport
 
+/// How many times more seeds to try than usual.
+private let soakFactor = EnvironmentVariables.process["VARVE_SOAK"].flatMap { Int($0) } ?? 1
+
 @Suite struct CommitSimulationTests {
     /// What writers were told, and the bytes of the log they made.
     private struct Run: Equatable, Sendable {
@@ -100,7 +103,7 @@ import TestSupport
 
     @Test(
         "every acknowledged commit is there once, and no failed one is",
-        arguments: 0..<60 as Range<UInt64>
+        arguments: 0..<UInt64(60 * soakFactor)
     )
     func faults(seed: UInt64) async throws {
         let rate = [0.02, 0.1, 0.25][Int(seed % 3)]
@@ -109,7 +112,7 @@ import TestSupport
 
     @Test(
         "with retries every commit lands exactly once",
-        arguments: 100..<130 as Range<UInt64>
+        arguments: 100..<UInt64(100 + 30 * soakFactor)
     )
     func retries(seed: UInt64) async throws {
         let run = try await simulate(seed: seed, rate: 0.15, retries: true)
