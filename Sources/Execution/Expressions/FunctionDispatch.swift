@@ -5,7 +5,22 @@ package import Planner
 func applyArithmetic(
     _ op: Planner.ArithmeticOperator, _ a: Column, _ b: Column, result: DataType
 ) throws -> Column {
-    try Arithmetic.apply(op.kernel, a, b, to: result)
+    if a.type.isNumeric && b.type.isNumeric {
+        return try Arithmetic.apply(op.kernel, a, b, to: result)
+    }
+    let isSubtraction = op == .subtract
+    switch (a.type, b.type) {
+    case (.date, .int32):
+        return try Temporal.addDays(a, b, isSubtraction: isSubtraction)
+    case (.interval, .interval):
+        return try Temporal.combine(a, b, isSubtraction: isSubtraction)
+    case (.interval, .int64):
+        return try Temporal.multiply(a, by: b)
+    case (_, .interval):
+        return try Temporal.add(a, b, isSubtraction: isSubtraction)
+    default:
+        return try Temporal.subtract(a, b)
+    }
 }
 
 extension Planner.ArithmeticOperator {
@@ -36,7 +51,11 @@ extension ExpressionCompiler {
         if function == .regexpMatches || function == .regexpReplace || function == .regexpExtract {
             return try compileRegularExpression(function, arguments, operands, type)
         }
-        guard let apply = Self.text(function) ?? Self.choice(function, type) else {
+        if let node = try compileWithConstant(function, arguments, operands, type) { return node }
+        guard
+            let apply = Self.text(function) ?? Self.choice(function, type)
+                ?? Self.mathematics(function) ?? Self.temporal(function)
+        else {
             throw ExecutionError(
                 .unsupported, "function \(function.rawValue) is not supported yet")
         }
@@ -100,8 +119,8 @@ extension ExpressionCompiler {
         switch function {
         case .coalesce: { Choice.coalesce($0) }
         case .nullif: { try Choice.nullIf($0[0], $0[1]) }
-        case .greatest: { try extreme($0, .greater) }
-        case .least: { try extreme($0, .less) }
+        case .greatest: { try Mathematics.greatest($0) }
+        case .least: { try Mathematics.least($0) }
         case .abs: { try Arithmetic.absolute($0[0]) }
         case .sign: { try Arithmetic.sign($0[0]) }
         case .isNaN: { NullTests.isNaN($0[0]) }
@@ -111,15 +130,130 @@ extension ExpressionCompiler {
         }
     }
 
-    /// The greatest or least of the values that are not null, as in PostgreSQL and DuckDB.
-    private static func extreme(
-        _ columns: [Column], _ op: Kernels.ComparisonOperator
-    ) throws -> Column {
-        try columns.dropFirst().reduce(columns[0]) { best, next in
-            let wins = Logic.or(
-                NullTests.isNull(best), NullTests.isTrue(try Comparison.compare(op, next, best)))
-            let mask = Logic.and(wins, NullTests.isNotNull(next))
-            return Choice.select(mask, next, best)
+    private static func mathematics(_ function: ScalarFunction) -> Apply? {
+        let kernel: MathFunction
+        switch function {
+        case .sqrt: kernel = .squareRoot
+        case .cbrt: kernel = .cubeRoot
+        case .exp: kernel = .exponential
+        case .ln: kernel = .logarithm
+        case .log10: kernel = .logarithm10
+        case .log2: kernel = .logarithm2
+        case .sin: kernel = .sine
+        case .cos: kernel = .cosine
+        case .tan: kernel = .tangent
+        case .asin: kernel = .arcSine
+        case .acos: kernel = .arcCosine
+        case .atan: kernel = .arcTangent
+        case .degrees: kernel = .degrees
+        case .radians: kernel = .radians
+        case .power: return { try Mathematics.power($0[0], $0[1]) }
+        case .atan2: return { try Mathematics.arcTangent2($0[0], $0[1]) }
+        default: return nil
+        }
+        return { try Mathematics.apply(kernel, $0[0]) }
+    }
+
+    private static func temporal(_ function: ScalarFunction) -> Apply? {
+        switch function {
+        case .lastDay: { try Temporal.lastDay($0[0]) }
+        case .dayName: { try Temporal.dayName($0[0]) }
+        case .monthName: { try Temporal.monthName($0[0]) }
+        case .makeDate: { try Temporal.makeDate($0[0], $0[1], $0[2]) }
+        case .makeTimestamp:
+            { try Temporal.makeTimestamp(date: ($0[0], $0[1], $0[2]), time: ($0[3], $0[4], $0[5])) }
+        case .dateAdd: { try Temporal.add($0[0], $0[1]) }
+        case .toTimestamp: { try Temporal.fromEpoch($0[0]) }
+        default: nil
+        }
+    }
+
+    /// Functions with an argument that says what they do: it must be a constant.
+    private func compileWithConstant(
+        _ function: ScalarFunction, _ arguments: [BoundExpression], _ operands: [ExpressionNode],
+        _ type: DataType
+    ) throws -> ExpressionNode? {
+        func text(_ index: Int, _ what: String) throws -> String {
+            guard case .constant(.string(let text), _) = arguments[index] else {
+                throw ExecutionError(
+                    .unsupported, "\(what) of \(function.rawValue) must be a constant text")
+            }
+            return text
+        }
+        func part() throws -> DatePart {
+            let name = try text(0, "the part")
+            guard let part = DatePart(name) else {
+                throw ExecutionError(.data, "\"\(name)\" is no part of a date or time")
+            }
+            return part
+        }
+        switch function {
+        case .pi:
+            return ConstantNode(.float64(.pi), type)
+        case .datePart:
+            let part = try part()
+            return ApplyNode(type, [operands[1]]) { columns, _ in
+                try Casting.cast(try Temporal.extract(part, from: columns[0]), to: type)
+            }
+        case .dateTrunc:
+            let part = try part()
+            return ApplyNode(type, [operands[1]]) { columns, _ in
+                try Casting.cast(try Temporal.truncate(columns[0], to: part), to: type)
+            }
+        case .dateDiff:
+            let part = try part()
+            return ApplyNode(type, Array(operands[1...])) { columns, _ in
+                try Temporal.difference(part, from: columns[0], to: columns[1])
+            }
+        case .strftime:
+            let format = try TimeFormat(try text(1, "the format"))
+            return ApplyNode(type, [operands[0]]) { columns, _ in try format.format(columns[0]) }
+        case .strptime:
+            let format = try TimeFormat(try text(1, "the format"))
+            return ApplyNode(type, [operands[0]]) { columns, _ in try format.parse(columns[0]) }
+        case .round, .trunc, .floor, .ceil:
+            var digits = 0
+            if arguments.count > 1 {
+                guard case .constant(.int32(let number), _) = arguments[1] else {
+                    throw ExecutionError(
+                        .unsupported, "the digits of \(function.rawValue) must be a constant")
+                }
+                digits = Int(number)
+            }
+            let mode: RoundingMode =
+                switch function {
+                case .round: .nearest
+                case .trunc: .truncate
+                case .floor: .floor
+                default: .ceiling
+                }
+            return ApplyNode(type, [operands[0]]) { columns, _ in
+                let rounded = try Mathematics.round(columns[0], digits: digits, mode: mode)
+                return rounded.type == type ? rounded : try Casting.cast(rounded, to: type)
+            }
+        case .epochMillis:
+            return ApplyNode(type, operands) { columns, _ in
+                if columns[0].type == .int64 {
+                    let micros = try Arithmetic.apply(
+                        .multiply, columns[0],
+                        .constant(.int64(1000), .int64, count: columns[0].count), to: .int64)
+                    return micros.retyped(.timestamp)
+                }
+                let micros = try Casting.cast(
+                    columns[0], to: columns[0].type == .date ? .timestamp : columns[0].type
+                ).flattened().retyped(.int64)
+                let thousand = Column.constant(.int64(1000), .int64, count: micros.count)
+                let rest = try Arithmetic.apply(.modulo, micros, thousand, to: .int64)
+                let zero = Column.constant(.int64(0), .int64, count: micros.count)
+                // Toward the past also before 1970.
+                let isBefore = try Comparison.compare(.less, rest, zero)
+                let floor = Choice.select(
+                    isBefore, try Arithmetic.apply(.add, rest, thousand, to: .int64), rest)
+                return try Arithmetic.apply(
+                    .integerDivide, try Arithmetic.apply(.subtract, micros, floor, to: .int64),
+                    thousand, to: .int64)
+            }
+        default: return nil
         }
     }
 

@@ -95,7 +95,16 @@ extension Binder {
             )
         }
         arguments = try zip(arguments, match.argumentTypes).map { try coerce($0, to: $1, at: span) }
-        let result = BoundExpression.call(function, arguments, match.type)
+        var type = match.type
+        if function == .round || function == .trunc, arguments.count == 2,
+            case .decimal(let precision, let scale) = arguments[0].type,
+            case .constant(.int32(let digits), _) = arguments[1]
+        {
+            let kept = min(max(Int(digits), 0), scale)
+            type = .decimal(
+                precision: min(38, max(1, precision - scale + kept + 1)), scale: kept)
+        }
+        let result = BoundExpression.call(function, arguments, type)
         if arguments.allSatisfy(\.isConstant) { return try folded(result, at: span) }
         return result
     }
