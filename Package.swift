@@ -144,6 +144,7 @@ let package = Package(
             of: "Catalog",
             ["Ambient", "Bytes", "Catalog", "CommitLog", "Iceberg", "ObjectStorage"]
         ),
+        .testTarget(name: "TidyTests", swiftSettings: common),
         tests(of: "TextFiles", ["Bytes", "Columnar", "TextFiles"]),
     ]
 )
