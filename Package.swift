@@ -53,6 +53,7 @@ let package = Package(
             dependencies: ["CZstd", "CSnappy", "CLZ4", "CZlib"],
             swiftSettings: memory
         ),
+        .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
         .target(name: "Ambient", swiftSettings: shipped),
         .target(name: "SQL", swiftSettings: shipped),
 
@@ -60,11 +61,12 @@ let package = Package(
         .target(name: "Columnar", dependencies: ["Bytes"], swiftSettings: memory),
         .target(
             name: "ObjectStorage",
-            dependencies: ["Ambient", "Bytes"],
+            dependencies: ["Ambient", "Bytes", "CCurl", crypto],
             swiftSettings: shipped
         ),
 
         // Floor 2
+        .target(name: "Parquet", dependencies: ["Bytes", "Columnar"], swiftSettings: memory),
         .target(name: "Iceberg", dependencies: ["Bytes"], swiftSettings: shipped),
         .target(name: "Planner", dependencies: ["Columnar", "SQL"], swiftSettings: shipped),
         .target(
@@ -79,9 +81,20 @@ let package = Package(
             dependencies: ["Ambient", "Columnar", "Kernels", "Planner"],
             swiftSettings: shipped
         ),
+        .target(
+            name: "Tables",
+            dependencies: [
+                "Ambient", "Bytes", "Columnar", "Iceberg", "Kernels", "ObjectStorage", "Parquet",
+            ],
+            swiftSettings: shipped
+        ),
 
         // Tests
-        .target(name: "TestSupport", swiftSettings: common),
+        .target(
+            name: "TestSupport",
+            dependencies: ["Ambient", "ObjectStorage"],
+            swiftSettings: common
+        ),
         tests(of: "Bytes", ["Bytes"]),
         tests(of: "Ambient", ["Ambient"]),
         tests(of: "SQL", ["SQL"]),
@@ -89,5 +102,12 @@ let package = Package(
         tests(of: "ObjectStorage", ["Ambient", "ObjectStorage"]),
         tests(of: "Iceberg", ["Bytes", "Iceberg"]),
         tests(of: "Kernels", ["Columnar", "Kernels"]),
+        tests(
+            of: "Tables",
+            [
+                "Ambient", "Bytes", "Columnar", "Iceberg", "Kernels", "ObjectStorage", "Parquet",
+                "Tables",
+            ]
+        ),
     ]
 )
