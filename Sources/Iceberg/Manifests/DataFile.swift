@@ -1,0 +1,113 @@
+/// The format of a data or delete file.
+package enum FileFormat: String, Sendable, Hashable {
+    case avro
+    case orc
+    case parquet
+    case puffin
+}
+
+/// What a file holds.
+package enum FileContent: Int32, Sendable, Hashable {
+    case data = 0
+    case positionDeletes = 1
+    case equalityDeletes = 2
+}
+
+/// A data or delete file as manifests describe it.
+///
+/// - Spec: "Data File Fields".
+package struct DataFile: Sendable, Hashable {
+    package var content: FileContent
+    /// With its scheme.
+    package var filePath: String
+    package var fileFormat: FileFormat
+    /// The spec that `partition` is a tuple of; stored with the manifest, not with the file.
+    package var specID: Int
+    /// A value for each field of the spec in its order, nil for null.
+    package var partition: [Datum?]
+    package var recordCount: Int64
+    package var fileSizeBytes: Int64
+    package var columnSizes: ColumnCounts?
+    /// Values of each column, nulls and NaNs included.
+    package var valueCounts: ColumnCounts?
+    package var nullValueCounts: ColumnCounts?
+    package var nanValueCounts: ColumnCounts?
+    package var lowerBounds: ColumnBounds?
+    package var upperBounds: ColumnBounds?
+    package var keyMetadata: [UInt8]?
+    /// Where readers may begin, ascending: the row groups of a Parquet file.
+    package var splitOffsets: [Int64]?
+    /// For equality deletes: the columns that are compared.
+    package var equalityIDs: [Int]?
+    package var sortOrderID: Int?
+    /// The id of the first row (v3).
+    package var firstRowID: Int64?
+    /// For position deletes: the one data file they are about.
+    package var referencedDataFile: String?
+    /// For deletion vectors: where the blob begins.
+    package var contentOffset: Int64?
+    /// For deletion vectors: how long the blob is.
+    package var contentSizeBytes: Int64?
+
+    package init(
+        content: FileContent = .data,
+        filePath: String,
+        fileFormat: FileFormat = .parquet,
+        specID: Int = 0,
+        partition: [Datum?] = [],
+        recordCount: Int64,
+        fileSizeBytes: Int64
+    ) {
+        self.content = content
+        self.filePath = filePath
+        self.fileFormat = fileFormat
+        self.specID = specID
+        self.partition = partition
+        self.recordCount = recordCount
+        self.fileSizeBytes = fileSizeBytes
+    }
+
+    /// Whether this is a deletion vector: a blob of a Puffin file (v3).
+    package var isDeletionVector: Bool { content == .positionDeletes && fileFormat == .puffin }
+}
+
+/// What a manifest says about a file in it.
+package enum ManifestEntryStatus: Int32, Sendable, Hashable {
+    /// Added by an earlier snapshot.
+    case existing = 0
+    /// Added by the snapshot that the manifest was written for.
+    case added = 1
+    /// Removed by the snapshot that the manifest was written for.
+    case deleted = 2
+}
+
+/// One file of a manifest, and when it came or went.
+///
+/// - Spec: "Manifest Entry Fields".
+package struct ManifestEntry: Sendable, Hashable {
+    package var status: ManifestEntryStatus
+    /// The snapshot that added the file, or removed it when the status is deleted.
+    package var snapshotID: Int64?
+    /// How old the file's rows are in the order of commits; nil until it is inherited.
+    package var sequenceNumber: Int64?
+    /// When the file was added; nil until it is inherited.
+    package var fileSequenceNumber: Int64?
+    package var file: DataFile
+
+    package init(
+        status: ManifestEntryStatus,
+        snapshotID: Int64?,
+        sequenceNumber: Int64? = nil,
+        fileSequenceNumber: Int64? = nil,
+        file: DataFile
+    ) {
+        self.status = status
+        self.snapshotID = snapshotID
+        self.sequenceNumber = sequenceNumber
+        self.fileSequenceNumber = fileSequenceNumber
+        self.file = file
+    }
+
+    /// Whether the file is part of the snapshot.
+    package var isLive: Bool { status != .deleted }
+}

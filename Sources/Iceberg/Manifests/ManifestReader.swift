@@ -1,0 +1,281 @@
+import Bytes
+
+/// Reads the entries of a manifest.
+///
+/// Fields are found by id, whatever order and names the writer gave them; what the entries leave out
+/// they inherit from the manifest list's description.
+///
+/// - Spec: "Manifests", "Sequence Number Inheritance", "First Row ID Inheritance".
+package struct ManifestReader: Sendable {
+    /// What the manifest's header says; nil where it does not, or not in a way that can be understood.
+    package struct Header: Sendable {
+        package let formatVersion: Int?
+        package let content: ManifestContent?
+        package let schemaID: Int?
+        package let specID: Int?
+    }
+
+    package let header: Header
+    private let manifest: ManifestFile?
+    private let specID: Int
+    private let partitionType: StructType
+    private let entryRecord: AvroRecord
+    private var file: AvroFileReader
+    private var block: AvroFileReader.Block?
+    private var blockRemaining = 0
+    private var nextRowID: Int64?
+
+    /// Reads the header of a manifest of `table`.
+    ///
+    /// - Parameter manifest: What the manifest list says of it.
+    /// - Throws: `corrupt` when it is no manifest, or its spec is not one of the table's.
+    package init(
+        bytes: [UInt8],
+        manifest: ManifestFile,
+        table: TableMetadata
+    ) throws(IcebergError) {
+        guard let spec = table.partitionSpec(id: manifest.partitionSpecID) else {
+            throw IcebergError(
+                .corrupt,
+                "manifest \(manifest.manifestPath) has partition spec \(manifest.partitionSpecID), which the table does not have"
+            )
+        }
+        try self.init(
+            bytes: bytes,
+            manifest: manifest,
+            specID: spec.specID,
+            partitionType: table.partitionType(of: spec)
+        )
+    }
+
+    /// Reads the header of a manifest by what the manifest itself says of its spec and schema.
+    ///
+    /// - Parameter manifest: What the manifest list says of it; nil leaves unsaid numbers nil.
+    package init(bytes: [UInt8], manifest: ManifestFile? = nil) throws(IcebergError) {
+        let file = try AvroFileReader(bytes: bytes)
+        let specID = file.text("partition-spec-id").flatMap { Int($0) } ?? 0
+        func json(_ key: String) throws(IcebergError) -> JSON {
+            guard let text = file.text(key) else {
+                throw IcebergError(.corrupt, "a manifest without \(key) in its header")
+            }
+            return try IcebergError.bytes { () throws(BytesError) in try JSON.parse(text) }
+        }
+        let schema = try Schema(json: try json("schema"))
+        // Old writers stored the whole spec instead of its fields.
+        let specJSON = try json("partition-spec")
+        let spec = try PartitionSpec(specID: specID, fieldsJSON: specJSON["fields"] ?? specJSON)
+        try self.init(
+            bytes: bytes,
+            manifest: manifest,
+            specID: specID,
+            partitionType: spec.partitionType(schema: schema)
+        )
+    }
+
+    private init(
+        bytes: [UInt8],
+        manifest: ManifestFile?,
+        specID: Int,
+        partitionType: StructType
+    ) throws(IcebergError) {
+        file = try AvroFileReader(bytes: bytes)
+        guard case .record(let record) = file.schema else {
+            throw IcebergError(.corrupt, "a manifest's entries are not records")
+        }
+        entryRecord = record
+        self.manifest = manifest
+        self.specID = specID
+        self.partitionType = partitionType
+        nextRowID = manifest?.content == .data ? manifest?.firstRowID : nil
+        let content: ManifestContent? =
+            switch file.text("content") {
+            case "data": .data
+            case "deletes": .deletes
+            default: nil
+            }
+        header = Header(
+            formatVersion: file.text("format-version").flatMap { Int($0) },
+            content: content,
+            schemaID: file.text("schema-id").flatMap { Int($0) },
+            specID: file.text("partition-spec-id").flatMap { Int($0) }
+        )
+    }
+
+    /// All entries that are left, deleted ones included.
+    package mutating func entries() throws(IcebergError) -> [ManifestEntry] {
+        var entries: [ManifestEntry] = []
+        while let entry = try next() { entries.append(entry) }
+        return entries
+    }
+
+    /// The next entry; nil at the end.
+    package mutating func next() throws(IcebergError) -> ManifestEntry? {
+        while blockRemaining == 0 {
+            try block?.finish()
+            block = try file.nextBlock()
+            guard let block else { return nil }
+            blockRemaining = block.count
+        }
+        guard var current = block else { return nil }
+        // Out of the struct while it is changed, so that nothing is copied.
+        block = nil
+        var entry = try readEntry(&current.cursor)
+        block = current
+        blockRemaining -= 1
+        try inherit(&entry)
+        return entry
+    }
+
+    private func inherit(_ entry: inout ManifestEntry) throws(IcebergError) {
+        guard let manifest else { return }
+        if entry.snapshotID == nil { entry.snapshotID = manifest.addedSnapshotID }
+        // v1 manifests have no sequence numbers at all, and 0 in the list.
+        if entry.status == .added || manifest.sequenceNumber == 0 {
+            if entry.sequenceNumber == nil { entry.sequenceNumber = manifest.sequenceNumber }
+            if entry.fileSequenceNumber == nil {
+                entry.fileSequenceNumber = manifest.sequenceNumber
+            }
+        }
+        guard entry.sequenceNumber != nil else {
+            throw IcebergError(
+                .corrupt,
+                "manifest \(manifest.manifestPath): file \(entry.file.filePath) was not added by it, but has no sequence number"
+            )
+        }
+    }
+
+    // MARK: - Fields
+
+    private mutating func readEntry(
+        _ cursor: inout AvroCursor
+    ) throws(IcebergError) -> ManifestEntry {
+        var status: ManifestEntryStatus?
+        var snapshotID: Int64?
+        var sequenceNumber: Int64?
+        var fileSequenceNumber: Int64?
+        var file: DataFile?
+        for field in entryRecord.fields {
+            switch field.fieldID ?? ManifestFields.entryNames[field.name] {
+            case ManifestFields.status:
+                let code = try cursor.readOptionalInt(field.schema) ?? -1
+                status = ManifestEntryStatus(rawValue: Int32(truncatingIfNeeded: code))
+            case ManifestFields.snapshotID:
+                snapshotID = try cursor.readOptionalLong(field.schema)
+            case ManifestFields.sequenceNumber:
+                sequenceNumber = try cursor.readOptionalLong(field.schema)
+            case ManifestFields.fileSequenceNumber:
+                fileSequenceNumber = try cursor.readOptionalLong(field.schema)
+            case ManifestFields.dataFile:
+                guard case .record(let record)? = try cursor.readOptional(field.schema) else {
+                    throw cursor.corrupt("a manifest entry's data_file is no record")
+                }
+                file = try readFile(&cursor, record)
+            default: try cursor.skip(field.schema)
+            }
+        }
+        guard let status, var file else {
+            throw cursor.corrupt("a manifest entry without a known status or a data_file")
+        }
+        // Deleted and existing files count too: they precede others that have no id of their own.
+        if let next = nextRowID, file.content == .data, file.firstRowID == nil {
+            let (sum, overflow) = next.addingReportingOverflow(file.recordCount)
+            if overflow { throw cursor.corrupt("row ids are out of range") }
+            file.firstRowID = next
+            nextRowID = sum
+        }
+        return ManifestEntry(
+            status: status,
+            snapshotID: snapshotID,
+            sequenceNumber: sequenceNumber,
+            fileSequenceNumber: fileSequenceNumber,
+            file: file
+        )
+    }
+
+    private func readFile(
+        _ cursor: inout AvroCursor,
+        _ record: AvroRecord
+    ) throws(IcebergError) -> DataFile {
+        var file = DataFile(filePath: "", recordCount: -1, fileSizeBytes: -1)
+        file.specID = specID
+        file.partition = Array(repeating: nil, count: partitionType.fields.count)
+        var format: FileFormat?
+        for field in record.fields {
+            switch field.fieldID ?? ManifestFields.fileNames[field.name] {
+            case ManifestFields.content:
+                let code = try cursor.readOptionalInt(field.schema) ?? 0
+                guard let content = FileContent(rawValue: Int32(truncatingIfNeeded: code)) else {
+                    throw cursor.corrupt("a file's content \(code) is not known")
+                }
+                file.content = content
+            case ManifestFields.filePath:
+                file.filePath = try cursor.readOptionalString(field.schema) ?? ""
+            case ManifestFields.fileFormat:
+                let text = try cursor.readOptionalString(field.schema) ?? ""
+                format = FileFormat(rawValue: text.lowercased())
+            case ManifestFields.partition:
+                guard case .record(let tuple)? = try cursor.readOptional(field.schema) else {
+                    throw cursor.corrupt("a file's partition is no record")
+                }
+                try readPartition(&cursor, tuple, into: &file.partition)
+            case ManifestFields.recordCount:
+                file.recordCount = try cursor.readOptionalLong(field.schema) ?? -1
+            case ManifestFields.fileSizeBytes:
+                file.fileSizeBytes = try cursor.readOptionalLong(field.schema) ?? -1
+            case let id: try readMetrics(&cursor, id, field.schema, into: &file)
+            }
+        }
+        guard let format, !file.filePath.isEmpty, file.recordCount >= 0, file.fileSizeBytes >= 0
+        else {
+            throw cursor.corrupt("a file without its path, format, record count or size")
+        }
+        file.fileFormat = format
+        return file
+    }
+
+    private func readMetrics(
+        _ cursor: inout AvroCursor,
+        _ id: Int?,
+        _ schema: AvroSchema,
+        into file: inout DataFile
+    ) throws(IcebergError) {
+        switch id {
+        case ManifestFields.columnSizes: file.columnSizes = try cursor.readCounts(schema)
+        case ManifestFields.valueCounts: file.valueCounts = try cursor.readCounts(schema)
+        case ManifestFields.nullValueCounts: file.nullValueCounts = try cursor.readCounts(schema)
+        case ManifestFields.nanValueCounts: file.nanValueCounts = try cursor.readCounts(schema)
+        case ManifestFields.lowerBounds: file.lowerBounds = try cursor.readBounds(schema)
+        case ManifestFields.upperBounds: file.upperBounds = try cursor.readBounds(schema)
+        case ManifestFields.keyMetadata: file.keyMetadata = try cursor.readOptionalBytes(schema)
+        case ManifestFields.splitOffsets: file.splitOffsets = try cursor.readOptionalLongs(schema)
+        case ManifestFields.equalityIDs:
+            file.equalityIDs = try cursor.readOptionalLongs(schema)?.map { Int($0) }
+        case ManifestFields.sortOrderID: file.sortOrderID = try cursor.readOptionalInt(schema)
+        case ManifestFields.firstRowID: file.firstRowID = try cursor.readOptionalLong(schema)
+        case ManifestFields.referencedDataFile:
+            file.referencedDataFile = try cursor.readOptionalString(schema)
+        case ManifestFields.contentOffset: file.contentOffset = try cursor.readOptionalLong(schema)
+        case ManifestFields.contentSizeBytes:
+            file.contentSizeBytes = try cursor.readOptionalLong(schema)
+        default: try cursor.skip(schema)
+        }
+    }
+
+    private func readPartition(
+        _ cursor: inout AvroCursor,
+        _ tuple: AvroRecord,
+        into partition: inout [Datum?]
+    ) throws(IcebergError) {
+        for field in tuple.fields {
+            let byID = partitionType.fields.firstIndex { $0.id == field.fieldID }
+            let name = field.icebergName ?? field.name
+            let index = byID ?? partitionType.fields.firstIndex { $0.name == name }
+            if let index {
+                let type = partitionType.fields[index].type
+                partition[index] = try cursor.readDatum(field.schema, type: type)
+            } else {
+                try cursor.skip(field.schema)
+            }
+        }
+    }
+}
