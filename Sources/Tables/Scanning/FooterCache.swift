@@ -1,0 +1,143 @@
+import ObjectStorage
+package import Parquet
+import Synchronization
+
+/// Footers that were parsed, the least recently used going first.
+///
+/// Bounded by the bytes of the serialized footers it holds; parsed ones take a few times as much.
+package final class FooterCache: Sendable {
+    private struct Key: Hashable {
+        var store: String
+        var key: String
+        /// Tells versions of a file apart: an entity tag, or nothing for files that never change.
+        var version: String
+    }
+
+    private struct Entry {
+        var footer: ParquetFooter
+        var lastUse: UInt64
+    }
+
+    private struct State {
+        var entries: [Key: Entry] = [:]
+        var byteCount = 0
+        var useCount: UInt64 = 0
+    }
+
+    private let byteCountMax: Int
+    private let state = Mutex(State())
+
+    /// The cache of this process: up to 64 MiB of footers.
+    package static let shared = FooterCache(byteCountMax: 64 << 20)
+
+    package init(byteCountMax: Int) {
+        self.byteCountMax = byteCountMax
+    }
+
+    /// How many bytes of footers are held.
+    package var byteCount: Int { state.withLock { $0.byteCount } }
+
+    /// The footer of a file, from the cache or else from the store.
+    ///
+    /// Two readers that miss at once both read.
+    ///
+    /// - Throws: `TablesError.corrupt` when the file is no Parquet file or has another size than said.
+    package func footer(of file: ScanFile, meter: ScanMeter? = nil) async throws -> ParquetFooter {
+        let key = cacheKey(file)
+        if let key, let footer = find(key) { return footer }
+        let footer = try await Self.read(file, meter)
+        if let key { insert(footer, key) }
+        return footer
+    }
+
+    private func cacheKey(_ file: ScanFile) -> Key? {
+        // A store in memory has no identity beyond its object: its keys may mean something else in
+        // the next one.
+        if file.store.root.hasPrefix("memory:") { return nil }
+        if file.isImmutable { return Key(store: file.store.root, key: file.key, version: "") }
+        guard let tag = file.entityTag, let size = file.size else { return nil }
+        return Key(store: file.store.root, key: file.key, version: "\(size) \(tag)")
+    }
+
+    private func find(_ key: Key) -> ParquetFooter? {
+        state.withLock { state in
+            guard let entry = state.entries[key] else { return nil }
+            state.useCount += 1
+            state.entries[key]?.lastUse = state.useCount
+            return entry.footer
+        }
+    }
+
+    private func insert(_ footer: ParquetFooter, _ key: Key) {
+        guard footer.byteCount <= byteCountMax else { return }
+        state.withLock { state in
+            state.useCount += 1
+            let old = state.entries.updateValue(
+                Entry(footer: footer, lastUse: state.useCount),
+                forKey: key
+            )
+            state.byteCount += footer.byteCount - (old?.footer.byteCount ?? 0)
+            guard state.byteCount > byteCountMax else { return }
+            // A tenth goes at once, so that the search for the oldest is paid for by many inserts.
+            let oldestFirst = state.entries.sorted { $0.value.lastUse < $1.value.lastUse }
+            for (key, entry) in oldestFirst {
+                if state.byteCount <= byteCountMax / 10 * 9 { break }
+                state.entries[key] = nil
+                state.byteCount -= entry.footer.byteCount
+            }
+        }
+    }
+
+    private static func read(_ file: ScanFile, _ meter: ScanMeter?) async throws -> ParquetFooter {
+        let suffix = try await file.store.getSuffix(
+            file.key,
+            count: ParquetFile.suggestedSuffixByteCount
+        )
+        if let size = file.size, size != suffix.objectSize {
+            throw TablesError(
+                .corrupt,
+                "the file has \(suffix.objectSize) bytes, but \(size) were expected",
+                context: [file.name]
+            )
+        }
+        var bytes = suffix.bytes
+        var byteCount = bytes.count
+        for _ in 0..<3 {
+            let result = try TablesError.inFile(file.name) {
+                try ParquetFile.parse(suffix: bytes, fileSize: suffix.objectSize)
+            }
+            switch result {
+            case .complete(let metadata):
+                let read = byteCount
+                meter?.add { $0.footerBytesRead += read }
+                return ParquetFooter(
+                    metadata: metadata,
+                    byteCount: suffix.objectSize - metadata.footerOffset
+                )
+            case .needs(let range):
+                bytes = try await file.store.get(file.key, range: range)
+                byteCount += bytes.count
+            }
+        }
+        throw TablesError(.corrupt, "the footer never ends", context: [file.name])
+    }
+}
+
+/// A parsed footer, shared by everybody who reads the file.
+package final class ParquetFooter: Sendable {
+    package let metadata: ParquetMetadata
+    /// Bytes of the footer in the file.
+    package let byteCount: Int
+    /// The number of the first row of each row group, and at last the number of rows.
+    package let rowStarts: [Int]
+
+    init(metadata: ParquetMetadata, byteCount: Int) {
+        self.metadata = metadata
+        self.byteCount = byteCount
+        var starts = [0]
+        for group in metadata.rowGroups {
+            starts.append(starts[starts.count - 1] &+ group.rowCount)
+        }
+        rowStarts = starts
+    }
+}

@@ -1,0 +1,202 @@
+import Columnar
+import Iceberg
+import Parquet
+
+/// Where a scan's column comes from in one file.
+enum ColumnSource: Sendable {
+    /// A column of the file, read as the type.
+    case stored(Int, DataType)
+    case constant(Value, DataType)
+    case fileName
+    case position
+    /// The file's own column where it has a value, else the first row's id plus the position.
+    case rowID(stored: Int?, first: Int64?)
+    /// The file's own column where it has a value, else the sequence number of its data.
+    case sequenceNumber(stored: Int?, inherited: Int64?)
+
+    /// The column of the file that has to be fetched for it.
+    var storedColumn: Int? {
+        switch self {
+        case .stored(let column, _): column
+        case .rowID(let stored, _): stored
+        case .sequenceNumber(let stored, _): stored
+        case .constant, .fileName, .position: nil
+        }
+    }
+}
+
+/// A file whose footer is read: where each column of the scan comes from.
+final class OpenFile: Sendable {
+    let file: ScanFile
+    let footer: ParquetFooter
+    let metadata: ParquetMetadata
+    /// One a column of the scan, then the keys of the file's equality deletes.
+    let sources: [ColumnSource]
+
+    init(
+        _ file: ScanFile,
+        footer: ParquetFooter,
+        columns: [ScanColumn],
+        resolution: ColumnResolution,
+        options: ParquetScanOptions
+    ) throws {
+        self.file = file
+        self.footer = footer
+        var metadata = footer.metadata
+        if options.readsBinaryAsString { metadata.schema.readBinaryAsString() }
+        self.metadata = metadata
+        let hidden = file.deletes?.equality.flatMap(\.fields) ?? []
+        sources = try Self.sources(
+            columns + hidden.map { ScanColumn($0) },
+            metadata.schema,
+            file,
+            resolution
+        )
+    }
+
+    private static func sources(
+        _ columns: [ScanColumn],
+        _ schema: ParquetSchema,
+        _ file: ScanFile,
+        _ resolution: ColumnResolution
+    ) throws -> [ColumnSource] {
+        let stored: [Int?]
+        switch resolution {
+        case .fieldIDs(let nameMapping):
+            stored = schema.resolve(fields: columns.map(\.field), nameMapping: nameMapping)
+        case .names(let allowsMissing):
+            stored = try columns.map { column in
+                if let id = column.field.id, isReserved(id) { return nil }
+                if let index = schema.column(named: column.field.name) { return index }
+                if allowsMissing { return nil }
+                throw TablesError(
+                    .invalid,
+                    "there is no column \(column.field.name) in the file",
+                    context: [file.name]
+                )
+            }
+        }
+        return zip(columns, stored).map { column, stored in
+            source(of: column, stored: stored, file)
+        }
+    }
+
+    private static func isReserved(_ id: Int) -> Bool { id > Iceberg.Schema.fieldIDMax }
+
+    private static func source(
+        of column: ScanColumn,
+        stored: Int?,
+        _ file: ScanFile
+    ) -> ColumnSource {
+        switch column.field.id {
+        case MetadataColumn.file.id: return .fileName
+        case MetadataColumn.position.id: return .position
+        case MetadataColumn.rowID.id: return .rowID(stored: stored, first: file.firstRowID)
+        case MetadataColumn.lastUpdatedSequenceNumber.id:
+            return .sequenceNumber(
+                stored: stored,
+                // Rows without lineage have neither.
+                inherited: file.firstRowID == nil ? nil : file.sequenceNumber
+            )
+        default: break
+        }
+        if column.field.type == .null { return .constant(.null, .null) }
+        if let stored { return .stored(stored, column.field.type) }
+        let constant = column.field.id.flatMap { file.constants[$0] }
+        return .constant(constant ?? column.missing, column.field.type)
+    }
+
+    // MARK: Row groups
+
+    /// The row groups in which a row may match.
+    func rowGroups(
+        matching predicate: BoundPredicate?,
+        columns: [ScanColumn],
+        types: [Int: IcebergType]
+    ) -> [Int] {
+        let all = metadata.rowGroups.indices.filter { metadata.rowGroups[$0].rowCount > 0 }
+        guard let predicate else { return all }
+        var slots: [Int: Int] = [:]
+        for (index, column) in columns.enumerated() {
+            if let id = column.field.id { slots[id] = index }
+        }
+        return all.filter { group in
+            predicate.outcome { id in
+                guard let slot = slots[id], let type = types[id] else { return ColumnFacts() }
+                return facts(rowGroup: group, slot: slot, type: type)
+            } != .none
+        }
+    }
+
+    private func facts(rowGroup: Int, slot: Int, type: IcebergType) -> ColumnFacts {
+        switch sources[slot] {
+        case .constant(let value, _): return ColumnFacts(constant: value, type: type)
+        case .stored(let column, _):
+            let column = metadata.schema.columns[column]
+            guard column.isFlat else { return ColumnFacts() }
+            let leaf = column.leaves.lowerBound
+            let order =
+                metadata.columnOrders.indices.contains(leaf)
+                ? metadata.columnOrders[leaf] : .undefined
+            return ColumnFacts(
+                metadata.rowGroups[rowGroup].columns[leaf],
+                leaf: metadata.schema.leaves[leaf],
+                order: order
+            )
+        case .fileName: return ColumnFacts(constant: .string(file.name), type: type)
+        case .position, .rowID, .sequenceNumber: return ColumnFacts()
+        }
+    }
+
+    /// The bytes to fetch for a row group, and for each of them which column of the file it belongs to.
+    func ranges(rowGroup: Int) throws -> (columns: [Int], ranges: [[Range<Int>]]) {
+        var columns: [Int] = []
+        for source in sources {
+            if let column = source.storedColumn, !columns.contains(column) {
+                columns.append(column)
+            }
+        }
+        let ranges = try TablesError.inFile(file.name) {
+            try columns.map { column in
+                try metadata.chunkLocations(rowGroup: rowGroup, columns: [column])
+                    .map(\.byteRange)
+            }
+        }
+        return (columns, ranges)
+    }
+
+    /// Fetches the chunks of a row group.
+    func fetch(rowGroup: Int, meter: ScanMeter) async throws -> FetchedRowGroup {
+        let (columns, ranges) = try ranges(rowGroup: rowGroup)
+        let all = ranges.flatMap { $0 }
+        var chunks: [Int: [ChunkBytes]] = [:]
+        if !all.isEmpty {
+            var fetched = try await CoalescedRanges.fetch(all, of: file)[...]
+            for (column, ranges) in zip(columns, ranges) {
+                chunks[column] = Array(fetched.prefix(ranges.count))
+                fetched = fetched.dropFirst(ranges.count)
+            }
+        }
+        let byteCount = all.reduce(0) { $0 + $1.count }
+        let rowCount = metadata.rowGroups[rowGroup].rowCount
+        meter.add {
+            $0.bytesRead += byteCount
+            $0.rows += rowCount
+        }
+        return FetchedRowGroup(file: self, rowGroup: rowGroup, chunks: chunks)
+    }
+
+    /// Bytes that `fetch` will ask for, near enough.
+    func byteCount(rowGroup: Int) -> Int {
+        guard let (_, ranges) = try? ranges(rowGroup: rowGroup) else { return 0 }
+        return ranges.joined().reduce(0) { $0 + $1.count }
+    }
+}
+
+/// A row group whose bytes are there.
+struct FetchedRowGroup: Sendable {
+    var file: OpenFile
+    var rowGroup: Int
+    /// The chunks of each column of the file that is read.
+    var chunks: [Int: [ChunkBytes]]
+}
