@@ -97,6 +97,13 @@ let package = Package(
             swiftSettings: shipped
         ),
         .target(
+            name: "Tables",
+            dependencies: [
+                "Ambient", "Bytes", "Columnar", "Iceberg", "Kernels", "ObjectStorage", "Parquet",
+            ],
+            swiftSettings: shipped
+        ),
+        .target(
             name: "Execution",
             dependencies: ["Ambient", "Columnar", "Kernels", "Planner"],
             swiftSettings: shipped
@@ -107,7 +114,7 @@ let package = Package(
             name: "Engine",
             dependencies: [
                 "Ambient", "Bytes", "Catalog", "Columnar", "CommitLog", "Execution", "Iceberg",
-                "Kernels", "ObjectStorage", "Planner", "SQL", "TextFiles",
+                "Kernels", "ObjectStorage", "Parquet", "Planner", "SQL", "Tables", "TextFiles",
             ],
             swiftSettings: shipped
         ),

@@ -159,8 +159,11 @@ extension Session {
                 filters: [], output: Array(schema.fields.indices)))
         var options = engine.options.query
         options.threadCount = 1
-        try await withResult(of: plan, schema: schema, provider: sources, options: options) {
-            try await consume(.rows($0))
+        let queryOptions = options
+        try await sources.serving {
+            try await withResult(
+                of: plan, schema: schema, provider: sources, options: queryOptions
+            ) { try await consume(.rows($0)) }
         }
     }
 }

@@ -103,7 +103,26 @@ final class SourceResolver: @unchecked Sendable {
                 table: SourceTable(
                     sourceID: sources.add(source), name: name, schema: source.format.schema),
                 path: name)
-        case .json, .parquet, .arrow:
+        case .parquet:
+            var allowsMissing = false
+            for argument in named {
+                guard argument.name == "union_by_name", case .boolean(let flag) = argument.value
+                else {
+                    throw PlanError(
+                        .invalid, "read_parquet has no option \(argument.name)",
+                        hint: "Known options: union_by_name.")
+                }
+                allowsMissing = flag
+            }
+            let files = try paths.map { try session.engine.scanFile($0) }
+            let (source, rowCount) = try await ParquetFilesSource.open(
+                files, allowsMissing: allowsMissing)
+            return ResolvedSource(
+                table: SourceTable(
+                    sourceID: sources.add(source), name: name, schema: source.schema,
+                    rowCount: rowCount),
+                path: name)
+        case .json, .arrow:
             throw PlanError(.unsupported, "reading \(format.rawValue) is not supported yet")
         }
     }

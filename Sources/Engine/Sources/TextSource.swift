@@ -2,6 +2,7 @@ import Bytes
 import Columnar
 import Execution
 import Kernels
+import Tables
 import TextFiles
 
 /// CSV files that a statement reads.
@@ -31,7 +32,7 @@ struct CSVSource: OpenedSource {
         self.format = format
     }
 
-    func open(_ request: ScanRequest) throws -> any ScanSource {
+    func open(_ request: ScanRequest, _ service: FetchService) throws -> any ScanSource {
         TextScan(source: self, positions: request.positions)
     }
 }
