@@ -1,6 +1,5 @@
 import ObjectStorage
 package import Parquet
-import Synchronization
 
 /// Footers that were parsed, the least recently used going first.
 ///
@@ -13,29 +12,17 @@ package final class FooterCache: Sendable {
         var version: String
     }
 
-    private struct Entry {
-        var footer: ParquetFooter
-        var lastUse: UInt64
-    }
-
-    private struct State {
-        var entries: [Key: Entry] = [:]
-        var byteCount = 0
-        var useCount: UInt64 = 0
-    }
-
-    private let byteCountMax: Int
-    private let state = Mutex(State())
+    private let cache: LeastRecentlyUsedCache<Key, ParquetFooter>
 
     /// The cache of this process: up to 64 MiB of footers.
     package static let shared = FooterCache(byteCountMax: 64 << 20)
 
     package init(byteCountMax: Int) {
-        self.byteCountMax = byteCountMax
+        cache = LeastRecentlyUsedCache(byteCountMax: byteCountMax)
     }
 
     /// How many bytes of footers are held.
-    package var byteCount: Int { state.withLock { $0.byteCount } }
+    package var byteCount: Int { cache.byteCount }
 
     /// The footer of a file, from the cache or else from the store.
     ///
@@ -44,9 +31,9 @@ package final class FooterCache: Sendable {
     /// - Throws: `TablesError.corrupt` when the file is no Parquet file or has another size than said.
     package func footer(of file: ScanFile, meter: ScanMeter? = nil) async throws -> ParquetFooter {
         let key = cacheKey(file)
-        if let key, let footer = find(key) { return footer }
+        if let key, let footer = cache.find(key) { return footer }
         let footer = try await Self.read(file, meter)
-        if let key { insert(footer, key) }
+        if let key { cache.insert(footer, for: key, byteCount: footer.byteCount) }
         return footer
     }
 
@@ -57,35 +44,6 @@ package final class FooterCache: Sendable {
         if file.isImmutable { return Key(store: file.store.root, key: file.key, version: "") }
         guard let tag = file.entityTag, let size = file.size else { return nil }
         return Key(store: file.store.root, key: file.key, version: "\(size) \(tag)")
-    }
-
-    private func find(_ key: Key) -> ParquetFooter? {
-        state.withLock { state in
-            guard let entry = state.entries[key] else { return nil }
-            state.useCount += 1
-            state.entries[key]?.lastUse = state.useCount
-            return entry.footer
-        }
-    }
-
-    private func insert(_ footer: ParquetFooter, _ key: Key) {
-        guard footer.byteCount <= byteCountMax else { return }
-        state.withLock { state in
-            state.useCount += 1
-            let old = state.entries.updateValue(
-                Entry(footer: footer, lastUse: state.useCount),
-                forKey: key
-            )
-            state.byteCount += footer.byteCount - (old?.footer.byteCount ?? 0)
-            guard state.byteCount > byteCountMax else { return }
-            // A tenth goes at once, so that the search for the oldest is paid for by many inserts.
-            let oldestFirst = state.entries.sorted { $0.value.lastUse < $1.value.lastUse }
-            for (key, entry) in oldestFirst {
-                if state.byteCount <= byteCountMax / 10 * 9 { break }
-                state.entries[key] = nil
-                state.byteCount -= entry.footer.byteCount
-            }
-        }
     }
 
     private static func read(_ file: ScanFile, _ meter: ScanMeter?) async throws -> ParquetFooter {

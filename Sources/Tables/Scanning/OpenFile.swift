@@ -45,9 +45,9 @@ final class OpenFile: Sendable {
         var metadata = footer.metadata
         if options.readsBinaryAsString { metadata.schema.readBinaryAsString() }
         self.metadata = metadata
-        let hidden = file.deletes?.equality.flatMap(\.fields) ?? []
+        let hidden = file.deletes?.equality.flatMap(\.columns) ?? []
         sources = try Self.sources(
-            columns + hidden.map { ScanColumn($0) },
+            columns + hidden,
             metadata.schema,
             file,
             resolution
@@ -110,7 +110,7 @@ final class OpenFile: Sendable {
 
     /// The row groups in which a row may match.
     func rowGroups(
-        matching predicate: BoundPredicate?,
+        matching predicate: Predicate?,
         columns: [ScanColumn],
         types: [Int: IcebergType]
     ) -> [Int] {
@@ -121,30 +121,30 @@ final class OpenFile: Sendable {
             if let id = column.field.id { slots[id] = index }
         }
         return all.filter { group in
-            predicate.outcome { id in
-                guard let slot = slots[id], let type = types[id] else { return ColumnFacts() }
-                return facts(rowGroup: group, slot: slot, type: type)
-            } != .none
+            predicate.mayMatch { id in
+                guard let slot = slots[id], let type = types[id] else { return .unknown }
+                return range(rowGroup: group, slot: slot, type: type)
+            }
         }
     }
 
-    private func facts(rowGroup: Int, slot: Int, type: IcebergType) -> ColumnFacts {
+    private func range(rowGroup: Int, slot: Int, type: IcebergType) -> ValueRange {
         switch sources[slot] {
-        case .constant(let value, _): return ColumnFacts(constant: value, type: type)
+        case .constant(let value, _): return ValueRange(constant: value, type: type)
         case .stored(let column, _):
             let column = metadata.schema.columns[column]
-            guard column.isFlat else { return ColumnFacts() }
+            guard column.isFlat else { return .unknown }
             let leaf = column.leaves.lowerBound
             let order =
                 metadata.columnOrders.indices.contains(leaf)
                 ? metadata.columnOrders[leaf] : .undefined
-            return ColumnFacts(
+            return ValueRange(
                 metadata.rowGroups[rowGroup].columns[leaf],
                 leaf: metadata.schema.leaves[leaf],
                 order: order
             )
-        case .fileName: return ColumnFacts(constant: .string(file.name), type: type)
-        case .position, .rowID, .sequenceNumber: return ColumnFacts()
+        case .fileName: return ValueRange(constant: .string(file.name), type: type)
+        case .position, .rowID, .sequenceNumber: return .unknown
         }
     }
 

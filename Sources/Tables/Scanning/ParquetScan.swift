@@ -49,7 +49,7 @@ package final class ParquetScan: Sendable {
     package let rowCount: Int?
     private let files: [ScanFile]
     private let resolution: ColumnResolution
-    private let predicate: BoundPredicate?
+    private let predicate: Predicate?
     private let types: [Int: IcebergType]
     private let options: ScanOptions
     private let readOptions: ParquetReadOptions
@@ -85,7 +85,7 @@ package final class ParquetScan: Sendable {
         }
         let bound =
             predicate == .always || !options.parquet.prunesRowGroups
-            ? nil : BoundPredicate(predicate) { types[$0] }
+            ? nil : BoundTablePredicate(predicate) { types[$0] }.predicate
         var openFiles: [Int: OpenFile] = [:]
         if files.count <= options.eagerFooterCountMax {
             let opened = try await mapBounded(
@@ -120,7 +120,7 @@ package final class ParquetScan: Sendable {
         _ files: [ScanFile],
         _ columns: [ScanColumn],
         _ resolution: ColumnResolution,
-        _ predicate: BoundPredicate?,
+        _ predicate: Predicate?,
         _ types: [Int: IcebergType],
         _ options: ScanOptions,
         _ service: FetchService,
@@ -172,7 +172,7 @@ package final class ParquetScan: Sendable {
 
     private static func rowGroups(
         _ file: OpenFile,
-        _ predicate: BoundPredicate?,
+        _ predicate: Predicate?,
         _ columns: [ScanColumn],
         _ types: [Int: IcebergType],
         _ meter: ScanMeter

@@ -2,55 +2,46 @@ import Columnar
 import Iceberg
 import Parquet
 
-extension ColumnFacts {
+extension ValueRange {
     /// What a footer says of one flat column in a row group.
     ///
     /// Statistics come from strangers: what cannot be understood, or contradicts itself, is left out.
     init(_ chunk: ColumnChunkMetadata, leaf: ParquetLeaf, order: ColumnOrder) {
+        self.init()
         let isFloating = leaf.physical == .float || leaf.physical == .double
         if !isFloating && leaf.logical != .float16 { mayBeNaN = false }
         if leaf.maxDefinitionLevel == 0 { mayBeNull = false }
         guard let statistics = chunk.statistics else { return }
         if let nullCount = statistics.nullCount, nullCount >= 0, nullCount <= chunk.valueCount {
             mayBeNull = nullCount > 0
-            isAllNull = nullCount == chunk.valueCount
+            if nullCount == chunk.valueCount { (mayHaveValues, mayBeNaN) = (false, false) }
         }
         if isFloating, let nanCount = statistics.nanCount { mayBeNaN = nanCount > 0 }
 
         var (low, high) = (statistics.min, statistics.max)
-        if order == .undefined {
+        if leaf.hasSignedOrder {
             // Only signed numbers were ordered the same way before orders were defined.
-            guard leaf.hasSignedOrder else { return }
             (low, high) = (low ?? statistics.deprecatedMin, high ?? statistics.deprecatedMax)
-        } else if leaf.hasSignedOrder, low == nil, high == nil {
-            (low, high) = (statistics.deprecatedMin, statistics.deprecatedMax)
+        } else if order == .undefined {
+            return
         }
         // A bound that is NaN came from a writer that does not sort NaNs out: the other one may be
         // wrong too.
-        let bounds = (
-            low.flatMap { leaf.bound($0, isUpper: false) },
-            high.flatMap { leaf.bound($0, isUpper: true) }
-        )
-        if bounds.0?.isNaN ?? false || bounds.1?.isNaN ?? false { return }
-        if let lower = bounds.0, let upper = bounds.1, lower.compared(to: upper) ?? 0 > 0 { return }
-        (lower, upper) = bounds
+        let lowBound = low.flatMap { leaf.bound($0, isUpper: false) }
+        let highBound = high.flatMap { leaf.bound($0, isUpper: true) }
+        if lowBound?.isNaN ?? false || highBound?.isNaN ?? false { return }
+        if let lowBound, let highBound, lowBound.compared(to: highBound) ?? 0 > 0 { return }
+        (lower, upper) = (lowBound, highBound)
     }
 
     /// What is known of a column that has the same value in every row.
     init(constant value: Value, type: IcebergType) {
         if value.isNull {
-            isAllNull = true
-            mayBeNull = true
-            mayBeNaN = false
-            return
-        }
-        mayBeNull = false
-        guard let datum = Datum(value, type: type) else { return }
-        mayBeNaN = datum.isNaN
-        if datum.isNaN {
-            isAllNaN = true
+            self.init(only: nil)
+        } else if let datum = Datum(value, type: type) {
+            self.init(only: datum)
         } else {
-            (lower, upper) = (datum, datum)
+            self.init()
         }
     }
 }
