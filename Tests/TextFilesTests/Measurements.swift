@@ -98,4 +98,50 @@ struct Measurements {
             return batches.reduce(0) { writer.encode($1).isEmpty ? $0 : $0 + $1.rowCount }
         }
     }
+
+    @Test func arrow() throws {
+        let (schema, batches) = try CSVReader.read(Self.flights())
+        for compression in [nil, .lz4Frame, .zstd] as [IPCCompression?] {
+            var options = IPCWriteOptions()
+            options.compression = compression
+            var stream: [UInt8] = []
+            // Megabytes of uncompressed stream, whatever the compression.
+            var plain = IPCStreamWriter(schema: schema)
+            let plainCount = try batches.reduce(0) { $0 + (try plain.encode($1).count) }
+            let name = compression.map { "\($0)" } ?? "plain"
+            try report("Arrow write \(name)", plainCount) {
+                var writer = IPCStreamWriter(schema: schema, options: options)
+                stream = try writer.schemaMessage()
+                for batch in batches { stream += try writer.encode(batch) }
+                return Self.rowCount
+            }
+            try report("Arrow read \(name)", plainCount) {
+                let reader = IPCStreamReader()
+                var count = 0
+                for start in stride(from: 0, to: stream.count, by: 1 << 18) {
+                    reader.feed(Array(stream[start..<min(stream.count, start + 1 << 18)]))
+                    while let batch = try reader.next() { count += batch.rowCount }
+                }
+                return count
+            }
+        }
+    }
+
+    @Test("a batch with more than 2 GiB of text is cut in two")
+    func largeText() throws {
+        let text = String(repeating: "x", count: 1 << 20)
+        let schema = Schema([Field("s", .string)])
+        let column = Column.constant(.string(text), .string, count: 2100)
+        let batch = RecordBatch(schema: schema, columns: [column], rowCount: 2100)
+        var writer = IPCStreamWriter(schema: schema)
+        let reader = IPCStreamReader()
+        reader.feed(try writer.schemaMessage())
+        reader.feed(try writer.encode(batch))
+        var counts: [Int] = []
+        while let batch = try reader.next() {
+            counts.append(batch.rowCount)
+            #expect(batch.columns[0].value(at: batch.rowCount - 1) == .string(text))
+        }
+        #expect(counts == [1050, 1050])
+    }
 }
