@@ -148,6 +148,55 @@ struct CSVComparisonTests {
         }
     }
 
+    static let jsonFiles: [String] = [
+        "{\"a\": 1, \"b\": \"x\"}\n{\"b\": \"y\", \"a\": 2.5}\n{\"a\": null}\n",
+        "[{\"a\": true, \"d\": \"2024-01-02\"}, {\"a\": false, \"d\": \"1969-12-31\"}]",
+        "{\"o\": {\"x\": 1, \"y\": [1, 2]}}\n{\"o\": {\"y\": [], \"z\": \"t\"}}\n",
+        "{\"l\": [[1], [2, 3]]}\n{\"l\": []}\n",
+        "{\"t\": \"2024-01-01 10:00:00\", \"s\": \"\\u00e9\\n\\ud83d\\ude00\"}\n",
+        "{\"big\": 9007199254740993, \"f\": 1e3}\n{\"big\": -1, \"f\": 0.1}\n",
+    ]
+
+    @Test("guesses names, types and values of JSON as DuckDB does")
+    func duckdbJSON() throws {
+        let script = """
+            import duckdb, json, datetime
+            def text(v):
+                if v is None or isinstance(v, str): return v
+                if isinstance(v, bool): return 'true' if v else 'false'
+                if isinstance(v, (datetime.datetime, datetime.date)): return v.isoformat()
+                return repr(v)
+            out = []
+            con = duckdb.connect()
+            for i in range(\(Self.jsonFiles.count)):
+                r = con.sql(f"select * from read_json('{i}.json')")
+                out.append([r.columns, [str(t) for t in r.types], [[text(v) for v in row] for row in r.fetchall()]])
+            print(json.dumps(out))
+            """
+        var files: [String: [UInt8]] = [:]
+        for (number, text) in Self.jsonFiles.enumerated() {
+            files["\(number).json"] = Array(text.utf8)
+        }
+        let (output, _) = try Python.run(script, files: files)
+        let answers = try JSONSerialization.jsonObject(with: Data(output.utf8)) as? [[Any]] ?? []
+        #expect(answers.count == Self.jsonFiles.count)
+        for (number, answer) in answers.enumerated() {
+            let (schema, batches) = try JSONReader.read(Array(Self.jsonFiles[number].utf8))
+            #expect(schema.fields.map(\.name) == answer[0] as? [String] ?? [])
+            let types = (answer[1] as? [String] ?? []).map { $0.replacing("\"", with: "") }
+            #expect(schema.fields.map(\.type.description) == types)
+            let values = (answer[2] as? [[Any]] ?? []).map { $0.map { $0 as? String } }
+            let own = rows(batches)
+            #expect(own.count == values.count)
+            for (left, right) in zip(own, values) {
+                for (column, value) in left.enumerated()
+                where !schema[column].type.isNested {
+                    #expect(Self.text(value) == right[column])
+                }
+            }
+        }
+    }
+
     static func text(_ value: Value) -> String? {
         switch value {
         case .null: return nil
