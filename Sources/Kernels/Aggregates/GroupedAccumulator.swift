@@ -105,7 +105,9 @@ package class GroupedAccumulator {
         preconditionFailure("abstract")
     }
 
-    /// One row a group. The accumulator is used up.
+    /// One row a group.
+    ///
+    /// The accumulator is used up.
     package func finish(groupCount: Int) throws(KernelError) -> Column {
         preconditionFailure("abstract")
     }
