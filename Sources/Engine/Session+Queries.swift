@@ -125,12 +125,18 @@ extension Session {
     func runDescribe(
         _ describe: Describe, _ parameters: Parameters, _ consume: @escaping Consumer
     ) async throws {
-        let query: Query
         switch describe.subject {
-        case .query(let given): query = given
+        case .query(let query): try await self.describe(query, parameters, consume)
         case .table(let name):
-            query = Query(body: .table(name), span: describe.span)
+            try await self.describe(
+                Query(body: .table(name), span: describe.span), parameters, consume)
         }
+    }
+
+    /// The columns of a query.
+    func describe(
+        _ query: Query, _ parameters: Parameters, _ consume: @escaping Consumer
+    ) async throws {
         let prepared = try await prepare(query, parameters)
         try await consumeRows(
             Schema([

@@ -12,7 +12,7 @@ final class SourceResolver: @unchecked Sendable {
     // Sendable because only the session's actor calls it, one call after the other.
     let sources = StatementSources()
     private(set) var inputs: [ResolvedSource] = []
-    private let session: Session
+    let session: Session
     private var snapshot: CatalogSnapshot?
 
     init(session: Session) {
@@ -151,14 +151,6 @@ final class SourceResolver: @unchecked Sendable {
             table: SourceTable(
                 sourceID: sources.add(source), name: name, schema: Schema([field]),
                 rowCount: source.count))
-    }
-
-    // MARK: Tables
-
-    private func table(
-        _ parts: [String], _ version: TableVersion?
-    ) async throws -> ResolvedSource {
-        throw PlanError(.unsupported, "tables")
     }
 }
 

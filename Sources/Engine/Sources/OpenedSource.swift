@@ -26,6 +26,11 @@ final class StatementSources: ScanProvider {
         }
     }
 
+    /// Puts another source in the place of one, for plans made from now on.
+    func replace(_ id: Int, with source: any OpenedSource) {
+        sources.withLock { $0[id] = source }
+    }
+
     func open(_ request: ScanRequest) throws -> any ScanSource {
         let source = sources.withLock { sources in
             sources.indices.contains(request.table.sourceID)

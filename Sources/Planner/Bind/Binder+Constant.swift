@@ -46,3 +46,16 @@ extension Binder {
         return (bound, try attach(context.attachments, to: plan))
     }
 }
+
+extension Binder {
+    /// How many rows of a plan there are for each value of one of its columns: the value, the count.
+    package mutating func countRows(of plan: LogicalPlan, by column: PlanColumn) -> LogicalPlan {
+        let group = newColumn(column.name, column.type)
+        let count = newColumn("count", .int64, isNullable: false)
+        let call = AggregateCall(function: .countStar, argument: nil, type: .int64)
+        return .aggregate(
+            LogicalPlan.Aggregate(
+                groups: [LogicalPlan.Projection(column.reference, group)],
+                calls: [(call, count)], input: plan))
+    }
+}
