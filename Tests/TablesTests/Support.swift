@@ -193,3 +193,13 @@ func counted(_ rows: [[Value]]) -> [String: Int] {
     for row in rows { counts["\(row)", default: 0] += 1 }
     return counts
 }
+
+/// What a piece of work throws; nil when it does not.
+func failure<Output>(_ work: () async throws -> Output) async -> (any Error)? {
+    do {
+        _ = try await work()
+        return nil
+    } catch {
+        return error
+    }
+}

@@ -113,7 +113,7 @@ enum DeltaBinaryEncoder {
             var widths: [Int] = []
             for miniblock in 0..<4 {
                 var all: UInt64 = 0
-                for place in miniblock * 32..<min(part, miniblock * 32 + 32) {
+                for place in min(part, miniblock * 32)..<min(part, miniblock * 32 + 32) {
                     let difference = deltas[place] &- smallest
                     all |=
                         is32Bit

@@ -73,7 +73,9 @@ package final class ParquetWriter {
 
     // MARK: Writing
 
-    /// Adds rows. The batch's columns must have the types of the schema, in its order.
+    /// Adds rows.
+    ///
+    /// The batch's columns must have the types of the schema, in its order.
     ///
     /// - Throws: `unsupported` when they do not, or a required column has nulls.
     package func write(_ batch: RecordBatch) throws(ParquetError) {

@@ -28,7 +28,7 @@ package final class FooterCache: Sendable {
     ///
     /// Two readers that miss at once both read.
     ///
-    /// - Throws: `TablesError.corrupt` when the file is no Parquet file or has another size than said.
+    /// - Throws: `TablesError.corrupt` when the file is no Parquet file.
     package func footer(of file: ScanFile, meter: ScanMeter? = nil) async throws -> ParquetFooter {
         let key = cacheKey(file)
         if let key, let footer = cache.find(key) { return footer }
@@ -51,13 +51,7 @@ package final class FooterCache: Sendable {
             file.key,
             count: ParquetFile.suggestedSuffixByteCount
         )
-        if let size = file.size, size != suffix.objectSize {
-            throw TablesError(
-                .corrupt,
-                "the file has \(suffix.objectSize) bytes, but \(size) were expected",
-                context: [file.name]
-            )
-        }
+        // What manifests say of a file's size is not always so; the store knows.
         var bytes = suffix.bytes
         var byteCount = bytes.count
         for _ in 0..<3 {
