@@ -43,6 +43,11 @@ final class SourceResolver: @unchecked Sendable {
         }
     }
 
+    /// Takes in a source that was opened elsewhere, for lineage.
+    func note(_ source: ResolvedSource) {
+        inputs.append(source)
+    }
+
     /// The catalog at the statement's state: asked for once.
     func catalogSnapshot() async throws -> CatalogSnapshot {
         if let snapshot { return snapshot }
@@ -94,14 +99,19 @@ final class SourceResolver: @unchecked Sendable {
         let paths = try patterns.flatMap { try ExternalFiles.expand($0) }
         let name = patterns.joined(separator: ", ")
         switch format {
-        case .csv:
-            let options = try CSVOptions(named)
+        case .csv, .json, .arrow:
+            let rowFormat: RowFormat
+            switch format {
+            case .csv: rowFormat = .csv(try CSVOptions(named), nil)
+            case .json: rowFormat = .json(try JSONOptions(named), nil)
+            default: rowFormat = .arrow
+            }
             let source = try await session.engine.options.store.workers.run {
-                try CSVSource(paths: paths, options: options)
+                try RowFilesSource(paths: paths, format: rowFormat)
             }
             return ResolvedSource(
                 table: SourceTable(
-                    sourceID: sources.add(source), name: name, schema: source.format.schema),
+                    sourceID: sources.add(source), name: name, schema: source.schema),
                 path: name)
         case .parquet:
             var allowsMissing = false
@@ -122,8 +132,6 @@ final class SourceResolver: @unchecked Sendable {
                     sourceID: sources.add(source), name: name, schema: source.schema,
                     rowCount: rowCount),
                 path: name)
-        case .json, .arrow:
-            throw PlanError(.unsupported, "reading \(format.rawValue) is not supported yet")
         }
     }
 
@@ -151,6 +159,36 @@ final class SourceResolver: @unchecked Sendable {
             table: SourceTable(
                 sourceID: sources.add(source), name: name, schema: Schema([field]),
                 rowCount: source.count))
+    }
+}
+
+extension JSONOptions {
+    /// The options of `read_json`, under DuckDB's names.
+    init(_ arguments: [TableRequest.NamedArgument]) throws {
+        self.init()
+        for argument in arguments {
+            switch (argument.name, argument.value) {
+            case ("ignore_errors", .boolean(let flag)): onError = flag ? .skip : .fail
+            case ("sample_size", .int32(let count)): sampleRowCount = max(1, Int(count))
+            case ("maximum_object_size", .int32(let count)): rowBytesMax = Int(count)
+            case ("auto_detect", .boolean): break
+            case ("columns", .map(let entries)):
+                columns = try entries.map { entry in
+                    guard case .string(let name) = entry.key,
+                        case .string(let type) = entry.value
+                    else {
+                        throw PlanError(
+                            .invalid, "columns of read_json is {'column': 'type', …}")
+                    }
+                    return Field(name, try DataType(sql: type))
+                }
+            default:
+                throw PlanError(
+                    .invalid, "read_json has no such option or value: \(argument.name)",
+                    hint: "Known options: columns, ignore_errors, sample_size, "
+                        + "maximum_object_size.")
+            }
+        }
     }
 }
 

@@ -157,7 +157,7 @@ extension Session {
             now: engine.options.ambient.time.nowMicros() / 1000)
     }
 
-    private func partitionField(
+    func partitionField(
         _ field: SQL.PartitionField, _ schema: Iceberg.Schema
     ) throws -> UnboundPartitionSpec.Field {
         let (source, transform) = try resolve(field.transform, schema)

@@ -59,3 +59,15 @@ extension Binder {
                 calls: [(call, count)], input: plan))
     }
 }
+
+extension Binder {
+    /// All columns of a table.
+    package mutating func scan(of table: SourceTable) -> LogicalPlan {
+        var columns: [(position: Int, column: PlanColumn)] = []
+        for (position, field) in table.schema.fields.enumerated() {
+            columns.append(
+                (position, newColumn(field.name, field.type, isNullable: field.isNullable)))
+        }
+        return .scan(LogicalPlan.Scan(table: table, columns: columns))
+    }
+}
