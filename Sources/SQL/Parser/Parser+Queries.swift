@@ -163,10 +163,10 @@ extension Parser {
         return try parseExpression()
     }
 
-    @inline(never)
     /// What a set operation on top of another costs of `heightMax`: comparing takes that much stack.
     private static let setOperationHeight = 6
 
+    @inline(never)
     private mutating func parseIntersections(first: QueryBody) throws(SQLError) -> QueryBody {
         var chain = SetChain(first)
         while at(.intersect) {
