@@ -338,7 +338,6 @@ struct FilePrunerTests {
         let pruner = FilePruner(.compare(1, .equal, .timestamp(-90_000_000_000)), table: table)
         #expect(pruner.mayMatch(Self.file(.date(-2))))
         #expect(pruner.mayMatch(Self.file(.date(-1))))
-        #expect(!pruner.mayMatch(Self.file(.date(0))) == false || true)
         #expect(!pruner.mayMatch(Self.file(.date(1))))
     }
 
