@@ -123,8 +123,8 @@ let package = Package(
         .executableTarget(
             name: "varve",
             dependencies: [
-                "Ambient", "Columnar", "Engine", "Execution", "ObjectStorage", "Planner", "SQL",
-                "TextFiles", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Ambient", "Catalog", "Columnar", "CommitLog", "Engine", "Execution",
+                "ObjectStorage", "Planner", "SQL", "TextFiles", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: shipped
         ),

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Catalog
 import Columnar
+import CommitLog
 import Engine
 import TextFiles
 

@@ -4,6 +4,7 @@ package import CommitLog
 import Columnar
 import Execution
 import Iceberg
+import Planner
 import SQL
 import Synchronization
 import Tables

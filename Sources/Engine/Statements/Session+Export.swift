@@ -1,5 +1,5 @@
 import Bytes
-package import Columnar
+import Columnar
 import Execution
 import Glibc
 import ObjectStorage

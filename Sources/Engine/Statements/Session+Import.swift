@@ -1,6 +1,6 @@
 import Ambient
 import Catalog
-package import Columnar
+import Columnar
 import Execution
 import Glibc
 import Iceberg

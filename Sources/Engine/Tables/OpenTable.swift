@@ -12,6 +12,8 @@ struct OpenTable: Sendable {
     var identifier: TableIdentifier
     var metadata: TableMetadata
     var storage: TableStorage
+    /// The file that the metadata were read from; nil for a table that is being made.
+    var metadataLocation: String?
 
     var origin: TableOrigin {
         TableOrigin(
@@ -67,7 +69,8 @@ extension Session {
         let loaded = try await catalog.load(found, in: snapshot)
         return OpenTable(
             identifier: found, metadata: loaded.metadata,
-            storage: try storage(of: loaded.metadata, catalog))
+            storage: try storage(of: loaded.metadata, catalog),
+            metadataLocation: loaded.metadataLocation)
     }
 
     private func noSuchTable(_ wanted: TableIdentifier, _ state: CatalogState) -> PlanError {
@@ -115,6 +118,7 @@ extension SourceResolver {
         _ parts: [String], _ version: Planner.TableVersion?
     ) async throws -> ResolvedSource {
         let snapshot = try await catalogSnapshot()
+        if let metadata = try await metadataTable(parts, version, snapshot) { return metadata }
         let table = try await session.openTable(parts, in: snapshot)
         let reader = try TableReader(
             table.metadata, at: version.map { Tables.TableVersion($0) } ?? .current,
@@ -129,6 +133,28 @@ extension SourceResolver {
                 sourceID: sources.add(source), name: table.identifier.description,
                 schema: columns, rowCount: reader.exactRowCount),
             origin: origin)
+    }
+}
+
+extension SourceResolver {
+    /// `ns.t.snapshots` and its like; nil when the name is not of that form, or a table has it.
+    private func metadataTable(
+        _ parts: [String], _ version: Planner.TableVersion?, _ snapshot: CatalogSnapshot
+    ) async throws -> ResolvedSource? {
+        guard parts.count >= 2, let last = parts.last, let kind = MetadataTable(rawValue: last),
+            let full = try? await session.identifier(parts), snapshot.state.table(full) == nil,
+            let table = try? await session.openTable(Array(parts.dropLast()), in: snapshot)
+        else { return nil }
+        let reader = try TableReader(
+            table.metadata, at: version.map { Tables.TableVersion($0) } ?? .current,
+            storage: table.storage)
+        let batches = try await kind.batches(reader, metadataFile: table.metadataLocation)
+        let schema = try kind.schema(table.metadata)
+        return ResolvedSource(
+            table: SourceTable(
+                sourceID: sources.add(BatchSource(batches: batches)),
+                name: parts.joined(separator: "."), schema: schema,
+                rowCount: batches.reduce(0) { $0 + $1.rowCount }))
     }
 }
 
