@@ -189,15 +189,9 @@ package enum TextFormat {
         to text: inout [UInt8]
     ) {
         let (days, time) = CivilCalendar.floorDivide(Int(micros), CivilCalendar.microsPerDay)
-        let (year, month, day) = CivilCalendar.civil(days)
-        appendDigits(UInt64(year > 0 ? year : 1 - year), width: 4, to: &text)
-        text.append(minus)
-        appendTwo(month, to: &text)
-        text.append(minus)
-        appendTwo(day, to: &text)
+        appendDate(days, to: &text)
         text.append(separator)
         appendTime(time, to: &text)
-        if year <= 0 { text.append(contentsOf: " (BC)".utf8) }
     }
 
     /// Appends an instant as the clock of a zone shows it, with the zone's offset.

@@ -39,52 +39,37 @@ extension TextParse {
         }
     }
 
-    /// A date `year-month-day`, as days since 1970-01-01; ` BC` or ` (BC)` may follow.
+    /// A date `year-month-day`, as days since 1970-01-01; ` (BC)` or ` BC` may follow.
     package static func date(_ text: Bytes) -> Int32? {
         var cursor = Cursor(text)
-        guard var (year, month, day) = datePart(&cursor) else { return nil }
-        if !cursor.isAtEnd {
-            guard eraPart(&cursor), cursor.isAtEnd else { return nil }
-            year = 1 - year
-            guard day <= CivilCalendar.daysInMonth(year: year, month: month) else { return nil }
-        }
-        month = max(1, month)
-        day = max(1, day)
-        return Int32(exactly: CivilCalendar.days(year: year, month: month, day: day))
+        guard let days = datePart(&cursor), cursor.isAtEnd else { return nil }
+        return Int32(exactly: days)
     }
 
-    private static func datePart(_ cursor: inout Cursor) -> (Int, Int, Int)? {
+    private static func datePart(_ cursor: inout Cursor) -> Int? {
         let isNegative = cursor.skip(TextFormat.minus)
         guard var year = cursor.number(1, 7), cursor.skip(TextFormat.minus),
             let month = cursor.number(1, 2), cursor.skip(TextFormat.minus),
             let day = cursor.number(1, 2)
         else { return nil }
         if isNegative { year = -year }
+        if skipEra(&cursor) { year = 1 - year }
         guard (1...12).contains(month), day >= 1,
-            day
-                <= max(
-                    CivilCalendar.daysInMonth(year: year, month: month),
-                    CivilCalendar.daysInMonth(year: 1 - year, month: month)
-                )
+            day <= CivilCalendar.daysInMonth(year: year, month: month)
         else { return nil }
-        // A 29th of February of a year before 1 is checked again when the era is known.
-        let rest = cursor.text.count - cursor.index
-        if rest == 0 || !hasEra(cursor) {
-            guard day <= CivilCalendar.daysInMonth(year: year, month: month) else { return nil }
+        return CivilCalendar.days(year: year, month: month, day: day)
+    }
+
+    /// Reads ` (BC)` or ` BC`, if it comes next.
+    private static func skipEra(_ cursor: inout Cursor) -> Bool {
+        var ahead = cursor
+        ahead.skipBlanks()
+        let hasParenthesis = ahead.skip(UInt8(ascii: "("))
+        guard ahead.word() == "bc", !hasParenthesis || ahead.skip(UInt8(ascii: ")")) else {
+            return false
         }
-        return (year, month, day)
-    }
-
-    private static func hasEra(_ cursor: Cursor) -> Bool {
-        let tail = cursor.text.suffix(4)
-        return lowercased(tail).hasSuffix("bc") || lowercased(tail).hasSuffix("bc)")
-    }
-
-    private static func eraPart(_ cursor: inout Cursor) -> Bool {
-        cursor.skipBlanks()
-        let hasParenthesis = cursor.skip(UInt8(ascii: "("))
-        guard cursor.word() == "bc" else { return false }
-        return hasParenthesis ? cursor.skip(UInt8(ascii: ")")) : true
+        cursor = ahead
+        return true
     }
 
     /// A time `hour:minute[:second[.fraction]]` as microseconds since midnight.
@@ -129,7 +114,7 @@ extension TextParse {
     ///   (`Z`, `UTC`, `+02`, `+0530`, `-07:00`).
     package static func timestamp(_ text: Bytes) -> (micros: Int64, offsetSeconds: Int?)? {
         var cursor = Cursor(text)
-        guard var (year, month, day) = datePart(&cursor) else { return nil }
+        guard let days = datePart(&cursor) else { return nil }
         var time = 0
         var offset: Int?
         if let byte = cursor.next, byte == UInt8(ascii: "T") || byte == UInt8(ascii: "t") {
@@ -144,21 +129,10 @@ extension TextParse {
             }
         }
         cursor.skipBlanks()
-        if !cursor.isAtEnd, cursor.next != UInt8(ascii: "("),
-            cursor.next.map({ $0 | 0x20 }) != UInt8(ascii: "b")
-        {
-            guard let value = zonePart(&cursor) else { return nil }
-            offset = value
-            cursor.skipBlanks()
-        }
         if !cursor.isAtEnd {
-            guard eraPart(&cursor), cursor.isAtEnd else { return nil }
-            year = 1 - year
-            guard day <= CivilCalendar.daysInMonth(year: year, month: month) else { return nil }
+            guard let value = zonePart(&cursor), cursor.isAtEnd else { return nil }
+            offset = value
         }
-        month = max(1, month)
-        day = max(1, day)
-        let days = CivilCalendar.days(year: year, month: month, day: day)
         let (product, overflow) = days.multipliedReportingOverflow(
             by: CivilCalendar.microsPerDay
         )
@@ -345,8 +319,9 @@ extension TextParse {
             return !overflow
         }
 
-        /// Adds `whole.fraction` (in millionths) units. A fraction of a month is 30 days' worth, of
-        /// a day 24 hours' worth.
+        /// Adds `whole.fraction` (in millionths) units.
+        ///
+        /// A fraction of a month is 30 days' worth, of a day 24 hours' worth.
         mutating func add(
             _ whole: Int,
             _ fraction: Int,

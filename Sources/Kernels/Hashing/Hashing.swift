@@ -127,7 +127,8 @@ package enum Hashing {
         case .null:
             fill(count, nil, combining, hashes) { _ in nullHash }
         case .constant(let box):
-            let own = hash([box.column], count: 1).mutable(as: UInt64.self)[0]
+            let one = hash([box.column], count: 1)
+            let own = withExtendedLifetime(one) { one.mutable(as: UInt64.self)[0] }
             fill(count, nil, combining, hashes) { _ in own }
         case .dictionary(let codes, let dictionary):
             guard dictionary.count <= count else {

@@ -1,0 +1,360 @@
+package import Columnar
+
+/// One column of an ORDER BY.
+package struct SortOrder: Sendable, Hashable {
+    package var isDescending: Bool
+    package var nullsFirst: Bool
+
+    /// SQL's default puts nulls last in ascending order and first in descending order, as if null
+    /// were the largest value.
+    package init(isDescending: Bool = false, nullsFirst: Bool? = nil) {
+        self.isDescending = isDescending
+        self.nullsFirst = nullsFirst ?? isDescending
+    }
+}
+
+/// The sort keys of some rows: a 16-byte prefix a row that compares as the key does, and the columns
+/// for the rows whose prefixes are equal.
+///
+/// The prefix is filled from the front: a byte for null or not where a column has nulls, then the
+/// value so that unsigned comparison orders it, inverted for descending columns. Values that do not
+/// fit whole (text, 128-bit numbers behind others) fill what is left, and the columns decide.
+package struct SortKeys: Sendable {
+    let columns: [Column]
+    let orders: [SortOrder]
+    let rowCount: Int
+    /// `Entry` a row.
+    private let entries: Buffer
+    /// Columns before this are decided by the prefix alone.
+    private let exactColumns: Int
+    private let comparator: RowComparator
+    /// The address of the views of the first column that the prefix does not decide, when it is text
+    /// and rows of equal prefix are null together; else nil.
+    private let tieViews: UInt?
+    /// The address of that column's validity words, 0 without nulls.
+    private let tieValidity: UInt
+
+    struct Entry: BitwiseCopyable {
+        var high: UInt64
+        var low: UInt64
+        var row: Int32
+    }
+
+    /// Prepares the rows of `columns` for sorting by `orders`, one a column.
+    package init(_ columns: [Column], _ orders: [SortOrder]) {
+        precondition(columns.count == orders.count && !columns.isEmpty)
+        rowCount = columns[0].count
+        precondition(columns.allSatisfy { $0.count == columns[0].count })
+        precondition(rowCount <= Int(Int32.max))
+        self.columns = columns.map { $0.flattened() }
+        self.orders = orders
+        comparator = RowComparator(self.columns, self.columns, orders)
+        entries = Buffer(zeroedByteCount: rowCount * MemoryLayout<Entry>.stride)
+        let entry = entries.mutable(as: Entry.self)
+        for row in 0..<rowCount { entry[row].row = Int32(truncatingIfNeeded: row) }
+        var bitsLeft = 128
+        var exact = 0
+        var bitsBefore = 128
+        for (column, order) in zip(self.columns, orders) {
+            bitsBefore = bitsLeft
+            let isExact = Self.encode(column, order, entry, &bitsLeft)
+            if !isExact { break }
+            exact += 1
+        }
+        exactColumns = exact
+        // Where the byte for null had no room, only the comparator knows about nulls.
+        var validity: UInt = 0
+        if exact < self.columns.count, bitsBefore >= 8 || self.columns[exact].validity == nil,
+            case .views(let views, _) = self.columns[exact].storage
+        {
+            tieViews = UInt(bitPattern: views.pointer(as: StringView.self))
+            validity = UInt(bitPattern: self.columns[exact].validity?.words)
+        } else {
+            tieViews = nil
+        }
+        tieValidity = validity
+    }
+
+    /// The rows in order; rows with equal keys stay in the order they have.
+    package func sorted() -> Selection {
+        let entry = entries.mutable(as: Entry.self)
+        let copy = Buffer(
+            copying: UnsafeRawBufferPointer(
+                start: entry,
+                count: rowCount * MemoryLayout<Entry>.stride
+            )
+        )
+        let work = UnsafeMutableBufferPointer(
+            start: copy.mutable(as: Entry.self),
+            count: rowCount
+        )
+        sort(work)
+        return rows(work, rowCount)
+    }
+
+    /// The first `limit` rows in order; with a heap, so that memory and time stay small for small
+    /// limits.
+    package func top(_ limit: Int) -> Selection {
+        let limit = min(max(0, limit), rowCount)
+        if limit == 0 { return Selection(buffer: Buffer(byteCount: 0), count: 0) }
+        if limit > rowCount / 4 {
+            let all = sorted()
+            return Selection(buffer: all.buffer, count: limit)
+        }
+        let source = entries.mutable(as: Entry.self)
+        let memory = Buffer(byteCount: limit * MemoryLayout<Entry>.stride)
+        let heap = memory.mutable(as: Entry.self)
+        for index in 0..<limit { heap[index] = source[index] }
+        // The last of the rows kept is at the top.
+        var start = limit / 2
+        while start > 0 {
+            start -= 1
+            sift(heap, start, limit)
+        }
+        for index in limit..<rowCount where isBefore(source[index], heap[0]) {
+            heap[0] = source[index]
+            sift(heap, 0, limit)
+        }
+        let kept = UnsafeMutableBufferPointer(start: heap, count: limit)
+        sort(kept)
+        return withExtendedLifetime(memory) { rows(kept, limit) }
+    }
+
+    private func rows(_ entries: UnsafeMutableBufferPointer<Entry>, _ count: Int) -> Selection {
+        let buffer = Buffer(byteCount: count * 4)
+        let target = buffer.mutable(as: Int32.self)
+        for index in 0..<count { target[index] = entries[index].row }
+        return Selection(buffer: buffer, count: count)
+    }
+
+    private func sort(_ unsorted: UnsafeMutableBufferPointer<Entry>) {
+        var entries = unsorted
+        if exactColumns == columns.count {
+            // The row as the last part of the key makes the order total, and so stable.
+            entries.sort { a, b in
+                if a.high != b.high { return a.high < b.high }
+                if a.low != b.low { return a.low < b.low }
+                return a.row < b.row
+            }
+        } else {
+            entries.sort { isBefore($0, $1) }
+        }
+    }
+
+    @inline(__always)
+    private func isBefore(_ a: Entry, _ b: Entry) -> Bool {
+        if a.high != b.high { return a.high < b.high }
+        if a.low != b.low { return a.low < b.low }
+        if exactColumns < columns.count {
+            var next = exactColumns
+            if let tieViews, let views = UnsafePointer<StringView>(bitPattern: tieViews) {
+                let words = UnsafePointer<UInt64>(bitPattern: tieValidity)
+                let isNull = words.map { bitOf($0, Int(a.row)) == 0 } ?? false
+                let order = isNull ? 0 : viewsOrder(views[Int(a.row)], views[Int(b.row)])
+                if order != 0 { return (order < 0) != orders[next].isDescending }
+                next += 1
+            }
+            if next < columns.count {
+                let order = comparator.compare(Int(a.row), Int(b.row), fromColumn: next)
+                if order != 0 { return order < 0 }
+            }
+        }
+        return a.row < b.row
+    }
+
+    private func sift(_ heap: UnsafeMutablePointer<Entry>, _ start: Int, _ count: Int) {
+        var parent = start
+        while true {
+            var child = 2 * parent + 1
+            if child >= count { return }
+            if child + 1 < count, isBefore(heap[child], heap[child + 1]) { child += 1 }
+            guard isBefore(heap[parent], heap[child]) else { return }
+            (heap[parent], heap[child]) = (heap[child], heap[parent])
+            parent = child
+        }
+    }
+
+    // MARK: Encoding
+
+    /// Adds a column to the prefixes; false when the prefix does not decide it alone.
+    private static func encode(
+        _ column: Column,
+        _ order: SortOrder,
+        _ entries: UnsafeMutablePointer<Entry>,
+        _ bitsLeft: inout Int
+    ) -> Bool {
+        let count = column.count
+        if column.isAllNull { return true }
+        if column.type.isNested { return false }
+        let nulls = column.validity
+        if nulls != nil {
+            guard bitsLeft >= 8 else { return false }
+            bitsLeft -= 8
+            let words = nulls?.words
+            let nullCode: UInt64 = order.nullsFirst ? 0 : 2
+            for row in 0..<count {
+                let isValid = words.map { bitOf($0, row) } ?? 1
+                put(isValid != 0 ? 1 : nullCode, bitsLeft, entries + row)
+            }
+        }
+        let flip: UInt64 = order.isDescending ? .max : 0
+        switch column.storage {
+        case .bits(let bits):
+            let words = bits.words
+            return encode(count, nulls, 1, 8, entries, &bitsLeft) {
+                (bitOf(words, $0) ^ flip) & 1
+            }
+        case .fixed(let values):
+            switch column.type.physical {
+            case .int32:
+                let source = values.pointer(as: UInt32.self)
+                return encode(count, nulls, 32, 32, entries, &bitsLeft) {
+                    (UInt64(source[$0] ^ 0x8000_0000) ^ flip) & 0xFFFF_FFFF
+                }
+            case .int64:
+                let source = values.pointer(as: UInt64.self)
+                return encode(count, nulls, 64, 64, entries, &bitsLeft) {
+                    source[$0] ^ (1 &<< 63) ^ flip
+                }
+            case .float32:
+                let source = values.pointer(as: Float.self)
+                return encode(count, nulls, 64, 64, entries, &bitsLeft) {
+                    ordered(Double(source[$0])) ^ flip
+                }
+            case .float64:
+                let source = values.pointer(as: Double.self)
+                return encode(count, nulls, 64, 64, entries, &bitsLeft) {
+                    ordered(source[$0]) ^ flip
+                }
+            default:
+                // The high half orders; the low half follows where there is room.
+                let isInterval = column.type == .interval
+                let source = values.pointer(as: IntervalLane.self)
+                func half(_ row: Int, _ isHigh: Bool) -> UInt64 {
+                    let value = isInterval ? source[row].rank : source[row].bits
+                    return isHigh
+                        ? UInt64(truncatingIfNeeded: value &>> 64) ^ (1 &<< 63) ^ flip
+                        : UInt64(truncatingIfNeeded: value) ^ flip
+                }
+                guard
+                    encode(count, nulls, 64, 64, entries, &bitsLeft, { half($0, true) })
+                else { return false }
+                return encode(count, nulls, 64, 64, entries, &bitsLeft) { half($0, false) }
+            }
+        case .views(let views, _):
+            let source = views.pointer(as: StringView.self)
+            let bits = bitsLeft
+            _ = encode(count, nulls, 64, 64, entries, &bitsLeft) {
+                prefix(source + $0, 0) ^ flip
+            }
+            if bits > 64 {
+                _ = encode(count, nulls, 64, 64, entries, &bitsLeft) {
+                    prefix(source + $0, 8) ^ flip
+                }
+            }
+            bitsLeft = 0
+            return false
+        default:
+            return false
+        }
+    }
+
+    /// A double's bits so that unsigned comparison gives SQL's order.
+    @inline(__always)
+    private static func ordered(_ value: Double) -> UInt64 {
+        if value != value { return .max }
+        let bits = value == 0 ? 0 : value.bitPattern
+        return bits &>> 63 == 0 ? bits | (1 &<< 63) : ~bits
+    }
+
+    /// Eight bytes of a text from `offset`, big-endian, with zeros behind its end.
+    @inline(__always)
+    private static func prefix(_ place: UnsafePointer<StringView>, _ offset: Int) -> UInt64 {
+        let bytes = place.text
+        var result: UInt64 = 0
+        for index in 0..<8 {
+            let byte = offset &+ index < bytes.count ? bytes[offset &+ index] : 0
+            result = result &<< 8 | UInt64(byte)
+        }
+        return result
+    }
+
+    /// Writes `width` bits of every row that is not null into `room` bits of the prefix; false when
+    /// only the front of the value had room.
+    @inline(__always)
+    private static func encode(
+        _ count: Int,
+        _ validity: Bitmap?,
+        _ width: Int,
+        _ room: Int,
+        _ entries: UnsafeMutablePointer<Entry>,
+        _ bitsLeft: inout Int,
+        _ value: (Int) -> UInt64
+    ) -> Bool {
+        let used = min(room, bitsLeft)
+        if used == 0 { return false }
+        bitsLeft -= used
+        let left = bitsLeft
+        let drop = UInt64(max(0, width - used))
+        forEachValid(validity, count) { row in
+            put(value(row) &>> drop, left, entries + row)
+        }
+        return width <= used
+    }
+
+    /// Ors a value into the 128 bits of the prefix, `shift` bits above their end.
+    @inline(__always)
+    private static func put(_ value: UInt64, _ shift: Int, _ entry: UnsafeMutablePointer<Entry>) {
+        if shift >= 64 {
+            entry.pointee.high |= value &<< UInt64(shift &- 64)
+        } else {
+            entry.pointee.low |= value &<< UInt64(shift)
+            // The upper bits of a value that lies across the two words.
+            if shift > 0 { entry.pointee.high |= value &>> UInt64(64 &- shift) }
+        }
+    }
+}
+
+/// Compares rows of two batches by sort order: for merging sorted runs, and for ties.
+package struct RowComparator: Sendable {
+    private let pairs: [(left: Column, right: Column)]
+    private let orders: [SortOrder]
+
+    /// Columns agree in type pairwise; dictionaries and constants are flattened once.
+    package init(_ left: [Column], _ right: [Column], _ orders: [SortOrder]) {
+        precondition(left.count == right.count && left.count == orders.count)
+        pairs = zip(left, right).map { ($0.flattened(), $1.flattened()) }
+        self.orders = orders
+    }
+
+    /// Negative, zero or positive as the left row comes before, with or after the right row.
+    package func compare(_ leftRow: Int, _ rightRow: Int, fromColumn: Int = 0) -> Int {
+        for index in fromColumn..<pairs.count {
+            let (left, right) = pairs[index]
+            let order = orders[index]
+            let nulls = (left.isNull(leftRow), right.isNull(rightRow))
+            if nulls.0 || nulls.1 {
+                if nulls.0 && nulls.1 { continue }
+                return nulls.0 == order.nullsFirst ? -1 : 1
+            }
+            let sign = NestedComparison.order(left, leftRow, right, rightRow)
+            if sign != 0 { return order.isDescending ? -sign : sign }
+        }
+        return 0
+    }
+
+    /// Where equal rows begin in sorted columns: bit `i` is set when row `i` differs from row
+    /// `i - 1` (and for row 0); for window frames and merging groups.
+    package static func boundaries(_ columns: [Column], count: Int) -> Bitmap {
+        if count == 0 { return Bitmap(repeating: false, count: 0) }
+        let equality = RowEquality(columns, columns, nullsEqual: true)
+        let rows = Filter.everyRow(count)
+        let flags = Buffer(zeroedByteCount: count)
+        let flag = flags.mutable(as: UInt8.self)
+        equality.matches(rows.rows + 1, rows.rows, count: count - 1, into: flag + 1)
+        flag[0] = 0
+        return withExtendedLifetime((rows, flags)) {
+            buildBits(count) { flag[$0] == 0 }
+        }
+    }
+}
