@@ -116,7 +116,8 @@ struct FuzzTests {
                 // Bytes replaced by numbers that are often special.
                 for _ in 0..<Int.random(in: 1...4, using: &random) {
                     let place = Int.random(in: 0..<bytes.count, using: &random)
-                    bytes[place] = [0, 1, 0x7f, 0x80, 0xff, 0xfe].randomElement(using: &random) ?? 0
+                    bytes[place] =
+                        [0, 1, 0x7f, 0x80, 0xff, 0xfe].randomElement(using: &random) ?? 0
                 }
             case 2:
                 // The footer, where every number matters.

@@ -224,7 +224,9 @@ struct ReadingTests {
             Field("c0_1", .int32, id: 1001),
         ]
         let mapping = [1002: ["old", "c0_2"], 1001: ["nowhere"]]
-        #expect(withIDs.metadata.schema.resolve(fields: wanted, nameMapping: mapping) == [2, nil, 1])
+        #expect(
+            withIDs.metadata.schema.resolve(fields: wanted, nameMapping: mapping) == [2, nil, 1]
+        )
         let plain = Schema(
             rows.schema.fields.map { Field($0.name, $0.type, isNullable: $0.isNullable) }
         )

@@ -40,7 +40,7 @@ struct ChangeTests {
             var one = plan
             one.files = [file]
             let kept = try await FetchService.withFetchService { [one] service in
-                try await rows_(reader, one, service)
+                try await plannedRows(reader, one, service)
             }.filter { if case .int64(let id) = $0[0] { id >= 5 } else { true } }
             added += try await table.write([batch(schema, kept)])
         }

@@ -90,7 +90,7 @@ struct InteroperationTests {
             var undeleted = plan
             for index in undeleted.files.indices { undeleted.files[index].deletes = [] }
             let all = try await FetchService.withFetchService { [undeleted] service in
-                try await rows_(reader, undeleted, service)
+                try await plannedRows(reader, undeleted, service)
             }
             #expect(left.count < all.count)
             // What is left is part of what there was.

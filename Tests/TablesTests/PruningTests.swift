@@ -150,7 +150,7 @@ struct PruningTests {
             plan.files = reader.classify(plan).whole
             if plan.files.isEmpty { continue }
             let whole = try await FetchService.withFetchService { [plan] service in
-                try await rows_(reader, plan, service)
+                try await plannedRows(reader, plan, service)
             }
             #expect(whole.allSatisfy { matches(predicate, $0) == true }, "\(predicate)")
         }

@@ -250,7 +250,7 @@ struct PartitionTests {
             var plan = try await reader.plan()
             plan.files = [planned]
             let part = try await FetchService.withFetchService { [plan] service in
-                try await rows_(reader, plan, service)
+                try await plannedRows(reader, plan, service)
             }
             #expect(Int64(part.count) == planned.file.recordCount)
             for row in part {
@@ -261,7 +261,7 @@ struct PartitionTests {
     }
 }
 
-func rows_(
+func plannedRows(
     _ reader: TableReader,
     _ plan: TablePlan,
     _ service: FetchService

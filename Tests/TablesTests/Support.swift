@@ -20,9 +20,7 @@ final class TemporaryFolder {
     }
 
     deinit {
-        if ProcessInfo.processInfo.environment["KEEP"] == nil {
-            try? FileManager.default.removeItem(atPath: path)
-        }
+        try? FileManager.default.removeItem(atPath: path)
     }
 
     func store() throws -> any ObjectStore {
@@ -35,7 +33,6 @@ struct TestTable {
     var metadata: TableMetadata
     let storage: TableStorage
     var now: Int64 = 1_700_000_000_000
-    let ambient = AmbientSources.virtual(seed: 7)
 
     init(
         _ store: any ObjectStore,

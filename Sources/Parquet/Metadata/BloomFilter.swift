@@ -84,7 +84,8 @@ package struct BloomFilter: Sendable {
         switch (leaf.physical, value) {
         case (.byteArray, .string(let text)): result = Array(text.utf8)
         case (.byteArray, .binary(let bytes)): result = bytes
-        case (.fixedLengthByteArray, .fixed(let bytes)), (.fixedLengthByteArray, .binary(let bytes)):
+        case (.fixedLengthByteArray, .fixed(let bytes)),
+            (.fixedLengthByteArray, .binary(let bytes)):
             guard bytes.count == leaf.typeLength else { return nil }
             result = bytes
         case (.fixedLengthByteArray, .uuid(let bits)) where leaf.typeLength == 16:

@@ -35,7 +35,8 @@ extension ParquetMetadata {
         guard let reader = BoundReader(leaf, order: columnOrders[leafIndex]) else { return result }
         var (low, high) = (raw.min, raw.max)
         if !reader.usesOrder || (low == nil && high == nil) {
-            (low, high) = reader.usesDeprecated ? (raw.deprecatedMin, raw.deprecatedMax) : (nil, nil)
+            (low, high) =
+                reader.usesDeprecated ? (raw.deprecatedMin, raw.deprecatedMax) : (nil, nil)
         }
         reader.fill(
             &result,
@@ -101,7 +102,11 @@ struct BoundReader {
         self.conversion = conversion
         usesOrder = order != .undefined
         let isUnsigned: Bool
-        if case .integer(_, isSigned: false)? = leaf.logical { isUnsigned = true } else { isUnsigned = false }
+        if case .integer(_, isSigned: false)? = leaf.logical {
+            isUnsigned = true
+        } else {
+            isUnsigned = false
+        }
         switch leaf.physical {
         case .boolean, .int32, .int64, .float, .double: usesDeprecated = !isUnsigned
         case .int96, .byteArray, .fixedLengthByteArray: usesDeprecated = false

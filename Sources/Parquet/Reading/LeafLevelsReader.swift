@@ -126,7 +126,9 @@ final class LeafLevelsReader {
                     }
                 }
                 guard part.definitions.count <= Self.partEntryCountMax else {
-                    throw .unsupported("\(count) rows of more than \(Self.partEntryCountMax) entries")
+                    throw .unsupported(
+                        "\(count) rows of more than \(Self.partEntryCountMax) entries"
+                    )
                 }
                 try readValues(valueCount)
             } else if codes != nil {

@@ -429,7 +429,8 @@ final class LeafWriter {
     }
 
     private var codeWidth: Int {
-        let largest = max(0, entryCount - 1)
+        // Codes without bits would be allowed for one value, but some readers want to see them.
+        let largest = max(1, entryCount - 1)
         return Int.bitWidth - largest.leadingZeroBitCount
     }
 
@@ -761,9 +762,11 @@ final class LeafWriter {
         return result
     }
 
+    /// A lower bound as statistics have it, cut where that is allowed: readers rely on values of
+    /// fixed length having it.
     private func lower(_ bound: Bound?) -> ([UInt8], isExact: Bool)? {
         guard let encoded = bound?.encoded(leaf) else { return nil }
-        guard leaf.type.physical == .view else { return (encoded, true) }
+        guard leaf.physical == .byteArray else { return (encoded, true) }
         let cut = BoundCutting.lower(
             encoded,
             options.boundByteCountMax,
@@ -774,7 +777,7 @@ final class LeafWriter {
 
     private func upper(_ bound: Bound?) -> ([UInt8], isExact: Bool)? {
         guard let encoded = bound?.encoded(leaf) else { return nil }
-        guard leaf.type.physical == .view, encoded.count > options.boundByteCountMax else {
+        guard leaf.physical == .byteArray, encoded.count > options.boundByteCountMax else {
             return (encoded, true)
         }
         let cut = BoundCutting.upper(

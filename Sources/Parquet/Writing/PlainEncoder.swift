@@ -36,10 +36,10 @@ enum PlainEncoder {
                 }
             }
             return .deltaBinaryPacked
-        case .byteStreamSplit where (isInteger || isFloating) && leaf.type != .null:
+        case .byteStreamSplit where isFloating:
             var plain: [UInt8] = []
             appendPlain(values, count: count, leaf: leaf, to: &plain)
-            let width = leaf.physical == .int32 || leaf.physical == .float ? 4 : 8
+            let width = leaf.physical == .float ? 4 : 8
             target.reserveCapacity(target.count + plain.count)
             for byte in 0..<width {
                 for index in 0..<count { target.append(plain[index * width + byte]) }

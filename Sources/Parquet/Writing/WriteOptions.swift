@@ -7,7 +7,8 @@ package struct ParquetWriteOptions: Sendable {
         case plain
         /// DELTA_BINARY_PACKED for integers, PLAIN for the others: small for sorted keys and times.
         case delta
-        /// BYTE_STREAM_SPLIT for numbers of 4 and 8 bytes: small for measurements.
+        /// BYTE_STREAM_SPLIT for floating-point numbers (others have it too, but not in all readers),
+        /// PLAIN for the others: small for measurements.
         case byteStreamSplit
     }
 

@@ -11,7 +11,9 @@ package struct PreparedChange: Sendable {
     /// What must be so for the updates to be applied.
     package var requirements: [TableRequirement]
     package var updates: [TableUpdate]
-    /// Manifests and the manifest list. Their names are new for each preparation, so after a conflict
+    /// Manifests and the manifest list.
+    ///
+    /// Their names are new for each preparation, so after a conflict
     /// those of the attempt before can be deleted.
     package var sideFiles: [SideFile]
     /// nil when there was nothing to change.

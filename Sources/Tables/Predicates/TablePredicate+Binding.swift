@@ -81,17 +81,38 @@ extension TablePredicate.Comparison {
 
 extension Predicate {
     /// Whether a row may match, going by what is known of each column; without `not`.
-    func mayMatch(_ range: (_ fieldID: Int) -> ValueRange) -> Bool {
+    ///
+    /// - Parameter excludes: whether no row has a value in a column; as far as that is known.
+    func mayMatch(
+        range: (_ fieldID: Int) -> ValueRange,
+        excludes: (_ fieldID: Int, Datum) -> Bool = { _, _ in false }
+    ) -> Bool {
         switch self {
-        case .always: true
-        case .never: false
-        case .and(let parts): parts.allSatisfy { $0.mayMatch(range) }
-        case .or(let parts): parts.contains { $0.mayMatch(range) }
-        case .not: true
+        case .always: return true
+        case .never: return false
+        case .and(let parts):
+            return parts.allSatisfy { $0.mayMatch(range: range, excludes: excludes) }
+        case .or(let parts):
+            return parts.contains { $0.mayMatch(range: range, excludes: excludes) }
+        case .not: return true
+        case .compare(let id, .equal, let value):
+            return range(id).mayMatch(self) && !excludes(id, value)
+        case .in(let id, let values):
+            return range(id).mayMatch(self) && !values.allSatisfy { excludes(id, $0) }
         case .isNull(let id), .notNull(let id), .isNaN(let id), .notNaN(let id),
-            .compare(let id, _, _), .in(let id, _), .notIn(let id, _), .startsWith(let id, _),
+            .compare(let id, _, _), .notIn(let id, _), .startsWith(let id, _),
             .notStartsWith(let id, _):
-            range(id).mayMatch(self)
+            return range(id).mayMatch(self)
+        }
+    }
+
+    /// The columns that are compared for equality somewhere; without `not`.
+    var equalityFieldIDs: Set<Int> {
+        switch self {
+        case .and(let parts), .or(let parts):
+            parts.reduce(into: []) { $0.formUnion($1.equalityFieldIDs) }
+        case .compare(let id, .equal, _), .in(let id, _): [id]
+        default: []
         }
     }
 }

@@ -108,41 +108,57 @@ final class OpenFile: Sendable {
 
     // MARK: Row groups
 
-    /// The row groups in which a row may match.
+    /// The row groups in which a row may match, by statistics and then by bloom filters.
     func rowGroups(
         matching predicate: Predicate?,
         columns: [ScanColumn],
-        types: [Int: IcebergType]
-    ) -> [Int] {
+        types: [Int: IcebergType],
+        meter: ScanMeter
+    ) async throws -> [Int] {
         let all = metadata.rowGroups.indices.filter { metadata.rowGroups[$0].rowCount > 0 }
         guard let predicate else { return all }
         var slots: [Int: Int] = [:]
         for (index, column) in columns.enumerated() {
             if let id = column.field.id { slots[id] = index }
         }
-        return all.filter { group in
-            predicate.mayMatch { id in
-                guard let slot = slots[id], let type = types[id] else { return .unknown }
-                return range(rowGroup: group, slot: slot, type: type)
+        func range(_ group: Int, _ id: Int) -> ValueRange {
+            guard let slot = slots[id], let type = types[id] else { return .unknown }
+            return self.range(rowGroup: group, slot: slot, type: type)
+        }
+        let left = all.filter { group in predicate.mayMatch(range: { range(group, $0) }) }
+        var leaves: [Int: Int] = [:]
+        for id in predicate.equalityFieldIDs {
+            if let slot = slots[id], let leaf = flatLeaf(slot) { leaves[id] = leaf }
+        }
+        if leaves.isEmpty { return left }
+        var result: [Int] = []
+        for group in left {
+            let filters = try await RowGroupFilters.read(
+                leaves,
+                of: self,
+                rowGroup: group,
+                meter: meter
+            )
+            if predicate.mayMatch(range: { range(group, $0) }, excludes: filters.excludes) {
+                result.append(group)
             }
         }
+        return result
+    }
+
+    /// The leaf that a column of the scan is stored in; nil for others and nested ones.
+    private func flatLeaf(_ slot: Int) -> Int? {
+        guard case .stored(let index, _) = sources[slot] else { return nil }
+        let column = metadata.schema.columns[index]
+        return column.isFlat ? column.leaves.lowerBound : nil
     }
 
     private func range(rowGroup: Int, slot: Int, type: IcebergType) -> ValueRange {
         switch sources[slot] {
         case .constant(let value, _): return ValueRange(constant: value, type: type)
-        case .stored(let column, _):
-            let column = metadata.schema.columns[column]
-            guard column.isFlat else { return .unknown }
-            let leaf = column.leaves.lowerBound
-            let order =
-                metadata.columnOrders.indices.contains(leaf)
-                ? metadata.columnOrders[leaf] : .undefined
-            return ValueRange(
-                metadata.rowGroups[rowGroup].columns[leaf],
-                leaf: metadata.schema.leaves[leaf],
-                order: order
-            )
+        case .stored:
+            guard let leaf = flatLeaf(slot) else { return .unknown }
+            return ValueRange(metadata, rowGroup: rowGroup, leaf: leaf)
         case .fileName: return ValueRange(constant: .string(file.name), type: type)
         case .position, .rowID, .sequenceNumber: return .unknown
         }

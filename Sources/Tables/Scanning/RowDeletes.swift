@@ -45,7 +45,9 @@ package final class EqualityDeletes: Sendable {
         return Selection(rows)
     }
 
-    /// The values of a row in a form in which equal means equal: texts by their bytes (Swift's strings
+    /// The values of a row in a form in which equal means equal.
+    ///
+    /// Texts by their bytes (Swift's strings
     /// compare by canonical equivalence), one NaN, one zero. Nulls are equal here.
     private static func key(_ columns: [Column], _ row: Int) -> [Value] {
         columns.map { column in
