@@ -13,7 +13,7 @@ struct VarveCommand: AsyncParsableCommand {
             The warehouse is ./lake unless --warehouse or VARVE_WAREHOUSE says otherwise.
             """,
         version: "varve 0.1.0",
-        subcommands: [SQLCommand.self]
+        subcommands: [SQLCommand.self, ServeCommand.self]
     )
 
     static func main() async {
