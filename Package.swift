@@ -46,6 +46,16 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(
+            url: "https://github.com/hummingbird-project/hummingbird",
+            from: "2.28.1",
+            traits: []
+        ),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
         // Floor 0
@@ -119,12 +129,33 @@ let package = Package(
             swiftSettings: shipped
         ),
 
+        // Floor 6
+        .target(
+            name: "VarveServer",
+            dependencies: [
+                "Ambient", "Bytes", "Catalog", "Columnar", "CommitLog", "Engine", "Execution",
+                "Iceberg", "Kernels", "ObjectStorage", "Parquet", "Planner", "SQL", "Tables",
+                "TextFiles", crypto,
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: shipped
+        ),
+
         // Floor 7
         .executableTarget(
             name: "varve",
             dependencies: [
                 "Ambient", "Catalog", "Columnar", "CommitLog", "Engine", "Execution",
-                "ObjectStorage", "Planner", "SQL", "TextFiles", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "ObjectStorage", "Planner", "SQL", "TextFiles", "VarveServer",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: shipped
         ),
@@ -150,6 +181,20 @@ let package = Package(
         tests(
             of: "Catalog",
             ["Ambient", "Bytes", "Catalog", "CommitLog", "Iceberg", "ObjectStorage"]
+        ),
+        tests(
+            of: "Tables",
+            [
+                "Ambient", "Bytes", "Columnar", "Iceberg", "Kernels", "ObjectStorage", "Parquet",
+                "Tables",
+            ]
+        ),
+        tests(
+            of: "VarveServer",
+            [
+                "Ambient", "Bytes", "Catalog", "Columnar", "Engine", "ObjectStorage", "VarveServer",
+                .product(name: "Logging", package: "swift-log"),
+            ]
         ),
         .testTarget(name: "TidyTests", swiftSettings: common),
         tests(of: "TextFiles", ["Bytes", "Columnar", "TextFiles"]),
