@@ -107,6 +107,13 @@ let package = Package(
             swiftSettings: shipped
         ),
         .target(
+            name: "Tables",
+            dependencies: [
+                "Ambient", "Bytes", "Columnar", "Iceberg", "Kernels", "ObjectStorage", "Parquet",
+            ],
+            swiftSettings: shipped
+        ),
+        .target(
             name: "Execution",
             dependencies: ["Ambient", "Columnar", "Kernels", "Planner"],
             swiftSettings: shipped
@@ -117,7 +124,7 @@ let package = Package(
             name: "Engine",
             dependencies: [
                 "Ambient", "Bytes", "Catalog", "Columnar", "CommitLog", "Execution", "Iceberg",
-                "Kernels", "ObjectStorage", "Planner", "SQL", "TextFiles",
+                "Kernels", "ObjectStorage", "Parquet", "Planner", "SQL", "Tables", "TextFiles",
             ],
             swiftSettings: shipped
         ),
@@ -127,8 +134,8 @@ let package = Package(
             name: "VarveServer",
             dependencies: [
                 "Ambient", "Bytes", "Catalog", "Columnar", "CommitLog", "Engine", "Execution",
-                "Iceberg", "Kernels", "ObjectStorage", "Parquet", "Planner", "SQL", "TextFiles",
-                crypto,
+                "Iceberg", "Kernels", "ObjectStorage", "Parquet", "Planner", "SQL", "Tables",
+                "TextFiles", crypto,
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -145,8 +152,8 @@ let package = Package(
         .executableTarget(
             name: "varve",
             dependencies: [
-                "Ambient", "Catalog", "Columnar", "Engine", "Execution", "ObjectStorage", "Planner",
-                "SQL", "TextFiles", "VarveServer",
+                "Ambient", "Catalog", "Columnar", "CommitLog", "Engine", "Execution",
+                "ObjectStorage", "Planner", "SQL", "TextFiles", "VarveServer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -175,7 +182,13 @@ let package = Package(
             of: "Catalog",
             ["Ambient", "Bytes", "Catalog", "CommitLog", "Iceberg", "ObjectStorage"]
         ),
-        tests(of: "TextFiles", ["Bytes", "Columnar", "TextFiles"]),
+        tests(
+            of: "Tables",
+            [
+                "Ambient", "Bytes", "Columnar", "Iceberg", "Kernels", "ObjectStorage", "Parquet",
+                "Tables",
+            ]
+        ),
         tests(
             of: "VarveServer",
             [
@@ -183,5 +196,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
+        .testTarget(name: "TidyTests", swiftSettings: common),
+        tests(of: "TextFiles", ["Bytes", "Columnar", "TextFiles"]),
     ]
 )

@@ -15,7 +15,7 @@ package struct CatalogOptions: Sendable {
     /// How much metadata is remembered, in bytes of memory, roughly.
     package var metadataBytesMax = 256 << 20
     /// Files of one entry written at once.
-    package var parallelCountMax = 32
+    package var parallelCountMax = 64
     package var log = LogOptions()
 
     package init() {}

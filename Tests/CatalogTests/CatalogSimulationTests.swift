@@ -2,6 +2,7 @@ import Ambient
 import Bytes
 import Catalog
 import CommitLog
+import Glibc
 import Iceberg
 import ObjectStorage
 import Testing
@@ -189,10 +190,22 @@ private let soakFactor = EnvironmentVariables.process["VARVE_SOAK"].flatMap { In
         #expect(sharedCount > 0)
     }
 
-    @Test("two servers on real threads interleave without losing or doubling a commit")
-    func realThreads() async throws {
-        let store = MemoryStore()
-        let servers = [try await openCatalog(store), try await openCatalog(store, seed: 2)]
+    @Test(
+        "two servers on real threads interleave without losing or doubling a commit",
+        arguments: [false, true]
+    )
+    func realThreads(inFolder: Bool) async throws {
+        var template = Array("/tmp/varve-catalog-XXXXXX".utf8CString)
+        let folder = inFolder ? mkdtemp(&template).map { String(cString: $0) } : nil
+        // Each server has a store of its own on the folder, as two processes would.
+        let memory = MemoryStore()
+        func makeStore() throws -> any ObjectStore {
+            try folder.map { try openStore(url: "file://\($0)") } ?? memory
+        }
+        let store = try makeStore()
+        let servers = [
+            try await openCatalog(store), try await openCatalog(try makeStore(), seed: 2),
+        ]
         let one = try table("one")
         try await servers[0].commit(
             .createTable(one, metadata: try newTable(servers[0], one, uuid: uuid(1)))
@@ -216,6 +229,9 @@ private let soakFactor = EnvironmentVariables.process["VARVE_SOAK"].flatMap { In
         #expect(metadata.snapshots.map(\.sequenceNumber) == (1...96).map(Int64.init))
         for server in servers { #expect(try await server.read().state == fresh.known.state) }
         #expect(try await fresh.verify().fault == nil)
+        if folder != nil {
+            try await store.delete(try await store.listAll(prefix: "").map(\.key))
+        }
     }
 
     /// A plain model: names of namespaces, and uuids by table name.

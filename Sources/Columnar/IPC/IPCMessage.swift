@@ -16,7 +16,10 @@ struct IPCMessage {
         let table = try FlatBufferTable(root: metadata)
         let version = try table.scalar(0, default: 0 as Int16)
         guard version == IPCFormat.version4 || version == IPCFormat.version5 else {
-            throw IPCError(.unsupported, "metadata of version \(Int(version) + 1); 4 and 5 are read")
+            throw IPCError(
+                .unsupported,
+                "metadata of version \(Int(version) + 1); 4 and 5 are read"
+            )
         }
         let length = try table.scalar(3, default: 0 as Int64)
         guard length >= 0, length <= 1 << 40 else {

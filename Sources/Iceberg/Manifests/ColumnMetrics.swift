@@ -32,6 +32,11 @@ package struct ColumnCounts: Sendable, Hashable {
         }
     }
 
+    mutating func reserve(_ count: Int) {
+        fieldIDs.reserveCapacity(fieldIDs.count + count)
+        counts.reserveCapacity(counts.count + count)
+    }
+
     /// Adds the count of a column that comes after all others in most files.
     mutating func append(_ fieldID: Int32, _ count: Int64) {
         if fieldIDs.last.map({ $0 < fieldID }) ?? true {
@@ -96,6 +101,12 @@ package struct ColumnBounds: Sendable, Hashable {
             bytes += pair.bound
             ends.append(bytes.count)
         }
+    }
+
+    mutating func reserve(_ count: Int) {
+        fieldIDs.reserveCapacity(fieldIDs.count + count)
+        ends.reserveCapacity(ends.count + count)
+        bytes.reserveCapacity(bytes.count + 8 * count)
     }
 
     /// Adds the bound of a column that `read` appends to the bytes.

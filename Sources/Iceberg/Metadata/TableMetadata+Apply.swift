@@ -142,10 +142,9 @@ private struct MetadataChange {
     }
 
     private mutating func upgrade(to version: Int) throws(IcebergError) {
-        guard TableMetadata.formatVersionsRead.contains(version),
-            version >= TableMetadata.formatVersionsWritten.lowerBound
-                || version == table.formatVersion
-        else {
+        // Tables of v1 can be read and updated, but no new ones are made.
+        let isKept = base != nil && version == table.formatVersion
+        guard isKept || TableMetadata.formatVersionsWritten.contains(version) else {
             throw IcebergError(.unsupported, "format version \(version) (2 and 3 can be written)")
         }
         guard version >= table.formatVersion else {

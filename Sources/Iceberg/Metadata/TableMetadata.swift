@@ -159,16 +159,16 @@ extension TableMetadata {
                 "snapshot \(snapshot.snapshotID) has sequence number \(snapshot.sequenceNumber), beyond last-sequence-number \(lastSequenceNumber)"
             )
         }
-        for (name, ref) in refs.sorted(by: { $0.key < $1.key }) {
-            try check(
-                snapshotIDs.contains(ref.snapshotID),
-                "ref \(name) refers to snapshot \(ref.snapshotID), which is not in snapshots"
-            )
-        }
         if let currentSnapshotID {
             try check(
                 snapshotIDs.contains(currentSnapshotID),
                 "current-snapshot-id \(currentSnapshotID) is not in snapshots"
+            )
+        }
+        for (name, ref) in refs.sorted(by: { $0.key < $1.key }) {
+            try check(
+                snapshotIDs.contains(ref.snapshotID),
+                "ref \(name) refers to snapshot \(ref.snapshotID), which is not in snapshots"
             )
         }
         try check(

@@ -104,7 +104,8 @@ extension ValueRange {
     private func mayMatchNaN(_ comparison: Predicate.Comparison) -> Bool {
         switch comparison {
         case .equal, .greaterOrEqual: mayBeNaN
-        case .notEqual: mayHaveValues || mayBeNull
+        // By IEEE 754 a NaN does not equal itself.
+        case .notEqual: true
         case .less: mayHaveValues
         case .lessOrEqual: mayHaveValues || mayBeNaN
         case .greater: false

@@ -8,6 +8,7 @@ struct TokenText {
     }
 
     /// The name of an identifier or keyword token.
+    @inline(never)
     func name(_ token: Token) -> String {
         guard token.kind == .quotedIdentifier else { return source(token) }
         let inner = token.range.dropFirst().dropLast()
@@ -53,6 +54,7 @@ struct TokenText {
     }
 
     /// The digits of a number without underscores.
+    @inline(never)
     func number(_ token: Token) -> String {
         let digits = bytes[token.range]
         guard digits.contains(0x5F) else { return String(decoding: digits, as: UTF8.self) }

@@ -1,11 +1,20 @@
 extension Parser {
     /// What binds tightest: a constant, a name, a call, anything in brackets.
+    ///
+    /// Nothing but a switch: the functions on the way down to a nested expression keep small frames.
+    @inline(never)
     mutating func parsePrimary() throws(SQLError) -> Expression {
         switch token.kind {
-        case .identifier, .quotedIdentifier:
-            return try parseNamed()
-        case .keyword(let keyword):
-            return try parseKeywordPrimary(keyword)
+        case .identifier, .quotedIdentifier: try parseNamed()
+        case .keyword(let keyword): try parseKeywordPrimary(keyword)
+        case .symbol(let symbol): try parseSymbolPrimary(symbol)
+        default: try parseConstant()
+        }
+    }
+
+    @inline(never)
+    private mutating func parseConstant() throws(SQLError) -> Expression {
+        switch token.kind {
         case .integer:
             return literal(.integer(text.number(token)))
         case .decimal:
@@ -26,17 +35,17 @@ extension Parser {
             return literal(.blob(bytes))
         case .numberedParameter, .namedParameter:
             return try parseParameter()
-        case .symbol(let symbol):
-            return try parseSymbolPrimary(symbol)
-        case .end, .invalid:
+        default:
             throw unexpected("an expression")
         }
     }
 
+    @inline(never)
     private mutating func literal(_ literal: Literal) -> Expression {
         Expression(.literal(literal), span: advance().span)
     }
 
+    @inline(never)
     private mutating func parseParameter() throws(SQLError) -> Expression {
         let name = text.source(token).dropFirst()
         guard token.kind == .numberedParameter else {
@@ -48,16 +57,21 @@ extension Parser {
         return Expression(.parameter(.numbered(number)), span: advance().span)
     }
 
+    @inline(never)
     private mutating func parseSymbolPrimary(_ symbol: Symbol) throws(SQLError) -> Expression {
+        switch symbol {
+        case .leftParenthesis: try parseParenthesisedExpression()
+        case .leftBracket: try parseListLiteral(from: token)
+        case .leftBrace: try parseStructure()
+        default: try parseSymbolConstant(symbol)
+        }
+    }
+
+    /// A parameter or a star.
+    @inline(never)
+    private mutating func parseSymbolConstant(_ symbol: Symbol) throws(SQLError) -> Expression {
         let start = token
         switch symbol {
-        case .leftParenthesis:
-            return try parseParenthesisedExpression()
-        case .leftBracket:
-            let elements = try parseListElements()
-            return Expression(.list(elements), span: span(from: start))
-        case .leftBrace:
-            return try parseStructure()
         case .question:
             questionCount += 1
             guard questionCount <= Self.parameterNumberMax else {
@@ -77,6 +91,7 @@ extension Parser {
         }
     }
 
+    @inline(never)
     private mutating func parseKeywordPrimary(_ keyword: Keyword) throws(SQLError) -> Expression {
         switch keyword {
         case .null:
@@ -113,6 +128,7 @@ extension Parser {
         }
     }
 
+    @inline(never)
     private mutating func parseOtherKeyword(_ keyword: Keyword) throws(SQLError) -> Expression {
         switch keyword.role {
         case .free:
@@ -134,9 +150,20 @@ extension Parser {
     // MARK: Names
 
     /// A column, a call or a constant of a named type.
+    @inline(never)
     private mutating func parseNamed() throws(SQLError) -> Expression {
-        let start = token
         if startsTypedLiteral() { return try parseTypedLiteral() }
+        let start = token
+        let named = try parsePath()
+        guard at(.leftParenthesis), case .column(let name) = named.node else { return named }
+        advance()
+        return try parseCall(name, leading: [], from: start)
+    }
+
+    /// `a.b` or, where one may stand, `a.*`.
+    @inline(never)
+    private mutating func parsePath() throws(SQLError) -> Expression {
+        let start = token
         var name = [identifier(advance())]
         while at(.dot) {
             if peek().kind == .symbol(.star) {
@@ -152,13 +179,10 @@ extension Parser {
             advance()
             name.append(try parseLabel("a name after the dot"))
         }
-        guard at(.leftParenthesis) else {
-            return Expression(.column(name), span: span(from: start))
-        }
-        advance()
-        return try parseCall(name, leading: [], from: start)
+        return Expression(.column(name), span: span(from: start))
     }
 
+    @inline(never)
     private mutating func startsTypedLiteral() -> Bool {
         guard token.kind != .quotedIdentifier else { return false }
         switch peek().kind {
@@ -178,6 +202,7 @@ extension Parser {
         }
     }
 
+    @inline(never)
     private mutating func parseTypedLiteral() throws(SQLError) -> Expression {
         let start = token
         let type = try parseTypeName()
@@ -190,6 +215,7 @@ extension Parser {
     }
 
     /// `CURRENT_DATE`, `CURRENT_TIMESTAMP(3)`, ….
+    @inline(never)
     private mutating func parseBareCall() throws(SQLError) -> Expression {
         let start = advance()
         let name = [identifier(start)]
@@ -203,6 +229,7 @@ extension Parser {
     // MARK: Postfix
 
     /// Casts, subscripts, fields and methods after a primary.
+    @inline(never)
     mutating func parsePostfix(_ base: inout Expression) throws(SQLError) {
         while case .symbol(let symbol) = token.kind {
             switch symbol {
@@ -211,6 +238,8 @@ extension Parser {
                 let type = try parseTypeName()
                 let span = base.span.through(previous.span)
                 base = Expression(.cast(base, type, isTry: false), span: span)
+                // It is printed as a call, and those nest.
+                try grow(2)
             case .leftBracket:
                 try parseBracket(&base)
             case .dot:
@@ -222,6 +251,7 @@ extension Parser {
         }
     }
 
+    @inline(never)
     private mutating func parseField(_ base: inout Expression) throws(SQLError) {
         if case .star = base.node { throw unexpected("\",\" or the end of the list") }
         advance()
@@ -238,6 +268,7 @@ extension Parser {
         var call = try parseCall([name], leading: [FunctionArgument(value: base)], from: start)
         call.span = base.span.through(previous.span)
         base = call
+        try grow()
     }
 
     private func startsSpecialCall() -> Bool {
@@ -248,6 +279,7 @@ extension Parser {
         }
     }
 
+    @inline(never)
     private mutating func parseBracket(_ base: inout Expression) throws(SQLError) {
         advance()
         var lower: Expression?
@@ -282,22 +314,31 @@ extension Parser {
     // MARK: Parentheses
 
     /// What stood between parentheses.
-    enum Parenthesised {
+    indirect enum Parenthesised {
         case query(Query)
         /// At least one.
         case list([Expression])
     }
 
+    @inline(never)
     private mutating func parseParenthesisedExpression() throws(SQLError) -> Expression {
         let start = token
-        switch try parseParenthesised() {
+        let inside = try parseParenthesised()
+        return try expression(inside, from: start)
+    }
+
+    @inline(never)
+    private mutating func expression(
+        _ inside: Parenthesised,
+        from start: Token
+    ) throws(SQLError) -> Expression {
+        switch inside {
         case .query(let query):
             try grow()
             return Expression(.subquery(query), span: span(from: start))
-        case .list(var values):
-            if values.count == 1, var value = values.popLast() {
-                value.span = span(from: start)
-                return value
+        case .list(let values):
+            if values.count == 1 {
+                return Expression(values[0].node, span: span(from: start))
             }
             try grow()
             return Expression(.row(values), span: span(from: start))
@@ -306,36 +347,19 @@ extension Parser {
 
     /// A query or expressions in parentheses; of parentheses around parentheses the innermost decide
     /// as late as possible, so that nothing is read twice.
+    @inline(never)
     mutating func parseParenthesised() throws(SQLError) -> Parenthesised {
-        try enter()
         let start = token
         try expect(.leftParenthesis)
         let result: Parenthesised
         if startsQuery() {
-            result = .query(try parseQuery())
+            result = try parseQueryInside()
         } else if at(.leftParenthesis) {
             let innerStart = token
-            switch try parseParenthesised() {
-            case .query(let query):
-                if continuesQuery() {
-                    result = .query(try continueQuery(query, from: innerStart))
-                } else if at(.rightParenthesis) {
-                    result = .query(query)
-                } else {
-                    try grow()
-                    let subquery = Expression(.subquery(query), span: span(from: innerStart))
-                    result = .list(try parseRest(after: subquery))
-                }
-            case .list(var values):
-                if values.count == 1, var value = values.popLast() {
-                    value.span = span(from: innerStart)
-                    result = .list(try parseRest(after: value))
-                } else {
-                    try grow()
-                    let row = Expression(.row(values), span: span(from: innerStart))
-                    result = .list(try parseRest(after: row))
-                }
-            }
+            try enter()
+            let inner = try parseParenthesised()
+            leave()
+            result = try continueInside(inner, from: innerStart)
         } else {
             guard !at(.rightParenthesis) else {
                 throw error("empty parentheses where an expression is expected", at: start)
@@ -343,14 +367,44 @@ extension Parser {
             result = .list(try parseExpressions())
         }
         try expect(.rightParenthesis)
-        leave()
         return result
     }
 
+    @inline(never)
+    private mutating func parseQueryInside() throws(SQLError) -> Parenthesised {
+        .query(try parseQuery())
+    }
+
+    /// Goes on after inner parentheses.
+    @inline(never)
+    private mutating func continueInside(
+        _ inner: Parenthesised,
+        from start: Token
+    ) throws(SQLError) -> Parenthesised {
+        let first: Expression
+        switch inner {
+        case .query(let query):
+            if continuesQuery() { return .query(try continueQuery(query, from: start)) }
+            if at(.rightParenthesis) { return inner }
+            try grow()
+            first = Expression(.subquery(query), span: span(from: start))
+        case .list(let values):
+            if values.count == 1 {
+                first = Expression(values[0].node, span: span(from: start))
+            } else {
+                try grow()
+                first = Expression(.row(values), span: span(from: start))
+            }
+        }
+        return .list(try parseRest(after: first))
+    }
+
+    @inline(never)
     mutating func parseExpressions() throws(SQLError) -> [Expression] {
         try list { (parser) throws(SQLError) in try parser.parseExpression() }
     }
 
+    @inline(never)
     private mutating func parseRest(after first: Expression) throws(SQLError) -> [Expression] {
         var values = [try continueExpression(first)]
         while take(.comma) { values.append(try parseExpression()) }
@@ -359,7 +413,14 @@ extension Parser {
 
     // MARK: Brackets and braces
 
+    @inline(never)
+    private mutating func parseListLiteral(from start: Token) throws(SQLError) -> Expression {
+        let elements = try parseListElements()
+        return Expression(.list(elements), span: span(from: start))
+    }
+
     /// `[a, b]`.
+    @inline(never)
     private mutating func parseListElements() throws(SQLError) -> [Expression] {
         try expect(.leftBracket)
         let elements = at(.rightBracket) ? [] : try parseExpressions()
@@ -368,12 +429,10 @@ extension Parser {
         return elements
     }
 
+    @inline(never)
     private mutating func parseArray() throws(SQLError) -> Expression {
         let start = advance()
-        if at(.leftBracket) {
-            let elements = try parseListElements()
-            return Expression(.list(elements), span: span(from: start))
-        }
+        if at(.leftBracket) { return try parseListLiteral(from: start) }
         guard at(.leftParenthesis) else { throw unexpected("\"[\" or \"(\" after ARRAY") }
         let open = token
         guard case .query(let query) = try parseParenthesised() else {
@@ -383,6 +442,7 @@ extension Parser {
         return Expression(.listQuery(query), span: span(from: start))
     }
 
+    @inline(never)
     private mutating func parseRow() throws(SQLError) -> Expression {
         let start = advance()
         advance()
@@ -393,6 +453,7 @@ extension Parser {
     }
 
     /// `{'a': 1, b: 2}`.
+    @inline(never)
     private mutating func parseStructure() throws(SQLError) -> Expression {
         let start = advance()
         let entries = try list { (parser) throws(SQLError) -> StructureEntry in
@@ -413,6 +474,7 @@ extension Parser {
     }
 
     /// `MAP {'k': v}`.
+    @inline(never)
     private mutating func parseMap() throws(SQLError) -> Expression {
         let start = advance()
         advance()
@@ -431,6 +493,7 @@ extension Parser {
 
     // MARK: Worded forms
 
+    @inline(never)
     private mutating func parseCase() throws(SQLError) -> Expression {
         let start = advance()
         let operand = at(.when) ? nil : try parseExpression()
@@ -451,6 +514,7 @@ extension Parser {
         return Expression(.cased(node), span: span(from: start))
     }
 
+    @inline(never)
     private mutating func parseCast(isTry: Bool) throws(SQLError) -> Expression {
         let start = advance()
         try expect(.leftParenthesis)
@@ -462,6 +526,7 @@ extension Parser {
         return Expression(.cast(operand, type, isTry: isTry), span: span(from: start))
     }
 
+    @inline(never)
     private mutating func parseExists() throws(SQLError) -> Expression {
         let start = advance()
         let open = token
@@ -472,6 +537,7 @@ extension Parser {
         return Expression(.exists(query), span: span(from: start))
     }
 
+    @inline(never)
     private mutating func parseLambda() throws(SQLError) -> Expression {
         let start = advance()
         let parameters = try list { (parser) throws(SQLError) in
@@ -494,6 +560,7 @@ extension Parser {
         }
     }
 
+    @inline(never)
     private mutating func parseInterval() throws(SQLError) -> Expression {
         let start = advance()
         let value = at(.leftParenthesis) ? try parseIntervalValue() : try parsePrimary()
@@ -513,6 +580,7 @@ extension Parser {
         return Expression(.interval(interval), span: span(from: start))
     }
 
+    @inline(never)
     private mutating func parseIntervalValue() throws(SQLError) -> Expression {
         advance()
         let value = try parseExpression()
@@ -520,6 +588,7 @@ extension Parser {
         return value
     }
 
+    @inline(never)
     private mutating func takeIntervalField() -> IntervalField? {
         guard isLabel(token), token.kind != .quotedIdentifier else { return nil }
         let word = text.source(token).lowercased()

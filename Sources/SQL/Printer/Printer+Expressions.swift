@@ -1,4 +1,5 @@
 extension Printer {
+    @inline(never)
     mutating func write(_ expression: Expression) {
         switch expression.node {
         case .literal(let literal): write(literal)
@@ -33,6 +34,7 @@ extension Printer {
         }
     }
 
+    @inline(never)
     mutating func writeParenthesised(_ query: Query) {
         text += "("
         write(query)
@@ -70,6 +72,7 @@ extension Printer {
     }
 
     /// The expression, in parentheses unless it binds at least as tightly as `minimum`.
+    @inline(never)
     private mutating func write(_ expression: Expression, atLeast minimum: Int) {
         guard Self.precedence(expression) < minimum else { return write(expression) }
         text += "("
@@ -79,18 +82,14 @@ extension Printer {
 
     // MARK: Operators
 
+    @inline(never)
     private mutating func writeOperator(_ expression: Expression) {
         switch expression.node {
         case .unary(let unary, let operand):
             text += unary.rawValue
-            // Two signs in a row would be a comment, two tildes another operator.
-            if case .unary = operand.node {
-                text += "("
-                write(operand)
-                text += ")"
-            } else {
-                write(operand, atLeast: unary == .bitwiseNot ? Precedence.sum : Precedence.sign)
-            }
+            // Two signs in a row would be a comment, a tilde and a star another operator.
+            if case .unary = operand.node { text += " " }
+            write(operand, atLeast: unary == .bitwiseNot ? Precedence.other : Precedence.sign)
         case .binary(.arrow, let left, let right):
             write(left, atLeast: Precedence.other)
             text += " -> "
@@ -123,6 +122,7 @@ extension Printer {
         }
     }
 
+    @inline(never)
     private mutating func writeChain(
         _ operands: [Expression],
         _ separator: String,
@@ -137,34 +137,35 @@ extension Printer {
 
     // MARK: Tests
 
+    @inline(never)
     private mutating func writeTest(_ expression: Expression) {
         switch expression.node {
         case .isTest(let operand, let test, let isNegated):
-            write(operand, atLeast: Precedence.comparison)
+            write(operand, atLeast: Precedence.isTest)
             text += isNegated ? " IS NOT " : " IS "
             text += test.rawValue
         case .isDistinct(let left, let right, let isNegated):
-            write(left, atLeast: Precedence.comparison)
+            write(left, atLeast: Precedence.isTest)
             text += isNegated ? " IS NOT DISTINCT FROM " : " IS DISTINCT FROM "
             write(right, atLeast: Precedence.comparison)
         case .between(let between):
-            write(between.operand, atLeast: Precedence.other)
+            write(between.operand, atLeast: Precedence.matching)
             text += between.isNegated ? " NOT BETWEEN " : " BETWEEN "
             if between.isSymmetric { text += "SYMMETRIC " }
             write(between.lower, atLeast: Precedence.other)
             text += " AND "
             write(between.upper, atLeast: Precedence.other)
         case .inList(let operand, let values, let isNegated):
-            write(operand, atLeast: Precedence.other)
+            write(operand, atLeast: Precedence.matching)
             text += isNegated ? " NOT IN (" : " IN ("
             write(values)
             text += ")"
         case .inQuery(let operand, let query, let isNegated):
-            write(operand, atLeast: Precedence.other)
+            write(operand, atLeast: Precedence.matching)
             text += isNegated ? " NOT IN " : " IN "
             writeParenthesised(query)
         case .inValue(let operand, let value, let isNegated):
-            write(operand, atLeast: Precedence.other)
+            write(operand, atLeast: Precedence.matching)
             text += isNegated ? " NOT IN " : " IN "
             writeBareValue(value)
         case .pattern(let test):
@@ -184,6 +185,7 @@ extension Printer {
 
     /// The right side of `IN` without parentheses: it must not start with one, so a chain of arrows
     /// goes without those that `precedence` asks for.
+    @inline(never)
     private mutating func writeBareValue(_ value: Expression) {
         switch value.node {
         case .binary(let binary, let left, let right)
@@ -203,6 +205,7 @@ extension Printer {
         }
     }
 
+    @inline(never)
     private mutating func writeQuantified(
         _ operand: Expression,
         _ quantified: QuantifiedOperator,
@@ -221,8 +224,9 @@ extension Printer {
         text += "\(quantifier.rawValue) "
     }
 
+    @inline(never)
     private mutating func write(_ test: PatternTest) {
-        write(test.operand, atLeast: Precedence.other)
+        write(test.operand, atLeast: Precedence.matching)
         text += test.isNegated ? " NOT \(test.kind.rawValue) " : " \(test.kind.rawValue) "
         write(test.pattern, atLeast: Precedence.other)
         guard let escape = test.escape else { return }
@@ -232,6 +236,7 @@ extension Printer {
 
     // MARK: Constants
 
+    @inline(never)
     private mutating func write(_ literal: Literal) {
         switch literal {
         case .null: text += "NULL"
@@ -252,6 +257,7 @@ extension Printer {
         }
     }
 
+    @inline(never)
     private mutating func write(_ interval: IntervalExpression) {
         text += "INTERVAL "
         switch interval.value.node {
@@ -268,6 +274,7 @@ extension Printer {
 
     // MARK: Nested values
 
+    @inline(never)
     private mutating func writeNested(_ expression: Expression) {
         switch expression.node {
         case .row(let values):
@@ -320,6 +327,7 @@ extension Printer {
         }
     }
 
+    @inline(never)
     private mutating func writeSlice(
         _ lower: Expression?,
         _ upper: Expression?,
@@ -338,6 +346,7 @@ extension Printer {
     }
 
     /// What a subscript can follow without parentheses.
+    @inline(never)
     private mutating func writeBase(_ base: Expression) {
         switch base.node {
         case .column, .element, .slice, .field, .list, .function, .cast, .parameter, .literal,
@@ -351,6 +360,7 @@ extension Printer {
     }
 
     /// A column before a dot would become a longer name.
+    @inline(never)
     private mutating func writeFieldBase(_ base: Expression) {
         switch base.node {
         case .element, .slice, .field, .list, .function, .cast, .parameter, .literal(.string),
@@ -363,6 +373,7 @@ extension Printer {
         }
     }
 
+    @inline(never)
     private mutating func write(_ cased: CaseExpression) {
         text += "CASE"
         if let operand = cased.operand {
@@ -382,6 +393,7 @@ extension Printer {
         text += " END"
     }
 
+    @inline(never)
     mutating func write(_ star: Star) {
         if !star.qualifier.isEmpty {
             write(star.qualifier)
@@ -412,6 +424,7 @@ extension Printer {
 
     // MARK: Calls
 
+    @inline(never)
     mutating func write(_ call: FunctionCall) {
         write(call.name)
         text += "("
@@ -444,6 +457,7 @@ extension Printer {
         }
     }
 
+    @inline(never)
     mutating func write(_ argument: FunctionArgument) {
         if let name = argument.name {
             write(name, isLabel: true)
@@ -452,6 +466,7 @@ extension Printer {
         write(argument.value)
     }
 
+    @inline(never)
     mutating func write(_ window: WindowSpecification) {
         var parts: [String] = []
         func part(_ write: (inout Printer) -> Void) {
@@ -471,6 +486,7 @@ extension Printer {
         text += "(\(parts.joined(separator: " ")))"
     }
 
+    @inline(never)
     private mutating func write(_ frame: WindowFrame) {
         text += "\(frame.unit.rawValue) BETWEEN "
         write(frame.start)
@@ -479,6 +495,7 @@ extension Printer {
         if frame.exclusion != .noOthers { text += " EXCLUDE \(frame.exclusion.rawValue)" }
     }
 
+    @inline(never)
     private mutating func write(_ bound: WindowFrame.Bound) {
         switch bound {
         case .unboundedPreceding: text += "UNBOUNDED PRECEDING"
@@ -493,6 +510,7 @@ extension Printer {
         }
     }
 
+    @inline(never)
     mutating func writeOrderBy(_ items: [OrderItem]) {
         text += "ORDER BY "
         list(items) { printer, item in

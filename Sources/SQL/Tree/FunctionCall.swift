@@ -65,7 +65,7 @@ package enum NullTreatment: String, Sendable, Hashable {
 }
 
 /// The window after `OVER`.
-package enum WindowReference: Sendable, Hashable {
+package indirect enum WindowReference: Sendable, Hashable {
     /// A name from the `WINDOW` clause.
     case named(Identifier)
     case specification(WindowSpecification)

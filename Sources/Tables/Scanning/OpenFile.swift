@@ -1,0 +1,218 @@
+import Columnar
+import Iceberg
+import Parquet
+
+/// Where a scan's column comes from in one file.
+enum ColumnSource: Sendable {
+    /// A column of the file, read as the type.
+    case stored(Int, DataType)
+    case constant(Value, DataType)
+    case fileName
+    case position
+    /// The file's own column where it has a value, else the first row's id plus the position.
+    case rowID(stored: Int?, first: Int64?)
+    /// The file's own column where it has a value, else the sequence number of its data.
+    case sequenceNumber(stored: Int?, inherited: Int64?)
+
+    /// The column of the file that has to be fetched for it.
+    var storedColumn: Int? {
+        switch self {
+        case .stored(let column, _): column
+        case .rowID(let stored, _): stored
+        case .sequenceNumber(let stored, _): stored
+        case .constant, .fileName, .position: nil
+        }
+    }
+}
+
+/// A file whose footer is read: where each column of the scan comes from.
+final class OpenFile: Sendable {
+    let file: ScanFile
+    let footer: ParquetFooter
+    let metadata: ParquetMetadata
+    /// One a column of the scan, then the keys of the file's equality deletes.
+    let sources: [ColumnSource]
+
+    init(
+        _ file: ScanFile,
+        footer: ParquetFooter,
+        columns: [ScanColumn],
+        resolution: ColumnResolution,
+        options: ParquetScanOptions
+    ) throws {
+        self.file = file
+        self.footer = footer
+        var metadata = footer.metadata
+        if options.readsBinaryAsString { metadata.schema.readBinaryAsString() }
+        self.metadata = metadata
+        let hidden = file.deletes?.equality.flatMap(\.columns) ?? []
+        sources = try Self.sources(
+            columns + hidden,
+            metadata.schema,
+            file,
+            resolution
+        )
+    }
+
+    private static func sources(
+        _ columns: [ScanColumn],
+        _ schema: ParquetSchema,
+        _ file: ScanFile,
+        _ resolution: ColumnResolution
+    ) throws -> [ColumnSource] {
+        let stored: [Int?]
+        switch resolution {
+        case .fieldIDs(let nameMapping):
+            stored = schema.resolve(fields: columns.map(\.field), nameMapping: nameMapping)
+        case .names(let allowsMissing):
+            stored = try columns.map { column in
+                if let id = column.field.id, isReserved(id) { return nil }
+                if let index = schema.column(named: column.field.name) { return index }
+                if allowsMissing { return nil }
+                throw TablesError(
+                    .invalid,
+                    "there is no column \(column.field.name) in the file",
+                    context: [file.name]
+                )
+            }
+        }
+        return zip(columns, stored).map { column, stored in
+            source(of: column, stored: stored, file)
+        }
+    }
+
+    private static func isReserved(_ id: Int) -> Bool { id > Iceberg.Schema.fieldIDMax }
+
+    private static func source(
+        of column: ScanColumn,
+        stored: Int?,
+        _ file: ScanFile
+    ) -> ColumnSource {
+        switch column.field.id {
+        case MetadataColumn.file.id: return .fileName
+        case MetadataColumn.position.id: return .position
+        case MetadataColumn.rowID.id: return .rowID(stored: stored, first: file.firstRowID)
+        case MetadataColumn.lastUpdatedSequenceNumber.id:
+            return .sequenceNumber(
+                stored: stored,
+                // Rows without lineage have neither.
+                inherited: file.firstRowID == nil ? nil : file.sequenceNumber
+            )
+        default: break
+        }
+        if column.field.type == .null { return .constant(.null, .null) }
+        if let stored { return .stored(stored, column.field.type) }
+        let constant = column.field.id.flatMap { file.constants[$0] }
+        return .constant(constant ?? column.missing, column.field.type)
+    }
+
+    // MARK: Row groups
+
+    /// The row groups in which a row may match, by statistics and then by bloom filters.
+    func rowGroups(
+        matching predicate: Predicate?,
+        columns: [ScanColumn],
+        types: [Int: IcebergType],
+        meter: ScanMeter
+    ) async throws -> [Int] {
+        let all = metadata.rowGroups.indices.filter { metadata.rowGroups[$0].rowCount > 0 }
+        guard let predicate else { return all }
+        var slots: [Int: Int] = [:]
+        for (index, column) in columns.enumerated() {
+            if let id = column.field.id { slots[id] = index }
+        }
+        func range(_ group: Int, _ id: Int) -> ValueRange {
+            guard let slot = slots[id], let type = types[id] else { return .unknown }
+            return self.range(rowGroup: group, slot: slot, type: type)
+        }
+        let left = all.filter { group in predicate.mayMatch(range: { range(group, $0) }) }
+        var leaves: [Int: Int] = [:]
+        for id in predicate.equalityFieldIDs {
+            if let slot = slots[id], let leaf = flatLeaf(slot) { leaves[id] = leaf }
+        }
+        if leaves.isEmpty { return left }
+        var result: [Int] = []
+        for group in left {
+            let filters = try await RowGroupFilters.read(
+                leaves,
+                of: self,
+                rowGroup: group,
+                meter: meter
+            )
+            if predicate.mayMatch(range: { range(group, $0) }, excludes: filters.excludes) {
+                result.append(group)
+            }
+        }
+        return result
+    }
+
+    /// The leaf that a column of the scan is stored in; nil for others and nested ones.
+    private func flatLeaf(_ slot: Int) -> Int? {
+        guard case .stored(let index, _) = sources[slot] else { return nil }
+        let column = metadata.schema.columns[index]
+        return column.isFlat ? column.leaves.lowerBound : nil
+    }
+
+    private func range(rowGroup: Int, slot: Int, type: IcebergType) -> ValueRange {
+        switch sources[slot] {
+        case .constant(let value, _): return ValueRange(constant: value, type: type)
+        case .stored:
+            guard let leaf = flatLeaf(slot) else { return .unknown }
+            return ValueRange(metadata, rowGroup: rowGroup, leaf: leaf)
+        case .fileName: return ValueRange(constant: .string(file.name), type: type)
+        case .position, .rowID, .sequenceNumber: return .unknown
+        }
+    }
+
+    /// The bytes to fetch for a row group, and for each of them which column of the file it belongs to.
+    func ranges(rowGroup: Int) throws -> (columns: [Int], ranges: [[Range<Int>]]) {
+        var columns: [Int] = []
+        for source in sources {
+            if let column = source.storedColumn, !columns.contains(column) {
+                columns.append(column)
+            }
+        }
+        let ranges = try TablesError.inFile(file.name) {
+            try columns.map { column in
+                try metadata.chunkLocations(rowGroup: rowGroup, columns: [column])
+                    .map(\.byteRange)
+            }
+        }
+        return (columns, ranges)
+    }
+
+    /// Fetches the chunks of a row group.
+    func fetch(rowGroup: Int, meter: ScanMeter) async throws -> FetchedRowGroup {
+        let (columns, ranges) = try ranges(rowGroup: rowGroup)
+        let all = ranges.flatMap { $0 }
+        var chunks: [Int: [ChunkBytes]] = [:]
+        if !all.isEmpty {
+            var fetched = try await CoalescedRanges.fetch(all, of: file)[...]
+            for (column, ranges) in zip(columns, ranges) {
+                chunks[column] = Array(fetched.prefix(ranges.count))
+                fetched = fetched.dropFirst(ranges.count)
+            }
+        }
+        let byteCount = all.reduce(0) { $0 + $1.count }
+        let rowCount = metadata.rowGroups[rowGroup].rowCount
+        meter.add {
+            $0.bytesRead += byteCount
+            $0.rows += rowCount
+        }
+        return FetchedRowGroup(file: self, rowGroup: rowGroup, chunks: chunks)
+    }
+
+    /// Bytes that `fetch` will ask for, near enough.
+    func byteCount(rowGroup: Int) -> Int {
+        guard let (_, ranges) = try? ranges(rowGroup: rowGroup) else { return 0 }
+        return ranges.joined().reduce(0) { $0 + $1.count }
+    }
+}
+
+/// A row group whose bytes are there.
+struct FetchedRowGroup: Sendable {
+    var file: OpenFile
+    var rowGroup: Int
+    /// The chunks of each column of the file that is read.
+    var chunks: [Int: [ChunkBytes]]
+}

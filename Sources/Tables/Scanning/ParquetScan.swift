@@ -1,0 +1,336 @@
+package import Columnar
+import Iceberg
+import Parquet
+import Synchronization
+
+// A scan of Parquet files: threads take morsels by number, a `FetchService` fetches ahead of them.
+//
+// With few files every footer is read when the scan is opened, and a morsel is a row group that
+// pruning left. With many (`eagerFooterCountMax`) a morsel is a file, whose footer is read when its turn
+// comes; its row groups follow each other within the morsel, the next one being fetched while one is read.
+//
+//   morsel i:  (not begun) ──> fetching ──> taken
+//
+// Invariants:
+// 1. A morsel is fetched once: by the thread that wants it, or ahead of it by whoever took one before.
+// 2. What is fetched ahead and not taken stays below `prefetchBytesMax`, or is one morsel.
+
+/// The rows of some Parquet files, cut into morsels.
+package final class ParquetScan: Sendable {
+    /// A piece of work for one thread.
+    private struct Plan: Sendable {
+        var file: Int
+        /// nil for all row groups of the file, found out when it is opened.
+        var rowGroup: Int?
+        /// An estimate where the footer is not known yet.
+        var byteCount: Int
+    }
+
+    /// What is there when a morsel begins.
+    private struct Opening: Sendable {
+        /// nil when no row group of the file is left.
+        var first: FetchedRowGroup?
+        /// Row groups of the file that follow.
+        var rest: ArraySlice<Int>
+    }
+
+    private struct State {
+        var tickets: [FetchTicket<Opening>?]
+        /// The first morsel that fetching ahead has not begun.
+        var next = 0
+        /// Bytes of morsels begun and not taken.
+        var aheadByteCount = 0
+        var isTaken: [Bool]
+    }
+
+    /// The columns that morsels give, in order.
+    package let columns: [ScanColumn]
+    /// Rows of all row groups that pruning left; nil while some footers are not known.
+    package let rowCount: Int?
+    private let files: [ScanFile]
+    private let resolution: ColumnResolution
+    private let predicate: Predicate?
+    private let types: [Int: IcebergType]
+    private let options: ScanOptions
+    private let readOptions: ParquetReadOptions
+    private let service: FetchService
+    private let meter: ScanMeter
+    /// Files opened eagerly.
+    private let openFiles: [Int: OpenFile]
+    private let plans: [Plan]
+    private let state: Mutex<State>
+
+    /// Opens files: reads footers (of few files all, of many none) and leaves out row groups in which
+    /// no row can match.
+    ///
+    /// - Parameters:
+    ///   - columns: what to read; also those that the predicate speaks of, or it prunes less.
+    ///   - predicate: only leaves out what cannot match; rows are not filtered.
+    ///   - service: fetches for the morsels; the scan is good as long as it lives.
+    /// - Throws: `TablesError` for files that are not what they should be, what the store throws.
+    package static func open(
+        files: [ScanFile],
+        columns: [ScanColumn],
+        resolution: ColumnResolution,
+        predicate: TablePredicate = .always,
+        options: ScanOptions = ScanOptions(),
+        service: FetchService,
+        meter: ScanMeter = ScanMeter()
+    ) async throws -> ParquetScan {
+        var known: [Int: IcebergType] = [:]
+        for column in columns {
+            if let id = column.field.id, let type = try? IcebergType(column.field.type) {
+                known[id] = type
+            }
+        }
+        let types = known
+        let bound =
+            predicate == .always || !options.parquet.prunesRowGroups
+            ? nil : BoundTablePredicate(predicate) { types[$0] }.predicate
+        var openFiles: [Int: (file: OpenFile, groups: [Int])] = [:]
+        if files.count <= options.eagerFooterCountMax {
+            let opened = try await mapBounded(
+                Array(files.indices),
+                countMax: options.footerParallelCount
+            ) { index in
+                let footer = try await options.footers.footer(of: files[index], meter: meter)
+                let file = try OpenFile(
+                    files[index],
+                    footer: footer,
+                    columns: columns,
+                    resolution: resolution,
+                    options: options.parquet
+                )
+                return (file, try await rowGroups(file, bound, columns, types, meter))
+            }
+            for (index, file) in opened.enumerated() { openFiles[index] = file }
+        }
+        return ParquetScan(
+            files,
+            columns,
+            resolution,
+            bound,
+            types,
+            options,
+            service,
+            meter,
+            openFiles
+        )
+    }
+
+    private init(
+        _ files: [ScanFile],
+        _ columns: [ScanColumn],
+        _ resolution: ColumnResolution,
+        _ predicate: Predicate?,
+        _ types: [Int: IcebergType],
+        _ options: ScanOptions,
+        _ service: FetchService,
+        _ meter: ScanMeter,
+        _ opened: [Int: (file: OpenFile, groups: [Int])]
+    ) {
+        self.files = files
+        self.columns = columns
+        self.resolution = resolution
+        self.predicate = predicate
+        self.types = types
+        self.options = options
+        self.service = service
+        self.meter = meter
+        openFiles = opened.mapValues(\.file)
+        var readOptions = ParquetReadOptions()
+        readOptions.keepDictionary = options.parquet.keepsDictionaries ? .text : .never
+        self.readOptions = readOptions
+
+        var plans: [Plan] = []
+        var rowCount: Int? = 0
+        for index in files.indices {
+            guard let (file, groups) = opened[index] else {
+                let size = min(files[index].size ?? Self.unknownFileByteCount, 256 << 20)
+                plans.append(Plan(file: index, rowGroup: nil, byteCount: size))
+                rowCount = nil
+                continue
+            }
+            for group in groups {
+                plans.append(
+                    Plan(file: index, rowGroup: group, byteCount: file.byteCount(rowGroup: group))
+                )
+                rowCount? += file.metadata.rowGroups[group].rowCount
+            }
+        }
+        self.plans = plans
+        self.rowCount = rowCount
+        state = Mutex(
+            State(
+                tickets: Array(repeating: nil, count: plans.count),
+                isTaken: Array(repeating: false, count: plans.count)
+            )
+        )
+        state.withLock { fetchAhead(&$0) }
+    }
+
+    /// What a file of unknown size counts for when fetching ahead is bounded.
+    private static let unknownFileByteCount = 16 << 20
+
+    private static func rowGroups(
+        _ file: OpenFile,
+        _ predicate: Predicate?,
+        _ columns: [ScanColumn],
+        _ types: [Int: IcebergType],
+        _ meter: ScanMeter
+    ) async throws -> [Int] {
+        let groups = try await file.rowGroups(
+            matching: predicate,
+            columns: columns,
+            types: types,
+            meter: meter
+        )
+        let all = file.metadata.rowGroups.count
+        meter.add {
+            $0.rowGroups += all
+            $0.rowGroupsPruned += all - groups.count
+        }
+        return groups
+    }
+
+    // MARK: Morsels
+
+    package var morselCount: Int { plans.count }
+
+    /// What the scan has done so far.
+    package var counters: ScanCounters { meter.current }
+
+    /// Opens a morsel; blocks the calling thread until its bytes are there.
+    ///
+    /// Never to be called from a
+    /// task, and once for each index.
+    package func morsel(_ index: Int) throws -> ParquetMorsel {
+        let ticket = state.withLock { state in
+            precondition(!state.isTaken[index], "a morsel is taken once")
+            let ticket = state.tickets[index] ?? begin(index, &state)
+            state.isTaken[index] = true
+            state.tickets[index] = nil
+            state.aheadByteCount -= plans[index].byteCount
+            fetchAhead(&state)
+            return ticket
+        }
+        let opening = try ticket.wait()
+        return ParquetMorsel(
+            columnCount: columns.count,
+            options: readOptions,
+            meter: meter,
+            next: follow(opening)
+        )
+    }
+
+    private func begin(_ index: Int, _ state: inout State) -> FetchTicket<Opening> {
+        let ticket = service.start { try await self.fetch(self.plans[index]) }
+        state.tickets[index] = ticket
+        state.aheadByteCount += plans[index].byteCount
+        return ticket
+    }
+
+    /// Begins fetching what threads will ask for next, within the bound.
+    private func fetchAhead(_ state: inout State) {
+        while state.next < plans.count {
+            let index = state.next
+            if state.tickets[index] == nil && !state.isTaken[index] {
+                let after = state.aheadByteCount + plans[index].byteCount
+                if state.aheadByteCount > 0 && after > options.prefetchBytesMax { return }
+                _ = begin(index, &state)
+            }
+            state.next += 1
+        }
+    }
+
+    private func fetch(_ plan: Plan) async throws -> Opening {
+        let file: OpenFile
+        var groups: [Int]
+        if let open = openFiles[plan.file] {
+            file = open
+            groups = plan.rowGroup.map { [$0] } ?? []
+        } else {
+            let footer = try await options.footers.footer(of: files[plan.file], meter: meter)
+            file = try OpenFile(
+                files[plan.file],
+                footer: footer,
+                columns: columns,
+                resolution: resolution,
+                options: options.parquet
+            )
+            groups = try await Self.rowGroups(file, predicate, columns, types, meter)
+        }
+        guard let first = groups.first else { return Opening(first: nil, rest: []) }
+        let fetched = try await file.fetch(rowGroup: first, meter: meter)
+        return Opening(first: fetched, rest: groups.dropFirst())
+    }
+
+    /// Gives the first row group, then the others, each begun when the one before is handed out.
+    private func follow(_ opening: Opening) -> () throws -> FetchedRowGroup? {
+        var current = opening.first
+        var rest = opening.rest
+        var ticket: FetchTicket<FetchedRowGroup>?
+        let (service, meter, file) = (service, meter, opening.first?.file)
+        return {
+            let result = try ticket?.wait() ?? current
+            current = nil
+            ticket = nil
+            if let file, let group = rest.popFirst() {
+                ticket = service.start { try await file.fetch(rowGroup: group, meter: meter) }
+            }
+            return result
+        }
+    }
+}
+
+extension ParquetScan {
+    /// The columns of a plain file, as a scan would read them.
+    ///
+    /// - Throws: `TablesError.unsupported`, naming the column, when one cannot be read.
+    package static func schema(
+        of file: ScanFile,
+        options: ScanOptions = ScanOptions()
+    ) async throws -> Columnar.Schema {
+        let footer = try await options.footers.footer(of: file)
+        return try TablesError.inFile(file.name) {
+            var schema = footer.metadata.schema
+            if options.parquet.readsBinaryAsString { schema.readBinaryAsString() }
+            return try schema.fields()
+        }
+    }
+
+    /// How many rows a plain file has.
+    package static func rowCount(
+        of file: ScanFile,
+        options: ScanOptions = ScanOptions()
+    ) async throws -> Int {
+        try await options.footers.footer(of: file).metadata.rowCount
+    }
+}
+
+/// Applies an operation to every element, several at a time, and gives the results in order.
+///
+/// The first failure cancels the rest and is thrown.
+func mapBounded<Element: Sendable, Output: Sendable>(
+    _ elements: [Element],
+    countMax: Int,
+    _ operation: @escaping @Sendable (Element) async throws -> Output
+) async throws -> [Output] {
+    if elements.count == 1 { return [try await operation(elements[0])] }
+    return try await withThrowingTaskGroup(of: (Int, Output).self) { group in
+        var outputs = [Output?](repeating: nil, count: elements.count)
+        var started = 0
+        func startNext() {
+            guard started < elements.count else { return }
+            let (index, element) = (started, elements[started])
+            started += 1
+            group.addTask { (index, try await operation(element)) }
+        }
+        for _ in 0..<min(max(countMax, 1), elements.count) { startNext() }
+        while let (index, output) = try await group.next() {
+            outputs[index] = output
+            startNext()
+        }
+        return outputs.compactMap { $0 }
+    }
+}
