@@ -144,11 +144,30 @@ extension IcebergRoutes {
 
     /// The requirements and updates of a body.
     func update(_ table: TableIdentifier, _ body: RequestFields) throws -> CatalogOperation {
-        .updateTable(
-            table,
-            requirements: try TableRequirement.list(json: body["requirements"] ?? []),
-            updates: try TableUpdate.list(json: try body.required("updates"))
-        )
+        let requirements = try TableRequirement.list(json: body["requirements"] ?? [])
+        let updates = try TableUpdate.list(json: try body.required("updates"))
+        return .updateTable(
+            table, requirements: requirements,
+            updates: requirements.contains(.assertCreate) ? schemaFirst(updates) : updates)
+    }
+
+    /// Updates that make a table, with its schema current before specs and orders are made on it.
+    ///
+    /// DuckDB sends `set-current-schema` last. Before a table exists nobody can mean another schema than the
+    /// one added before, so putting it earlier changes nothing but that it can be applied.
+    private func schemaFirst(_ updates: [TableUpdate]) -> [TableUpdate] {
+        var isAdd: [Bool] = []
+        var setting: Int?
+        for (index, update) in updates.enumerated() {
+            var adds = false
+            if case .addSchema = update { adds = true }
+            if case .setCurrentSchema = update, setting == nil { setting = index }
+            isAdd.append(adds)
+        }
+        guard let setting, let added = isAdd[..<setting].lastIndex(of: true) else { return updates }
+        var ordered = updates
+        ordered.insert(ordered.remove(at: setting), at: added + 1)
+        return ordered
     }
 
     private func dropTable(_ request: ServerRequest) async throws -> Reply {

@@ -40,8 +40,9 @@ struct LogRoutes: Sendable {
         ])
     }
 
-    /// Walks the log from `from` to `to`; from 1 it checks the changes, too. `tables=true` also reads the
-    /// metadata file of every table.
+    /// Walks the log from `from` to `to`.
+    ///
+    /// From 1 it checks the changes, too; `tables=true` also reads the metadata file of every table.
     private func verify(_ request: ServerRequest) async throws -> Reply {
         let first = try request.target.integer("from", in: 1...Int64.max) ?? 1
         let last = try request.target.integer("to", in: 1...Int64.max)
