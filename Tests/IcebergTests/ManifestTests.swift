@@ -728,6 +728,33 @@ struct FixtureTests {
     }
 
     @Test(
+        "describes the manifests of a v1 table without manifest lists",
+        .enabled(if: Corpora.isPresent, "the corpora are absent")
+    )
+    func withoutLists() throws {
+        let folder = Corpora.fixtures.appendingPathComponent(
+            "iceberg_v1_deprecated/default/legacy_v1/metadata"
+        )
+        let url = folder.appendingPathComponent("v2.metadata.json")
+        let table = try TableMetadata(bytes: Corpora.bytes(url))
+        let snapshot = try #require(table.currentSnapshot)
+        let path = try #require(snapshot.manifests?.first)
+        let name = String(path.split(separator: "/").last ?? "")
+        let bytes = try Corpora.bytes(folder.appendingPathComponent(name))
+        let manifest = try ManifestReader.describe(
+            bytes,
+            path: path,
+            snapshotID: snapshot.snapshotID
+        )
+        #expect(manifest.addedFilesCount == 2 && manifest.addedRowsCount == 3)
+        #expect(manifest.partitions?.first?.lowerBound == Array("alpha".utf8))
+        var reader = try ManifestReader(bytes: bytes, manifest: manifest, table: table)
+        let entries = try reader.entries()
+        #expect(entries.map(\.sequenceNumber) == [0, 0])
+        #expect(entries.map(\.file.partition) == [[.string("alpha")], [.string("beta")]])
+    }
+
+    @Test(
         "follows every fixture from its metadata to its files",
         .enabled(if: Corpora.isPresent, "the corpora are absent"),
         arguments: Corpora.files(endingWith: ".metadata.json")

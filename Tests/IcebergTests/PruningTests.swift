@@ -175,9 +175,9 @@ struct PruningWorld {
         for _ in 0..<count {
             var row: Row = [:]
             for (index, type) in Self.types.enumerated() {
-                if index == 1 || Int.random(in: 0..<4, using: &random) > 0 {
-                    row[index + 1] = datum(type)
-                }
+                // The second column is required, the others are null now and then.
+                let isGiven = index == 1 || Int.random(in: 0..<4, using: &random) > 0
+                row[index + 1] = isGiven ? datum(type) : nil
             }
             // All rows must have the same partition: the source values do, or stay in it.
             for field in table.defaultSpec.fields {
@@ -221,12 +221,12 @@ struct PruningWorld {
 struct FilePrunerTests {
     @Test(
         "never drops a row that matches, never calls a file matched that has another",
-        arguments: 0..<64
+        arguments: 0..<24
     )
     func sound(seed: UInt64) throws {
         var world = try PruningWorld(seed: seed)
         var (droppedCount, matchedCount) = (0, 0)
-        for _ in 0..<60 {
+        for _ in 0..<40 {
             let files = try (0..<3).map { _ in try world.file() }
             var writer = try ManifestWriter(
                 table: world.table,

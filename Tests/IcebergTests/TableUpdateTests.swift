@@ -107,6 +107,56 @@ struct TableUpdateTests {
         #expect(Set(Self.all.map { $0.json["action"]?.string }).count == 23)
     }
 
+    @Test(
+        "reads the commit that PyIceberg would send",
+        .enabled(if: Python.path != nil, "no VARVE_PYTHON")
+    )
+    func fromPyIceberg() throws {
+        let script = """
+            from pyiceberg.table.update import *
+            from pyiceberg.table.refs import SnapshotRefType
+            from pyiceberg.table.snapshots import Snapshot, Summary, Operation
+            from pyiceberg.table.sorting import SortOrder, SortField
+            from pyiceberg.partitioning import PartitionSpec, PartitionField
+            from pyiceberg.transforms import *
+            from pyiceberg.schema import Schema
+            from pyiceberg.types import *
+            from pyiceberg.table import CommitTableRequest, TableIdentifier
+            from pyiceberg.catalog.rest import *
+            import uuid
+            schema = Schema(NestedField(1, 'id', LongType(), required=True), NestedField(2, 'd', DecimalType(9, 2)))
+            r = CommitTableRequest(identifier=TableIdentifier(namespace=['a'], name='t'),
+              requirements=(AssertCreate(), AssertTableUUID(uuid=uuid.uuid4()),
+                AssertRefSnapshotId(ref='main', snapshot_id=None), AssertRefSnapshotId(ref='main', snapshot_id=5),
+                AssertLastAssignedFieldId(last_assigned_field_id=3), AssertCurrentSchemaId(current_schema_id=0),
+                AssertLastAssignedPartitionId(last_assigned_partition_id=1000), AssertDefaultSpecId(default_spec_id=0),
+                AssertDefaultSortOrderId(default_sort_order_id=0)),
+              updates=(AssignUUIDUpdate(uuid=uuid.uuid4()), UpgradeFormatVersionUpdate(format_version=2),
+                AddSchemaUpdate(schema_=schema), SetCurrentSchemaUpdate(schema_id=-1),
+                AddPartitionSpecUpdate(spec=PartitionSpec(PartitionField(1, 1000, BucketTransform(4), 'b'), spec_id=0)),
+                SetDefaultSpecUpdate(spec_id=-1),
+                AddSortOrderUpdate(sort_order=SortOrder(SortField(1, transform=IdentityTransform()))),
+                SetDefaultSortOrderUpdate(sort_order_id=-1),
+                AddSnapshotUpdate(snapshot=Snapshot(snapshot_id=7, parent_snapshot_id=None, sequence_number=1, timestamp_ms=5,
+                  manifest_list='s3://l', summary=Summary(Operation.APPEND, **{'added-records': '1'}), schema_id=0)),
+                SetSnapshotRefUpdate(ref_name='main', type='branch', snapshot_id=7), SetLocationUpdate(location='s3://b/t'),
+                SetPropertiesUpdate(updates={'a': 'b'}), RemovePropertiesUpdate(removals=['a']),
+                RemoveSnapshotsUpdate(snapshot_ids=[7]), RemoveSnapshotRefUpdate(ref_name='main'),
+                RemoveStatisticsUpdate(snapshot_id=7), RemoveSchemasUpdate(schema_ids=[9]),
+                RemovePartitionSpecsUpdate(spec_ids=[9])))
+            print(r.model_dump_json())
+            """
+        let request = try Python.run(script)
+        let requirements = try TableRequirement.list(json: #require(request["requirements"]))
+        #expect(requirements.count == 9)
+        #expect(requirements[2] == .assertRefSnapshotID(ref: "main", snapshotID: nil))
+        let updates = try TableUpdate.list(json: #require(request["updates"]))
+        #expect(updates.count == 18)
+        let table = try TableMetadata.apply(updates, to: nil, now: 9)
+        #expect(table.lastSequenceNumber == 1 && table.snapshots.isEmpty)
+        #expect(table.defaultSpec.fields.map(\.fieldID) == [1000])
+    }
+
     @Test("refuses unknown and malformed updates as a bad request")
     func badUpdates() throws {
         for text in [

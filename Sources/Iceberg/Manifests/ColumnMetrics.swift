@@ -7,9 +7,10 @@ package struct ColumnCounts: Sendable, Hashable {
 
     package init() {}
 
+    /// Whether there is nothing in it.
     package var isEmpty: Bool { fieldIDs.isEmpty }
 
-    /// The count of a column; nil when there is none. Setting nil removes it.
+    /// The count of a column, nil when there is none; setting nil removes it.
     package subscript(_ fieldID: Int) -> Int64? {
         get {
             let index = lowerBound(fieldIDs, fieldID)
@@ -66,6 +67,7 @@ package struct ColumnBounds: Sendable, Hashable {
 
     package init() {}
 
+    /// Whether there is nothing in it.
     package var isEmpty: Bool { fieldIDs.isEmpty }
 
     private func range(_ index: Int) -> Range<Int> {
@@ -75,7 +77,7 @@ package struct ColumnBounds: Sendable, Hashable {
     /// The bound at an index of `fieldIDs`.
     func bound(at index: Int) -> ArraySlice<UInt8> { bytes[range(index)] }
 
-    /// The bound of a column; nil when there is none. Setting nil removes it.
+    /// The bound of a column, nil when there is none; setting nil removes it.
     package subscript(_ fieldID: Int) -> [UInt8]? {
         get {
             let index = lowerBound(fieldIDs, fieldID)

@@ -9,12 +9,17 @@ import Bytes
 package struct ManifestReader: Sendable {
     /// What the manifest's header says; nil where it does not, or not in a way that can be understood.
     package struct Header: Sendable {
+        /// The version of the specification: 1, 2 or 3.
         package let formatVersion: Int?
+        /// What is in it.
         package let content: ManifestContent?
+        /// The id of the schema.
         package let schemaID: Int?
+        /// The id of the partition spec.
         package let specID: Int?
     }
 
+    /// What the file says of itself.
     package let header: Header
     private let manifest: ManifestFile?
     private let specID: Int
@@ -87,8 +92,9 @@ package struct ManifestReader: Sendable {
         }
         entryPlans = AvroFieldPlan.plans(record, names: ManifestFields.entryNames)
         filePlans = try Self.plans(of: ManifestFields.dataFile, in: entryPlans)
-        let tuple = try Self.record(of: ManifestFields.partition, in: filePlans)
-        partitionPlans = tuple.fields.map { field in
+        // Unpartitioned files of some writers have no tuple at all.
+        let tuple = try? Self.record(of: ManifestFields.partition, in: filePlans)
+        partitionPlans = (tuple?.fields ?? []).map { field in
             let byID = partitionType.fields.firstIndex { $0.id == field.fieldID }
             let name = field.icebergName ?? field.name
             return (field.schema, byID ?? partitionType.fields.firstIndex { $0.name == name })
@@ -109,6 +115,44 @@ package struct ManifestReader: Sendable {
             schemaID: file.text("schema-id").flatMap { Int($0) },
             specID: file.text("partition-spec-id").flatMap { Int($0) }
         )
+    }
+
+    /// Describes a manifest of a v1 table without manifest lists, by reading all of it.
+    ///
+    /// - Parameters:
+    ///   - path: Where the manifest is.
+    ///   - snapshotID: The snapshot that lists it.
+    package static func describe(
+        _ bytes: [UInt8],
+        path: String,
+        snapshotID: Int64
+    ) throws(IcebergError) -> ManifestFile {
+        var reader = try ManifestReader(bytes: bytes)
+        var manifest = ManifestFile(
+            manifestPath: path,
+            manifestLengthBytes: Int64(bytes.count),
+            partitionSpecID: reader.specID,
+            content: reader.header.content ?? .data,
+            sequenceNumber: 0,
+            minSequenceNumber: 0,
+            addedSnapshotID: snapshotID
+        )
+        var files: [ManifestEntryStatus: Int] = [:]
+        var rows: [ManifestEntryStatus: Int64] = [:]
+        var summaries = PartitionSummaryBuilder(reader.partitionType)
+        while let entry = try reader.next() {
+            files[entry.status, default: 0] += 1
+            rows[entry.status, default: 0] &+= entry.file.recordCount
+            summaries.add(entry.file.partition)
+        }
+        manifest.addedFilesCount = files[.added] ?? 0
+        manifest.existingFilesCount = files[.existing] ?? 0
+        manifest.deletedFilesCount = files[.deleted] ?? 0
+        manifest.addedRowsCount = rows[.added] ?? 0
+        manifest.existingRowsCount = rows[.existing] ?? 0
+        manifest.deletedRowsCount = rows[.deleted] ?? 0
+        manifest.partitions = summaries.result
+        return manifest
     }
 
     /// All entries that are left, deleted ones included.
