@@ -107,6 +107,11 @@ let package = Package(
             swiftSettings: shipped
         ),
         .target(
+            name: "Lineage",
+            dependencies: ["Ambient", "Bytes", "CommitLog", crypto],
+            swiftSettings: shipped
+        ),
+        .target(
             name: "Tables",
             dependencies: [
                 "Ambient", "Bytes", "Columnar", "Iceberg", "Kernels", "ObjectStorage", "Parquet",
@@ -124,7 +129,8 @@ let package = Package(
             name: "Engine",
             dependencies: [
                 "Ambient", "Bytes", "Catalog", "Columnar", "CommitLog", "Execution", "Iceberg",
-                "Kernels", "ObjectStorage", "Parquet", "Planner", "SQL", "Tables", "TextFiles",
+                "Kernels", "Lineage", "ObjectStorage", "Parquet", "Planner", "SQL", "Tables",
+                "TextFiles",
             ],
             swiftSettings: shipped
         ),
@@ -152,8 +158,8 @@ let package = Package(
         .executableTarget(
             name: "varve",
             dependencies: [
-                "Ambient", "Catalog", "Columnar", "CommitLog", "Engine", "Execution",
-                "ObjectStorage", "Planner", "SQL", "TextFiles", "VarveServer",
+                "Ambient", "Bytes", "Catalog", "Columnar", "CommitLog", "Engine", "Execution",
+                "Lineage", "ObjectStorage", "Planner", "SQL", "TextFiles", "VarveServer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

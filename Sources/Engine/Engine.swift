@@ -23,6 +23,7 @@ package final class Engine: Sendable {
     package let warehouseURL: String
     package let options: Options
     private let opening = WarehouseOpening()
+    let lineage = LineageFold()
 
     package init(warehouseURL: String, options: Options = Options()) {
         self.warehouseURL = warehouseURL

@@ -59,9 +59,11 @@ struct GlobalOptions: ParsableArguments {
 
     /// The engine that these options describe.
     func engine() throws -> Engine {
-        let url = warehouse ?? environmentValue("VARVE_WAREHOUSE") ?? "lake"
-        return Engine(warehouseURL: url, options: try engineOptions())
+        Engine(warehouseURL: warehouseURL, options: try engineOptions())
     }
+
+    /// The warehouse that commands work on.
+    var warehouseURL: String { warehouse ?? environmentValue("VARVE_WAREHOUSE") ?? "lake" }
 
     /// A session of that engine for the person at the keyboard.
     func session(message: String? = nil) async throws -> Session {

@@ -91,7 +91,7 @@ extension Session {
         }
 
         let prepared = try await prepareImport(request, progress)
-        let job = LineageJob(name: nil, kind: "import")
+        let job = LineageJob(kind: "import")
         var operations: [CatalogOperation] = []
         let table: OpenTable
         let fields: [Field]
@@ -127,7 +127,9 @@ extension Session {
         }
         let receipt = try await commit(
             operations,
-            lineage: try lineage(of: prepared, outputs: fields, table: table, job: job))
+            lineage: try lineage(
+                of: prepared, outputs: fields, table: table, job: job,
+                replaces: request.mode == .overwrite))
         let committed = receipt.tables.last { $0.identifier == target }
         return ImportReceipt(
             table: target.description, rowCount: written.rowCount,

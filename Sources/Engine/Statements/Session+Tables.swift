@@ -60,7 +60,7 @@ extension Session {
             }
             lineageFacts = try lineage(
                 of: prepared, outputs: fields, table: table,
-                job: LineageJob(name: nil, kind: "sql"))
+                job: LineageJob(kind: "sql"))
         }
         do {
             let receipt = try await commit(operations, lineage: lineageFacts)

@@ -114,7 +114,7 @@ extension Session {
             query, parameters, to: table,
             mapping: insert.isByName ? .byName : .positions(targets),
             mode: insert.isOverwrite ? .overwrite : .append,
-            job: LineageJob(name: nil, kind: "sql"))
+            job: LineageJob(kind: "sql"))
         try await consume(
             .done(
                 StatementSummary(
@@ -180,7 +180,9 @@ extension Session {
         }
         let receipt = try await commit(
             [fileChange(kind, added: written.files, table: table)],
-            lineage: try lineage(of: prepared, outputs: targets, table: table, job: job))
+            lineage: try lineage(
+                of: prepared, outputs: targets, table: table, job: job,
+                replaces: mode == .overwrite))
         return WriteReceipt(
             rowCount: written.rowCount, position: receipt.position,
             snapshotID: receipt.tables.first?.metadata.currentSnapshotID)

@@ -49,7 +49,7 @@ enum ResultFormat: String, Sendable, CaseIterable {
 }
 
 /// Encodes the rows of one result, piece by piece.
-struct ResultEncoder {
+final class ResultEncoder {
     private enum Form {
         case arrow(IPCStreamWriter)
         case ndjson(NDJSONWriter)
@@ -57,7 +57,7 @@ struct ResultEncoder {
         case csv(CSVWriter)
     }
 
-    private let form: Form
+    private var form: Form
 
     init(_ format: ResultFormat, schema: Schema) throws {
         form =
@@ -80,10 +80,13 @@ struct ResultEncoder {
 
     func encode(_ batch: RecordBatch) throws -> [UInt8] {
         switch form {
-        case .arrow(let writer): try writer.encode(batch)
-        case .ndjson(let writer): writer.encode(batch)
-        case .json(let writer): writer.encode(batch)
-        case .csv(let writer): writer.encode(batch)
+        case .arrow(var writer):
+            let bytes = try writer.encode(batch)
+            form = .arrow(writer)
+            return bytes
+        case .ndjson(let writer): return writer.encode(batch)
+        case .json(let writer): return writer.encode(batch)
+        case .csv(let writer): return writer.encode(batch)
         }
     }
 
