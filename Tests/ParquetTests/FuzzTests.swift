@@ -101,9 +101,17 @@ struct FuzzTests {
         }
     }()
 
+    /// How many times longer than usual to go on, and where to begin.
+    private static func number(_ name: String) -> Int? {
+        ProcessInfo.processInfo.environment[name].flatMap { Int($0) }
+    }
+    static let effort = number("VARVE_FUZZ_EFFORT") ?? 1
+    static let seedOffset = UInt64(number("VARVE_FUZZ_SEED") ?? 0)
+
     private func fuzz(_ original: [UInt8], seed: UInt64, rounds: Int) {
+        let seed = seed + Self.seedOffset
         var random = SeededGenerator(seed: seed)
-        for round in 0..<rounds {
+        for round in 0..<rounds * Self.effort {
             var bytes = original
             switch round % 4 {
             case 0:

@@ -151,7 +151,9 @@ struct BoundReader {
         }
     }
 
-    /// A bound as a value; nil when the bytes are not one. `isCut` when it had to be shortened.
+    /// A bound as a value; nil when the bytes are not one.
+    ///
+    /// `isCut` when it had to be shortened.
     private func bound(_ bytes: [UInt8]?, isUpper: Bool) -> (Value?, isCut: Bool) {
         guard let bytes else { return (nil, false) }
         switch type {
