@@ -143,7 +143,7 @@ struct ParserTests {
             ("SELECT position(a IN b)", "SELECT position(b, a)"),
             ("SELECT overlay(a PLACING b FROM 1)", "SELECT overlay(a, b, 1)"),
             ("SELECT trim(LEADING 'x' FROM a)", "SELECT ltrim(a, 'x')"),
-            ("SELECT trim('x' FROM a)", "SELECT btrim(a, 'x')"),
+            ("SELECT trim('x' FROM a)", "SELECT trim(a, 'x')"),
             ("SELECT current_date", "SELECT current_date()"), ("SELECT (a).f(b)", "SELECT f(a, b)"),
             (
                 "SELECT sum(a) OVER (ROWS 1 PRECEDING)",
