@@ -31,7 +31,7 @@ extension Parser {
         if let meant = nearest(to: token, among: words) {
             hint = "did you mean \(meant.text)?"
         } else if previous.kind == .identifier,
-            let meant = nearest(to: previous, among: Self.clauseKeywords)
+            let meant = nearest(to: previous, among: candidates + Self.aliasKeywords)
         {
             hint = "did you mean \(meant.text) instead of \(excerpt(previous))?"
         } else if case .keyword(let keyword) = token.kind, keyword.role != .free,
@@ -95,6 +95,13 @@ extension Parser {
             .distinct, .between, .values, .into, .table, .returning, .partitioned, .location,
             .tblproperties, .when, .then, .else, .end, .matched, .cascade, .column, .over,
         ]
+
+    /// Words that pass as aliases when misspelt: `FROM t WHER a = 1`.
+    static let aliasKeywords: [Keyword] = [
+        .from, .where, .group, .having, .order, .limit, .offset, .union, .intersect, .except,
+        .join, .inner, .left, .right, .full, .cross, .natural, .using, .window, .qualify,
+        .returning, .when, .then, .else,
+    ]
 
     /// Words that start statements.
     static let statementKeywords: [Keyword] = [

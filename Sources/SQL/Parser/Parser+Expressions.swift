@@ -166,7 +166,8 @@ extension Parser {
         let precedence = Precedence.of(binary)
         guard precedence >= minimum else { return false }
         advance()
-        if let quantifier = takeQuantifier() {
+        let isTest = precedence == Precedence.comparison || precedence == Precedence.other
+        if isTest, let quantifier = takeQuantifier() {
             try parseQuantified(&left, .binary(binary), quantifier)
         } else {
             let right = try parseExpression(precedence + 1)

@@ -274,12 +274,12 @@ extension Parser {
         _ name: Identifier,
         from start: Token
     ) throws(SQLError) -> Expression {
-        var function = "btrim"
+        var name = name
         var isWorded = true
         if take(.leading) {
-            function = "ltrim"
+            name.name = "ltrim"
         } else if take(.trailing) {
-            function = "rtrim"
+            name.name = "rtrim"
         } else if !take(.both) {
             isWorded = false
         }
@@ -295,7 +295,6 @@ extension Parser {
             arguments.insert(FunctionArgument(value: try parseExpression()), at: 0)
             while take(.comma) { arguments.append(FunctionArgument(value: try parseExpression())) }
         }
-        let trimmed = Identifier(function, span: name.span)
-        return try finishCall(trimmed, arguments, from: start)
+        return try finishCall(name, arguments, from: start)
     }
 }

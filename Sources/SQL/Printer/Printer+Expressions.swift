@@ -426,15 +426,7 @@ extension Printer {
 
     @inline(never)
     mutating func write(_ call: FunctionCall) {
-        write(call.name)
-        text += "("
-        if call.isDistinct { text += "DISTINCT " }
-        list(call.arguments) { $0.write($1) }
-        if !call.orderBy.isEmpty {
-            if !call.arguments.isEmpty { text += " " }
-            writeOrderBy(call.orderBy)
-        }
-        text += ")"
+        if !writeWorded(call) { writePlain(call) }
         if !call.withinGroup.isEmpty {
             text += " WITHIN GROUP ("
             writeOrderBy(call.withinGroup)
@@ -455,6 +447,63 @@ extension Printer {
             text += " OVER "
             write(window)
         }
+    }
+
+    @inline(never)
+    private mutating func writePlain(_ call: FunctionCall) {
+        write(call.name)
+        text += "("
+        if call.isDistinct { text += "DISTINCT " }
+        list(call.arguments) { $0.write($1) }
+        if !call.orderBy.isEmpty {
+            if !call.arguments.isEmpty { text += " " }
+            writeOrderBy(call.orderBy)
+        }
+        text += ")"
+    }
+
+    /// Writes the calls that other engines know only with words between their arguments; false for
+    /// all others.
+    @inline(never)
+    private mutating func writeWorded(_ call: FunctionCall) -> Bool {
+        guard call.name.count == 1, !call.isDistinct, call.orderBy.isEmpty,
+            call.nullTreatment == nil, call.arguments.allSatisfy({ $0.name == nil })
+        else { return false }
+        let name = call.name[0]
+        guard !name.isQuoted else { return false }
+        let arguments = call.arguments.map(\.value)
+        for argument in arguments {
+            if case .star = argument.node { return false }
+        }
+        let isBare = call.filter == nil && call.over == nil && call.withinGroup.isEmpty
+        switch (name.name.lowercased(), arguments.count) {
+        case ("extract", 2):
+            guard case .literal(.string) = arguments[0].node else { return false }
+            writeWorded(name, [("", arguments[0]), (" FROM ", arguments[1])])
+        case ("position", 2):
+            writeWorded(name, [("", arguments[1]), (" IN ", arguments[0])])
+        case ("overlay", 3), ("overlay", 4):
+            writeWorded(name, Array(zip(["", " PLACING ", " FROM ", " FOR "], arguments)))
+        case ("current_catalog", 0), ("current_date", 0), ("current_role", 0),
+            ("current_schema", 0), ("current_time", 0), ("current_timestamp", 0),
+            ("current_user", 0), ("localtime", 0), ("localtimestamp", 0), ("session_user", 0),
+            ("user", 0):
+            guard isBare else { return false }
+            text += name.name
+        default:
+            return false
+        }
+        return true
+    }
+
+    private mutating func writeWorded(_ name: Identifier, _ parts: [(String, Expression)]) {
+        text += "\(name.name)("
+        for (words, value) in parts {
+            text += words
+            // The first of POSITION stops at IN, and so may what is written for it.
+            write(value, atLeast: Precedence.other)
+        }
+        text += ")"
     }
 
     @inline(never)
