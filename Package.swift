@@ -46,6 +46,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
         // Floor 0
@@ -97,8 +98,20 @@ let package = Package(
             swiftSettings: shipped
         ),
         .target(
+            name: "Lineage",
+            dependencies: ["Bytes", "CommitLog", crypto],
+            swiftSettings: shipped
+        ),
+        .target(
             name: "Execution",
             dependencies: ["Ambient", "Columnar", "Kernels", "Planner"],
+            swiftSettings: shipped
+        ),
+
+        // Floor 4
+        .target(
+            name: "Pipelines",
+            dependencies: ["Bytes", "SQL", crypto, .product(name: "Yams", package: "Yams")],
             swiftSettings: shipped
         ),
 
@@ -145,6 +158,8 @@ let package = Package(
             ["Ambient", "Bytes", "Catalog", "CommitLog", "Iceberg", "ObjectStorage"]
         ),
         .testTarget(name: "TidyTests", swiftSettings: common),
+        tests(of: "Lineage", ["Bytes", "CommitLog", "Lineage"]),
+        tests(of: "Pipelines", ["Bytes", "Columnar", "Pipelines", "Planner", "SQL"]),
         tests(of: "TextFiles", ["Bytes", "Columnar", "TextFiles"]),
     ]
 )

@@ -1,0 +1,124 @@
+/// What a question about lineage may say besides its node.
+package struct LineageOptions: Sendable {
+    /// Which edges count.
+    package enum Selection: Sendable {
+        case all
+        /// Only those along which values flow.
+        case directOnly
+    }
+
+    /// How many steps to go; nil for as far as it leads.
+    package var depth: Int?
+    package var asOf: LineageInstant
+    package var selection: Selection
+    /// Whether a question about a dataset is one about all its columns.
+    package var columns: Bool
+    /// Whether flows count whose rows have been replaced since.
+    package var includesReplaced: Bool
+    /// Where names of one part are looked up.
+    package var namespace: [String]
+
+    package init(
+        depth: Int? = nil,
+        asOf: LineageInstant = .newest,
+        selection: Selection = .all,
+        columns: Bool = false,
+        includesReplaced: Bool = false,
+        namespace: [String] = ["main"]
+    ) {
+        self.depth = depth
+        self.asOf = asOf
+        self.selection = selection
+        self.columns = columns
+        self.includesReplaced = includesReplaced
+        self.namespace = namespace
+    }
+}
+
+/// A part of the graph that answers a question, in an order that depends on the log alone.
+package struct LineageAnswer: Sendable, Hashable {
+    /// What was asked.
+    package enum Question: String, Sendable, Hashable {
+        case upstream, downstream, path, impact
+    }
+
+    /// A dataset, the rows of one, or a column.
+    package struct Node: Sendable, Hashable {
+        package enum Kind: String, Sendable, Hashable {
+            case table, file, column
+            /// Which rows a dataset has: what filters and joins decide about.
+            case rows
+        }
+
+        package var kind: Kind
+        /// As a question names it: `ns.table`, `ns.table.column`, `ns.table.*`, a path.
+        package var name: String
+        /// The name of the table or the path of the file.
+        package var dataset: String
+        /// The parts of the table's name; nil for files.
+        package var tableName: [String]?
+        package var tableUUID: String?
+        package var column: String?
+        package var fieldID: Int32?
+        /// Whether the table was dropped by then.
+        package var isDropped: Bool
+        /// Steps from the node asked about; 0 for itself.
+        package var depth: Int
+        /// Whether values flow between this node and the one asked about, along some way.
+        package var isDirect: Bool
+        /// Whether every way between them masks the values.
+        package var isMasked: Bool
+    }
+
+    /// From where data came to where it went, in one job; many runs of it are one edge.
+    package struct Edge: Sendable, Hashable {
+        /// Places in `nodes`.
+        package var from: Int
+        package var to: Int
+        /// nil when columns were not traced.
+        package var kind: ColumnMap.Kind?
+        package var subtype: String?
+        package var isMasked: Bool
+        /// nil where the edge says only that columns stand in rows.
+        package var run: Run?
+        /// How many runs, the newest of which is `run`.
+        package var runCount: Int
+        /// The entry of the oldest of them.
+        package var firstPosition: Int64?
+    }
+
+    /// The run behind an edge.
+    package struct Run: Sendable, Hashable {
+        package var jobKind: String
+        package var jobName: String
+        package var jobVersion: String?
+        package var runID: String
+        package var commitID: String
+        package var actor: String
+        package var position: Int64
+        package var timeMillis: Int64
+        package var operation: String
+        package var inputSnapshotID: Int64?
+        package var outputSnapshotID: Int64?
+        /// Its place in the graph's runs.
+        var number: Int
+    }
+
+    package var question: Question
+    /// The node asked about, and where a path leads to; as in `nodes`.
+    package var root: String
+    package var target: String?
+    /// The last entry that was looked at, 0 for an empty log, and its time.
+    package var position: Int64
+    package var timeMillis: Int64
+    /// By depth, then by name; the one asked about first.
+    package var nodes: [Node]
+    package var edges: [Edge]
+    /// Why something may be missing; empty when nothing is.
+    package var gaps: [String]
+    /// Whether there is more beyond the depth that was asked for.
+    package var isCut: Bool
+
+    /// Whether the log accounts for everything that the answer had to look at.
+    package var isComplete: Bool { gaps.isEmpty }
+}

@@ -1,0 +1,155 @@
+/// What a question is about, as a person writes it.
+///
+/// `table`, `ns.table`, `ns.table.column`, `ns.table@snapshot`, `ns.table.column@snapshot`, or a file:
+/// `data/flights.csv`, `s3://bucket/x.parquet`, with `#column` behind it for one of its columns. Parts
+/// with dots or odd characters stand in double quotes.
+package struct NodeName: Sendable, Hashable {
+    /// The text, as written.
+    package let text: String
+    /// The parts between the dots, without quotes; empty for an unfinished quote.
+    let parts: [String]
+    let snapshotID: Int64?
+
+    /// - Throws: `invalid` for an empty text, an empty part, or a quote without end.
+    package init(_ text: String) throws(LineageError) {
+        self.text = text
+        var parts: [String] = []
+        var part = ""
+        var isQuoted = false
+        var wasQuoted = false
+        var snapshot: String?
+        for character in text.unicodeScalars {
+            if snapshot != nil {
+                snapshot?.unicodeScalars.append(character)
+            } else if character == "\"" {
+                if wasQuoted, !isQuoted { part += "\"" }
+                isQuoted.toggle()
+                wasQuoted = true
+            } else if isQuoted {
+                part.unicodeScalars.append(character)
+            } else if character == "." {
+                parts.append(part)
+                (part, wasQuoted) = ("", false)
+            } else if character == "@" {
+                snapshot = ""
+            } else {
+                part.unicodeScalars.append(character)
+            }
+        }
+        parts.append(part)
+        let isPath = text.contains("/")
+        guard !text.isEmpty, text.utf8.count <= LineageFacts.textBytesMax,
+            isPath || (!isQuoted && !parts.contains(""))
+        else {
+            throw LineageError(.invalid, "\"\(text.prefix(200))\" names no table, column or file")
+        }
+        if let snapshot, !isPath {
+            guard let id = Int64(snapshot) else {
+                throw LineageError(
+                    .invalid,
+                    "\"\(snapshot.prefix(100))\" after @ is no snapshot id"
+                )
+            }
+            snapshotID = id
+        } else {
+            snapshotID = nil
+        }
+        self.parts = parts
+    }
+
+    /// The name of a table written so that it reads back.
+    static func written(_ parts: [String]) -> String {
+        parts.map { part in
+            let isPlain = part.unicodeScalars.allSatisfy {
+                $0 == "_" || $0 == "-" || $0.properties.isAlphabetic || ("0"..."9").contains($0)
+            }
+            if isPlain, !part.isEmpty { return part }
+            var text = "\""
+            for scalar in part.unicodeScalars {
+                if scalar == "\"" { text += "\"" }
+                text.unicodeScalars.append(scalar)
+            }
+            return text + "\""
+        }.joined(separator: ".")
+    }
+}
+
+extension LineageGraph {
+    /// A node that a question starts from.
+    struct Root {
+        var key: NodeKey
+        /// The event of the snapshot, when the question names one.
+        var event: Int?
+    }
+
+    /// Finds what a name stands for after the first commits.
+    ///
+    /// The longest name of a table wins; a single part is looked up in `namespace`.
+    func root(
+        _ name: NodeName,
+        namespace: [String],
+        before commitCount: Int
+    ) throws(LineageError) -> Root {
+        if let file = try fileRoot(name, commitCount) { return file }
+        let parts = name.parts
+        var candidates: [(table: [String], column: String?)] = []
+        if parts.count > 1 { candidates.append((parts, nil)) }
+        candidates.append((namespace + parts, nil))
+        if parts.count > 2 { candidates.append((Array(parts.dropLast()), parts.last)) }
+        if parts.count > 1 { candidates.append((namespace + parts.dropLast(), parts.last)) }
+        for (tableName, column) in candidates {
+            guard let table = table(tableName, before: commitCount) else { continue }
+            var root = Root(key: NodeKey(dataset: table, column: NodeKey.whole))
+            if let column {
+                guard let index = self.column(column, of: table, commitCount) else {
+                    throw LineageError(
+                        .notFound,
+                        "lineage knows no column \"\(column)\" of "
+                            + NodeName.written(tableName)
+                    )
+                }
+                root.key.column = index
+            }
+            if let snapshot = name.snapshotID {
+                guard let event = datasets[table].snapshotEvents[snapshot],
+                    event < datasets[table].eventCount(before: commitCount)
+                else {
+                    throw LineageError(
+                        .notFound,
+                        "lineage knows no snapshot \(snapshot) of \(NodeName.written(tableName))"
+                    )
+                }
+                root.event = event
+            }
+            return root
+        }
+        let wasThere = candidates.contains { names[$0.table] != nil }
+        throw LineageError(
+            .notFound,
+            wasThere
+                ? "\(name.text) is not in the catalog then; it was at another time"
+                : "lineage knows no table, column or file \"\(name.text)\""
+        )
+    }
+
+    private func fileRoot(
+        _ name: NodeName,
+        _ commitCount: Int
+    ) throws(LineageError) -> Root? {
+        if let file = file(name.text) {
+            return Root(key: NodeKey(dataset: file, column: NodeKey.whole))
+        }
+        guard let hash = name.text.lastIndex(of: "#"), let file = file(String(name.text[..<hash]))
+        else { return nil }
+        let column = String(name.text[name.text.index(after: hash)...])
+        guard let index = self.column(column, of: file, commitCount) else {
+            throw LineageError(.notFound, "lineage knows no column \"\(column)\" of that file")
+        }
+        return Root(key: NodeKey(dataset: file, column: index))
+    }
+
+    private func column(_ name: String, of dataset: Int, _ commitCount: Int) -> Int? {
+        if name == "*" { return NodeKey.rows }
+        return datasets[dataset].column(named: name, before: commitCount)
+    }
+}

@@ -1,0 +1,103 @@
+package import Bytes
+
+extension LineageAnswer {
+    /// The names of the columns of `rows`.
+    package static let rowColumns = [
+        "from", "to", "type", "subtype", "masked", "job", "job_kind", "run", "position", "time",
+        "input_snapshot", "output_snapshot", "runs",
+    ]
+
+    /// One row for each edge, as texts; nil where there is nothing to say.
+    package var rows: [[String?]] {
+        edges.map { edge in
+            [
+                nodes[edge.from].name, nodes[edge.to].name, edge.kind?.rawValue, edge.subtype,
+                edge.isMasked ? "true" : "false", edge.run?.jobName, edge.run?.jobKind,
+                edge.run?.runID, edge.run.map { String($0.position) },
+                edge.run.map { isoTime(millis: $0.timeMillis) },
+                edge.run?.inputSnapshotID.map { String($0) },
+                edge.run?.outputSnapshotID.map { String($0) },
+                edge.runCount > 0 ? String(edge.runCount) : nil,
+            ]
+        }
+    }
+
+    /// The whole answer; snapshot ids are strings, since they do not fit the numbers of JavaScript.
+    package var json: JSON {
+        var object: JSONObject = [
+            "question": .string(question.rawValue), "node": .string(root),
+        ]
+        if let target { object["to"] = .string(target) }
+        object["position"] = .integer(position)
+        object["time"] = position > 0 ? .string(isoTime(millis: timeMillis)) : .null
+        object["complete"] = .bool(isComplete)
+        object["gaps"] = .strings(gaps)
+        object["cut"] = .bool(isCut)
+        object["nodes"] = .array(nodes.map(Self.json))
+        object["edges"] = .array(edges.map(json))
+        return .object(object)
+    }
+
+    private static func json(_ node: Node) -> JSON {
+        var object: JSONObject = [
+            "name": .string(node.name), "kind": .string(node.kind.rawValue),
+            "dataset": .string(node.dataset),
+        ]
+        if let uuid = node.tableUUID { object["uuid"] = .string(uuid) }
+        if let column = node.column { object["column"] = .string(column) }
+        if let id = node.fieldID { object["field_id"] = .integer(id) }
+        if node.isDropped { object["dropped"] = true }
+        object["depth"] = .integer(node.depth)
+        object["direct"] = .bool(node.isDirect)
+        object["masked"] = .bool(node.isMasked)
+        return .object(object)
+    }
+
+    private func json(_ edge: Edge) -> JSON {
+        var object: JSONObject = [
+            "from": .string(nodes[edge.from].name), "to": .string(nodes[edge.to].name),
+        ]
+        if let kind = edge.kind { object["type"] = .string(kind.rawValue) }
+        if let subtype = edge.subtype { object["subtype"] = .string(subtype) }
+        if edge.isMasked { object["masked"] = true }
+        guard let run = edge.run else { return .object(object) }
+        var job: JSONObject = ["name": .string(run.jobName), "kind": .string(run.jobKind)]
+        if let version = run.jobVersion { job["version"] = .string(version) }
+        object["job"] = .object(job)
+        object["run"] = .string(run.runID)
+        object["runs"] = .integer(edge.runCount)
+        object["commit"] = .string(run.commitID)
+        object["actor"] = .string(run.actor)
+        object["operation"] = .string(run.operation)
+        object["position"] = .integer(run.position)
+        object["first_position"] = edge.firstPosition.map { .integer($0) } ?? .null
+        object["time"] = .string(isoTime(millis: run.timeMillis))
+        if let id = run.inputSnapshotID { object["input_snapshot"] = .string(String(id)) }
+        if let id = run.outputSnapshotID { object["output_snapshot"] = .string(String(id)) }
+        return .object(object)
+    }
+}
+
+/// A time as `2024-05-01T12:30:00.000Z`.
+func isoTime(millis: Int64) -> String {
+    let day = millis >= 0 ? millis / 86_400_000 : (millis - 86_399_999) / 86_400_000
+    let rest = millis - day * 86_400_000
+    // Days since 0000-03-01, in eras of 400 years, so that leap days come last.
+    let shifted = day + 719_468
+    let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
+    let dayOfEra = shifted - era * 146_097
+    let yearOfEra =
+        (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+    let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+    let shiftedMonth = (5 * dayOfYear + 2) / 153
+    let dayOfMonth = dayOfYear - (153 * shiftedMonth + 2) / 5 + 1
+    let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
+    let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+    func pad(_ value: Int64, _ width: Int) -> String {
+        let text = String(value)
+        return String(repeating: "0", count: max(0, width - text.count)) + text
+    }
+    return "\(pad(year, 4))-\(pad(month, 2))-\(pad(dayOfMonth, 2))"
+        + "T\(pad(rest / 3_600_000, 2)):\(pad(rest / 60_000 % 60, 2))"
+        + ":\(pad(rest / 1000 % 60, 2)).\(pad(rest % 1000, 3))Z"
+}
