@@ -133,7 +133,8 @@ extension ColumnMap {
                     if let id = output.fieldID { object["id"] = .integer(id) }
                     object["from"] = .array(output.origins.map(Self.json))
                     return .object(object)
-                })
+                }
+            )
         ]
         if !rows.isEmpty { object["rows"] = .array(rows.map(Self.json)) }
         return .object(object)
@@ -163,15 +164,20 @@ extension ColumnMap {
             guard names.insert(name).inserted else { throw column.wrong("name", "appears twice") }
             outputs.append(
                 Output(
-                    name: name, fieldID: try column.fieldID("id"),
-                    origins: try Self.origins(column, "from", &originCount)))
+                    name: name,
+                    fieldID: try column.fieldID("id"),
+                    origins: try Self.origins(column, "from", &originCount)
+                )
+            )
         }
         let rows = fields.has("rows") ? try Self.origins(fields, "rows", &originCount) : []
         self.init(outputs: outputs, rows: rows)
     }
 
     private static func origins(
-        _ fields: FactFields, _ name: String, _ count: inout Int
+        _ fields: FactFields,
+        _ name: String,
+        _ count: inout Int
     ) throws(LineageError) -> [Origin] {
         var origins: [Origin] = []
         for origin in try fields.elements(name, countMax: LineageFacts.originCountMax) {
@@ -189,10 +195,14 @@ extension ColumnMap {
             }
             origins.append(
                 Origin(
-                    input: Int(input), column: try origin.text("column"),
-                    fieldID: try origin.fieldID("id"), kind: kind,
+                    input: Int(input),
+                    column: try origin.text("column"),
+                    fieldID: try origin.fieldID("id"),
+                    kind: kind,
                     subtype: try origin.optionalText("subtype"),
-                    isMasked: try origin.flag("masked")))
+                    isMasked: try origin.flag("masked")
+                )
+            )
         }
         return origins
     }

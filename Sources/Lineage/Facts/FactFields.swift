@@ -70,7 +70,9 @@ struct FactFields {
 
     func elements(_ name: String, countMax: Int) throws(LineageError) -> [FactFields] {
         guard let array = try required(name).array else { throw wrong(name, "is no array") }
-        guard array.count <= countMax else { throw wrong(name, "has more than \(countMax) elements") }
+        guard array.count <= countMax else {
+            throw wrong(name, "has more than \(countMax) elements")
+        }
         var elements: [FactFields] = []
         elements.reserveCapacity(array.count)
         for (index, json) in array.enumerated() {

@@ -170,7 +170,7 @@ extension CommitLineage {
         return .object(object)
     }
 
-    /// Reads what a commit carries. Members that this version does not know are ignored.
+    /// Reads what a commit carries; members that this version does not know are ignored.
     ///
     /// - Throws: `unsupported` for a later version of the format; `corrupt` when a member is missing,
     ///   wrong or out of bounds, or a column map is not what its hash says.
@@ -182,7 +182,8 @@ extension CommitLineage {
             throw LineageError(
                 .unsupported,
                 "lineage of format version \(version); this program reads up to "
-                    + "\(Self.formatVersion)")
+                    + "\(Self.formatVersion)"
+            )
         }
         columnMaps = [:]
         if let maps = fields.object["column-maps"]?.object {
@@ -191,7 +192,8 @@ extension CommitLineage {
             }
             for member in maps.members {
                 let map = try ColumnMap(
-                    FactFields(member.value, place: "column-maps.\(member.key.prefix(64))"))
+                    FactFields(member.value, place: "column-maps.\(member.key.prefix(64))")
+                )
                 guard map.hash == member.key else {
                     throw fields.wrong("column-maps", "a map is not what its hash says")
                 }
@@ -229,7 +231,8 @@ extension LineageFacts {
                     if let id = input.snapshotID { object["snapshot-id"] = .integer(id) }
                     if let id = input.schemaID { object["schema-id"] = .integer(id) }
                     return .object(object)
-                }),
+                }
+            ),
             "output": .object(output),
         ]
         if let columnMapHash { object["column-map"] = .string(columnMapHash) }
@@ -246,8 +249,10 @@ extension LineageFacts {
     fileprivate init(_ fields: FactFields) throws(LineageError) {
         let job = try fields.object("job")
         self.job = Job(
-            kind: try job.text("kind"), name: try job.text("name"),
-            version: try job.optionalText("version"))
+            kind: try job.text("kind"),
+            name: try job.text("name"),
+            version: try job.optionalText("version")
+        )
         runID = try fields.text("run")
         inputs = []
         for input in try fields.elements("inputs", countMax: Self.inputCountMax) {
@@ -258,14 +263,19 @@ extension LineageFacts {
             }
             inputs.append(
                 Input(
-                    try Self.dataset(input), snapshotID: try input.optionalInteger("snapshot-id"),
-                    schemaID: schemaID))
+                    try Self.dataset(input),
+                    snapshotID: try input.optionalInteger("snapshot-id"),
+                    schemaID: schemaID
+                )
+            )
         }
         let output = try fields.object("output")
         self.output = Output(
-            try Self.dataset(output), snapshotID: try output.optionalInteger("snapshot-id"),
+            try Self.dataset(output),
+            snapshotID: try output.optionalInteger("snapshot-id"),
             operation: try output.text("operation"),
-            replacesContents: try output.flag("replaces-contents"))
+            replacesContents: try output.flag("replaces-contents")
+        )
         columnMapHash = try fields.optionalText("column-map")
         if let hash = columnMapHash,
             hash.utf8.count != 64 || !hash.utf8.allSatisfy({ Self.isDigit($0) })
@@ -282,7 +292,9 @@ extension LineageFacts {
         switch (fields.has("table"), fields.has("file")) {
         case (true, false):
             .table(
-                uuid: try fields.text("table"), name: try fields.texts("name", countMax: 17))
+                uuid: try fields.text("table"),
+                name: try fields.texts("name", countMax: 17)
+            )
         case (false, true): .file(try fields.text("file"))
         default: throw fields.wrong("table", "either this or \"file\" must be there")
         }

@@ -117,7 +117,8 @@ struct FoldedDataset: Sendable {
         if !replaces, let last = events.last { start = last.segmentStart }
         if case .rollback = kind { start = events.count }
         events.append(
-            DatasetEvent(commit: commit, kind: kind, replaces: replaces, segmentStart: start))
+            DatasetEvent(commit: commit, kind: kind, replaces: replaces, segmentStart: start)
+        )
     }
 
     /// The column of a name and id, made when it is new.
@@ -200,8 +201,12 @@ struct ResolvedMap: Sendable {
         if origin.kind == .direct { isDirect[origin.input] = true }
         targets[origin.input][origin.column, default: []].append(
             Target(
-                column: column, kind: origin.kind, subtype: origin.subtype,
-                isMasked: origin.isMasked))
+                column: column,
+                kind: origin.kind,
+                subtype: origin.subtype,
+                isMasked: origin.isMasked
+            )
+        )
     }
 }
 

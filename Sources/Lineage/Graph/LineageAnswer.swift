@@ -35,7 +35,7 @@ package struct LineageOptions: Sendable {
     }
 }
 
-/// A part of the graph that answers a question. Order does not depend on anything but the log.
+/// A part of the graph that answers a question, in an order that depends on the log alone.
 package struct LineageAnswer: Sendable, Hashable {
     /// What was asked.
     package enum Question: String, Sendable, Hashable {

@@ -41,9 +41,15 @@ package struct LineageCommit: Sendable {
     package static func commits(of entry: LogEntry) -> [LineageCommit] {
         entry.commits.enumerated().map { index, commit in
             LineageCommit(
-                position: entry.sequence, index: index, timeMillis: entry.header.timeMillis,
-                id: commit.id, actor: commit.actor, message: commit.message,
-                changes: commit.changes, lineage: commit.lineage)
+                position: entry.sequence,
+                index: index,
+                timeMillis: entry.header.timeMillis,
+                id: commit.id,
+                actor: commit.actor,
+                message: commit.message,
+                changes: commit.changes,
+                lineage: commit.lineage
+            )
         }
     }
 }
@@ -82,24 +88,31 @@ enum DatasetChange {
             let previous = try fields.optionalText("previous-uuid")
             self = .written(
                 TableWrite(
-                    uuid: uuid, previousUUID: previous == uuid ? nil : previous,
+                    uuid: uuid,
+                    previousUUID: previous == uuid ? nil : previous,
                     name: try Self.name(fields, "namespace", "name"),
                     metadataLocation: try fields.text("metadata-location"),
                     snapshotID: try fields.optionalInteger("snapshot-id"),
-                    isCreation: kind == "create-table", isReplacement: kind == "replace-table"))
+                    isCreation: kind == "create-table",
+                    isReplacement: kind == "replace-table"
+                )
+            )
         case "drop-table":
             self = .dropped(uuid: try fields.text("previous-uuid"))
         case "rename-table":
             self = .renamed(
                 uuid: try fields.text("uuid"),
-                name: try Self.name(fields, "to-namespace", "to-name"))
+                name: try Self.name(fields, "to-namespace", "to-name")
+            )
         default:
             throw LineageError(.unsupported, "this program does not know the change \"\(kind)\"")
         }
     }
 
     private static func name(
-        _ fields: FactFields, _ namespace: String, _ name: String
+        _ fields: FactFields,
+        _ namespace: String,
+        _ name: String
     ) throws(LineageError) -> [String] {
         try fields.texts(namespace, countMax: 16) + [fields.text(name)]
     }

@@ -4,7 +4,8 @@ extension LineageGraph {
     /// - Throws: `notFound` when the log knows no such node then; `invalid` for a question without
     ///   sense.
     package func upstream(
-        of node: NodeName, _ options: LineageOptions = LineageOptions()
+        of node: NodeName,
+        _ options: LineageOptions = LineageOptions()
     ) throws(LineageError) -> LineageAnswer {
         try ask(.upstream, node, options)
     }
@@ -13,7 +14,8 @@ extension LineageGraph {
     ///
     /// - Throws: as `upstream(of:_:)`.
     package func downstream(
-        of node: NodeName, _ options: LineageOptions = LineageOptions()
+        of node: NodeName,
+        _ options: LineageOptions = LineageOptions()
     ) throws(LineageError) -> LineageAnswer {
         try ask(.downstream, node, options)
     }
@@ -22,7 +24,8 @@ extension LineageGraph {
     ///
     /// - Throws: as `upstream(of:_:)`.
     package func impact(
-        of node: NodeName, _ options: LineageOptions = LineageOptions()
+        of node: NodeName,
+        _ options: LineageOptions = LineageOptions()
     ) throws(LineageError) -> LineageAnswer {
         var options = options
         options.columns = true
@@ -36,7 +39,9 @@ extension LineageGraph {
     ///
     /// - Throws: as `upstream(of:_:)`.
     package func path(
-        from node: NodeName, to target: NodeName, _ options: LineageOptions = LineageOptions()
+        from node: NodeName,
+        to target: NodeName,
+        _ options: LineageOptions = LineageOptions()
     ) throws(LineageError) -> LineageAnswer {
         let count = try commitCount(checked: options)
         let from = try root(node, namespace: options.namespace, before: count)
@@ -65,9 +70,17 @@ extension LineageGraph {
             }
             frontier = next
         }
-        let edges = walk.edges.filter { reached.contains($0.key.from) && reached.contains($0.key.to) }
+        let edges = walk.edges.filter {
+            reached.contains($0.key.from) && reached.contains($0.key.to)
+        }
         var answer = answer(
-            .path, root: from.key, roots: starts, depths: depths, edges: edges, count)
+            .path,
+            root: from.key,
+            roots: starts,
+            depths: depths,
+            edges: edges,
+            count
+        )
         answer.target = describe(to.key, 0, count).name
         answer.gaps = walk.gaps.sorted(by: bytesPrecede)
         answer.isCut = walk.isCut
@@ -75,7 +88,9 @@ extension LineageGraph {
     }
 
     private func ask(
-        _ question: LineageAnswer.Question, _ node: NodeName, _ options: LineageOptions
+        _ question: LineageAnswer.Question,
+        _ node: NodeName,
+        _ options: LineageOptions
     ) throws(LineageError) -> LineageAnswer {
         let count = try commitCount(checked: options)
         let root = try root(node, namespace: options.namespace, before: count)
@@ -87,7 +102,13 @@ extension LineageGraph {
             walk.goDownstream(from: roots, event: root.event)
         }
         var answer = answer(
-            question, root: root.key, roots: roots, depths: walk.depths, edges: walk.edges, count)
+            question,
+            root: root.key,
+            roots: roots,
+            depths: walk.depths,
+            edges: walk.edges,
+            count
+        )
         answer.gaps = walk.gaps.sorted(by: bytesPrecede)
         answer.isCut = walk.isCut
         return answer
@@ -100,7 +121,9 @@ extension LineageGraph {
         if case .position(let position) = options.asOf {
             guard position >= 0, position <= lastPosition ?? 0 else {
                 throw LineageError(
-                    .invalid, "the log has positions 1 to \(lastPosition ?? 0), not \(position)")
+                    .invalid,
+                    "the log has positions 1 to \(lastPosition ?? 0), not \(position)"
+                )
             }
         }
         return commitCount(options.asOf)
@@ -111,15 +134,21 @@ extension LineageGraph {
         guard options.columns, root.key.column == NodeKey.whole else { return [root.key] }
         let dataset = root.key.dataset
         var keys = datasets[dataset].columns.indices.map { NodeKey(dataset: dataset, column: $0) }
-        if options.selection == .all { keys.append(NodeKey(dataset: dataset, column: NodeKey.rows)) }
+        if options.selection == .all {
+            keys.append(NodeKey(dataset: dataset, column: NodeKey.rows))
+        }
         return keys.isEmpty ? [root.key] : keys
     }
 
     // MARK: The answer
 
     private func answer(
-        _ question: LineageAnswer.Question, root: NodeKey, roots: [NodeKey],
-        depths: [NodeKey: Int], edges: [Traversal.EdgeKey: Traversal.EdgeRuns], _ count: Int
+        _ question: LineageAnswer.Question,
+        root: NodeKey,
+        roots: [NodeKey],
+        depths: [NodeKey: Int],
+        edges: [Traversal.EdgeKey: Traversal.EdgeRuns],
+        _ count: Int
     ) -> LineageAnswer {
         let isForward = question != .upstream
         let direct = reach(roots, edges.keys, isForward) { $0.kind == .direct }
@@ -142,19 +171,31 @@ extension LineageGraph {
             guard let from = places[key.from], let to = places[key.to] else { continue }
             result.append(
                 LineageAnswer.Edge(
-                    from: from, to: to, kind: key.kind, subtype: key.subtype,
+                    from: from,
+                    to: to,
+                    kind: key.kind,
+                    subtype: key.subtype,
                     isMasked: key.isMasked,
                     run: runs.count > 0 ? run(runs.lastRun, from: key.from.dataset) : nil,
                     runCount: runs.count,
                     firstPosition: runs.count > 0
-                        ? commits[self.runs[runs.firstRun].commit].position : nil))
+                        ? commits[self.runs[runs.firstRun].commit].position : nil
+                )
+            )
         }
         result.sort(by: Self.precedes)
         let last = count > 0 ? commits[count - 1] : nil
         return LineageAnswer(
-            question: question, root: describe(root, 0, count).name, target: nil,
-            position: last?.position ?? 0, timeMillis: last?.timeMillis ?? 0,
-            nodes: described.map(\.node), edges: result, gaps: [], isCut: false)
+            question: question,
+            root: describe(root, 0, count).name,
+            target: nil,
+            position: last?.position ?? 0,
+            timeMillis: last?.timeMillis ?? 0,
+            nodes: described.map(\.node),
+            edges: result,
+            gaps: [],
+            isCut: false
+        )
     }
 
     private static func precedes(_ a: LineageAnswer.Edge, _ b: LineageAnswer.Edge) -> Bool {
@@ -173,7 +214,9 @@ extension LineageGraph {
 
     /// What the roots reach over edges that pass.
     private func reach(
-        _ roots: [NodeKey], _ edges: some Collection<Traversal.EdgeKey>, _ isForward: Bool,
+        _ roots: [NodeKey],
+        _ edges: some Collection<Traversal.EdgeKey>,
+        _ isForward: Bool,
         _ passes: (Traversal.EdgeKey) -> Bool
     ) -> Set<NodeKey> {
         var steps: [NodeKey: [NodeKey]] = [:]
@@ -196,11 +239,19 @@ extension LineageGraph {
         let run = runs[number]
         let commit = commits[run.commit]
         return LineageAnswer.Run(
-            jobKind: run.job.kind, jobName: run.job.name, jobVersion: run.job.version,
-            runID: run.runID, commitID: commit.id, actor: commit.actor, position: commit.position,
-            timeMillis: commit.timeMillis, operation: run.operation,
+            jobKind: run.job.kind,
+            jobName: run.job.name,
+            jobVersion: run.job.version,
+            runID: run.runID,
+            commitID: commit.id,
+            actor: commit.actor,
+            position: commit.position,
+            timeMillis: commit.timeMillis,
+            operation: run.operation,
             inputSnapshotID: run.inputs.last { $0.dataset == dataset }?.snapshotID,
-            outputSnapshotID: run.snapshotID, number: number)
+            outputSnapshotID: run.snapshotID,
+            number: number
+        )
     }
 
     func describe(_ key: NodeKey, _ depth: Int, _ count: Int) -> LineageAnswer.Node {
@@ -210,13 +261,27 @@ extension LineageGraph {
         switch dataset.identity {
         case .file(let path):
             node = LineageAnswer.Node(
-                kind: .file, name: path, dataset: path, isDropped: false, depth: depth,
-                isDirect: false, isMasked: false)
+                kind: .file,
+                name: path,
+                dataset: path,
+                isDropped: false,
+                depth: depth,
+                isDirect: false,
+                isMasked: false
+            )
         case .table(let uuid):
             let text = name.map(NodeName.written) ?? uuid
             node = LineageAnswer.Node(
-                kind: .table, name: text, dataset: text, tableName: name, tableUUID: uuid,
-                isDropped: isDropped, depth: depth, isDirect: false, isMasked: false)
+                kind: .table,
+                name: text,
+                dataset: text,
+                tableName: name,
+                tableUUID: uuid,
+                isDropped: isDropped,
+                depth: depth,
+                isDirect: false,
+                isMasked: false
+            )
         }
         let separator = dataset.isFile ? "#" : "."
         if key.column == NodeKey.rows {

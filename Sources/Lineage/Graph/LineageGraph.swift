@@ -54,7 +54,8 @@ package struct LineageGraph: Sendable {
                     throw LineageError(
                         .invalid,
                         "commit \(commit.index) of entry \(commit.position) does not follow commit "
-                            + "\(last.index) of entry \(last.position)")
+                            + "\(last.index) of entry \(last.position)"
+                    )
                 }
             }
             try apply(commit)
@@ -77,8 +78,14 @@ package struct LineageGraph: Sendable {
         let number = commits.count
         commits.append(
             FoldedCommit(
-                position: commit.position, index: commit.index, timeMillis: commit.timeMillis,
-                id: commit.id, actor: commit.actor, message: commit.message))
+                position: commit.position,
+                index: commit.index,
+                timeMillis: commit.timeMillis,
+                id: commit.id,
+                actor: commit.actor,
+                message: commit.message
+            )
+        )
         for (hash, map) in lineage?.columnMaps ?? [:] where columnMaps[hash] == nil {
             columnMaps[hash] = map
         }
@@ -129,7 +136,10 @@ package struct LineageGraph: Sendable {
 
     /// Notes a change of contents that nobody explained.
     private mutating func noteUnexplained(
-        _ table: Int, _ write: DatasetChange.TableWrite, _ number: Int, _ trouble: String
+        _ table: Int,
+        _ write: DatasetChange.TableWrite,
+        _ number: Int,
+        _ trouble: String
     ) {
         let old = datasets[table].currentSnapshot
         guard write.snapshotID != old else { return }
@@ -147,7 +157,9 @@ package struct LineageGraph: Sendable {
 
     /// Adds a run; gives the dataset that it wrote.
     private mutating func apply(
-        _ facts: LineageFacts, _ number: Int, _ writes: [Int: DatasetChange.TableWrite]
+        _ facts: LineageFacts,
+        _ number: Int,
+        _ writes: [Int: DatasetChange.TableWrite]
     ) -> Int {
         var inputs: [FoldedRun.Input] = []
         for input in facts.inputs {
@@ -167,8 +179,13 @@ package struct LineageGraph: Sendable {
             }
             inputs.append(
                 FoldedRun.Input(
-                    dataset: dataset, bound: bound, isExact: isExact, snapshotID: input.snapshotID,
-                    schemaID: input.schemaID))
+                    dataset: dataset,
+                    bound: bound,
+                    isExact: isExact,
+                    snapshotID: input.snapshotID,
+                    schemaID: input.schemaID
+                )
+            )
         }
         let output = dataset(of: facts.output.dataset, number)
         let snapshot = facts.output.snapshotID ?? writes[output]?.snapshotID
@@ -181,16 +198,27 @@ package struct LineageGraph: Sendable {
         for input in Set(inputs.map(\.dataset)) { datasets[input].consumers.append(run) }
         runs.append(
             FoldedRun(
-                commit: number, job: facts.job, runID: facts.runID, inputs: inputs, output: output,
-                event: event, snapshotID: snapshot, operation: facts.output.operation,
+                commit: number,
+                job: facts.job,
+                runID: facts.runID,
+                inputs: inputs,
+                output: output,
+                event: event,
+                snapshotID: snapshot,
+                operation: facts.output.operation,
                 map: resolve(facts.columnMapHash, output, inputs.map(\.dataset), number),
-                columnMapHash: facts.columnMapHash))
+                columnMapHash: facts.columnMapHash
+            )
+        )
         return output
     }
 
     /// A column map with the columns of certain datasets; nil when the log never carried it.
     private mutating func resolve(
-        _ hash: String?, _ output: Int, _ inputs: [Int], _ number: Int
+        _ hash: String?,
+        _ output: Int,
+        _ inputs: [Int],
+        _ number: Int
     ) -> Int? {
         guard let hash, let map = columnMaps[hash], map.inputCountMin <= inputs.count else {
             return nil
@@ -201,12 +229,20 @@ package struct LineageGraph: Sendable {
         func add(_ origins: [ColumnMap.Origin], to column: Int) {
             for origin in origins {
                 let source = datasets[inputs[origin.input]].column(
-                    origin.column, origin.fieldID, commit: number)
+                    origin.column,
+                    origin.fieldID,
+                    commit: number
+                )
                 result.add(
                     ResolvedMap.Origin(
-                        input: origin.input, column: source, kind: origin.kind,
-                        subtype: origin.subtype, isMasked: origin.isMasked),
-                    to: column)
+                        input: origin.input,
+                        column: source,
+                        kind: origin.kind,
+                        subtype: origin.subtype,
+                        isMasked: origin.isMasked
+                    ),
+                    to: column
+                )
             }
         }
         for column in map.outputs {

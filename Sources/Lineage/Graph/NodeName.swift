@@ -46,7 +46,9 @@ package struct NodeName: Sendable, Hashable {
         if let snapshot, !isPath {
             guard let id = Int64(snapshot) else {
                 throw LineageError(
-                    .invalid, "\"\(snapshot.prefix(100))\" after @ is no snapshot id")
+                    .invalid,
+                    "\"\(snapshot.prefix(100))\" after @ is no snapshot id"
+                )
             }
             snapshotID = id
         } else {
@@ -84,7 +86,9 @@ extension LineageGraph {
     ///
     /// The longest name of a table wins; a single part is looked up in `namespace`.
     func root(
-        _ name: NodeName, namespace: [String], before commitCount: Int
+        _ name: NodeName,
+        namespace: [String],
+        before commitCount: Int
     ) throws(LineageError) -> Root {
         if let file = try fileRoot(name, commitCount) { return file }
         let parts = name.parts
@@ -101,7 +105,8 @@ extension LineageGraph {
                     throw LineageError(
                         .notFound,
                         "lineage knows no column \"\(column)\" of "
-                            + NodeName.written(tableName))
+                            + NodeName.written(tableName)
+                    )
                 }
                 root.key.column = index
             }
@@ -111,7 +116,8 @@ extension LineageGraph {
                 else {
                     throw LineageError(
                         .notFound,
-                        "lineage knows no snapshot \(snapshot) of \(NodeName.written(tableName))")
+                        "lineage knows no snapshot \(snapshot) of \(NodeName.written(tableName))"
+                    )
                 }
                 root.event = event
             }
@@ -122,11 +128,13 @@ extension LineageGraph {
             .notFound,
             wasThere
                 ? "\(name.text) is not in the catalog then; it was at another time"
-                : "lineage knows no table, column or file \"\(name.text)\"")
+                : "lineage knows no table, column or file \"\(name.text)\""
+        )
     }
 
     private func fileRoot(
-        _ name: NodeName, _ commitCount: Int
+        _ name: NodeName,
+        _ commitCount: Int
     ) throws(LineageError) -> Root? {
         if let file = file(name.text) {
             return Root(key: NodeKey(dataset: file, column: NodeKey.whole))

@@ -110,7 +110,11 @@ struct Traversal {
 
     /// Notes an edge, and the node at its far end with what to go on from.
     private mutating func note(
-        _ key: EdgeKey, run: Int?, far: NodeKey, depth: Int, event: Int
+        _ key: EdgeKey,
+        run: Int?,
+        far: NodeKey,
+        depth: Int,
+        event: Int
     ) {
         if isProbing {
             isCut = true
@@ -167,7 +171,8 @@ struct Traversal {
                 noteGap(
                     "\(title(key.dataset)) was changed at position "
                         + "\(graph.commits[happened.commit].position) from what is not known: "
-                        + trouble)
+                        + trouble
+                )
             case .rollback(let target):
                 if !options.includesReplaced {
                     event = target
@@ -189,19 +194,29 @@ struct Traversal {
         let run = graph.runs[number]
         let map = run.map.map { graph.maps[$0] }
         func add(
-            _ traversal: inout Traversal, _ input: Int, _ column: Int, _ kind: ColumnMap.Kind?,
-            _ subtype: String?, _ isMasked: Bool
+            _ traversal: inout Traversal,
+            _ input: Int,
+            _ column: Int,
+            _ kind: ColumnMap.Kind?,
+            _ subtype: String?,
+            _ isMasked: Bool
         ) {
             let source = run.inputs[input]
             if !source.isExact {
                 traversal.noteGap(
                     "run \(run.runID) read a snapshot of \(traversal.title(source.dataset)) that "
-                        + "is not in the log")
+                        + "is not in the log"
+                )
             }
             let from = NodeKey(dataset: source.dataset, column: column)
             let edge = EdgeKey(
-                from: from, to: key, job: run.job, kind: kind, subtype: subtype,
-                isMasked: isMasked)
+                from: from,
+                to: key,
+                job: run.job,
+                kind: kind,
+                subtype: subtype,
+                isMasked: isMasked
+            )
             let depth = traversal.depth(key) + 1
             traversal.note(edge, run: number, far: from, depth: depth, event: source.bound)
         }
@@ -217,22 +232,36 @@ struct Traversal {
             guard includesIndirect else { return }
             for origin in map?.rows ?? [] {
                 add(
-                    &self, origin.input, origin.column, origin.kind, origin.subtype,
-                    origin.isMasked)
+                    &self,
+                    origin.input,
+                    origin.column,
+                    origin.kind,
+                    origin.subtype,
+                    origin.isMasked
+                )
             }
-            for input in run.inputs.indices { add(&self, input, NodeKey.rows, .indirect, nil, false) }
+            for input in run.inputs.indices {
+                add(&self, input, NodeKey.rows, .indirect, nil, false)
+            }
             if map == nil, !run.inputs.isEmpty { noteUntraced(run) }
         default:
             guard let map else {
                 if !run.inputs.isEmpty { noteUntraced(run) }
-                for input in run.inputs.indices { add(&self, input, NodeKey.whole, nil, nil, false) }
+                for input in run.inputs.indices {
+                    add(&self, input, NodeKey.whole, nil, nil, false)
+                }
                 return
             }
             for origin in map.origins[key.column] ?? []
             where origin.kind == .direct || includesIndirect {
                 add(
-                    &self, origin.input, origin.column, origin.kind, origin.subtype,
-                    origin.isMasked)
+                    &self,
+                    origin.input,
+                    origin.column,
+                    origin.kind,
+                    origin.subtype,
+                    origin.isMasked
+                )
             }
             if includesIndirect { standInRows(key, at: run.event) }
         }
@@ -242,7 +271,8 @@ struct Traversal {
         noteGap(
             run.columnMapHash == nil
                 ? "run \(run.runID) of \(run.job.name) did not trace columns"
-                : "the column map of run \(run.runID) of \(run.job.name) is not in the log")
+                : "the column map of run \(run.runID) of \(run.job.name) is not in the log"
+        )
     }
 
     /// Goes on, in the same step, to which rows the column's dataset has.
@@ -250,7 +280,13 @@ struct Traversal {
         let rows = NodeKey(dataset: key.dataset, column: NodeKey.rows)
         if !isProbing {
             let edge = EdgeKey(
-                from: rows, to: key, job: nil, kind: .indirect, subtype: nil, isMasked: false)
+                from: rows,
+                to: key,
+                job: nil,
+                kind: .indirect,
+                subtype: nil,
+                isMasked: false
+            )
             if edges[edge] == nil { edges[edge] = EdgeRuns(firstRun: -1, lastRun: -1, count: 0) }
             if depths[rows] == nil { depths[rows] = depth(key) }
         }
@@ -326,18 +362,28 @@ struct Traversal {
         let run = graph.runs[number]
         let map = run.map.map { graph.maps[$0] }
         func add(
-            _ traversal: inout Traversal, _ column: Int, _ kind: ColumnMap.Kind?,
-            _ subtype: String?, _ isMasked: Bool
+            _ traversal: inout Traversal,
+            _ column: Int,
+            _ kind: ColumnMap.Kind?,
+            _ subtype: String?,
+            _ isMasked: Bool
         ) {
             let to = NodeKey(dataset: run.output, column: column)
             let edge = EdgeKey(
-                from: key, to: to, job: run.job, kind: kind, subtype: subtype, isMasked: isMasked)
+                from: key,
+                to: to,
+                job: run.job,
+                kind: kind,
+                subtype: subtype,
+                isMasked: isMasked
+            )
             let depth = traversal.depth(key) + 1
             traversal.note(edge, run: number, far: to, depth: depth, event: run.event)
         }
         if !run.inputs[input].isExact {
             noteGap(
-                "run \(run.runID) read a snapshot of \(title(key.dataset)) that is not in the log")
+                "run \(run.runID) read a snapshot of \(title(key.dataset)) that is not in the log"
+            )
         }
         switch key.column {
         case NodeKey.whole:

@@ -37,7 +37,9 @@ extension LineageAnswer {
             case "\r": result += "\\r"
             case "\t": result += "\\t"
             default:
-                result.unicodeScalars.append(scalar.value < 0x20 || scalar.value == 0x7F ? " " : scalar)
+                result.unicodeScalars.append(
+                    scalar.value < 0x20 || scalar.value == 0x7F ? " " : scalar
+                )
             }
         }
         return result + "\""

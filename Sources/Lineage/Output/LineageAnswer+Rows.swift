@@ -22,7 +22,7 @@ extension LineageAnswer {
         }
     }
 
-    /// The whole answer. Snapshot ids are strings: they do not fit the numbers of JavaScript.
+    /// The whole answer; snapshot ids are strings, since they do not fit the numbers of JavaScript.
     package var json: JSON {
         var object: JSONObject = [
             "question": .string(question.rawValue), "node": .string(root),
@@ -78,7 +78,7 @@ extension LineageAnswer {
     }
 }
 
-/// `2024-05-01T12:30:00.000Z`
+/// A time as `2024-05-01T12:30:00.000Z`.
 func isoTime(millis: Int64) -> String {
     let day = millis >= 0 ? millis / 86_400_000 : (millis - 86_399_999) / 86_400_000
     let rest = millis - day * 86_400_000

@@ -57,7 +57,8 @@ package struct OpenLineageWriter: Sendable {
                         [
                             "processingType": "BATCH", "integration": "VARVE",
                             "jobType": .string(run.job.kind.uppercased()),
-                        ])
+                        ]
+                    )
                 ],
             ],
             "inputs": .array(inputs),
@@ -77,7 +78,8 @@ package struct OpenLineageWriter: Sendable {
 
     /// The physical name: the place of a table's files, or a file's.
     private func physicalName(
-        _ index: Int, _ graph: LineageGraph
+        _ index: Int,
+        _ graph: LineageGraph
     ) -> (namespace: String, name: String) {
         let dataset = graph.datasets[index]
         switch dataset.identity {
@@ -97,7 +99,11 @@ package struct OpenLineageWriter: Sendable {
     }
 
     private func dataset(
-        _ index: Int, _ snapshot: Int64?, _ commit: Int, _ graph: LineageGraph, lineage: JSON?
+        _ index: Int,
+        _ snapshot: Int64?,
+        _ commit: Int,
+        _ graph: LineageGraph,
+        lineage: JSON?
     ) -> JSON {
         let (space, name) = physicalName(index, graph)
         var facets = JSONObject()
@@ -111,18 +117,21 @@ package struct OpenLineageWriter: Sendable {
                             "name": .string(NodeName.written(table)), "type": "TABLE",
                         ]
                     ]
-                ])
+                ]
+            )
             facets["catalog"] = facet(
                 "1-1-0/CatalogDatasetFacet.json#/$defs/CatalogDatasetFacet",
                 [
                     "framework": "iceberg", "type": "varve", "name": .string(namespace),
                     "warehouseUri": .string(namespace),
-                ])
+                ]
+            )
         }
         if let snapshot {
             facets["version"] = facet(
                 "1-0-1/DatasetVersionDatasetFacet.json#/$defs/DatasetVersionDatasetFacet",
-                ["datasetVersion": .string(String(snapshot))])
+                ["datasetVersion": .string(String(snapshot))]
+            )
         }
         if let lineage { facets["columnLineage"] = lineage }
         return [
@@ -130,7 +139,8 @@ package struct OpenLineageWriter: Sendable {
         ]
     }
 
-    private func columnLineage(_ run: FoldedRun, _ map: ResolvedMap, _ graph: LineageGraph) -> JSON {
+    private func columnLineage(_ run: FoldedRun, _ map: ResolvedMap, _ graph: LineageGraph) -> JSON
+    {
         /// One field for each input column, with all its transformations.
         func inputFields(_ origins: [ResolvedMap.Origin]) -> JSON {
             var fields: [(key: [Int], json: JSONObject, transformations: [JSON])] = []
@@ -153,14 +163,16 @@ package struct OpenLineageWriter: Sendable {
                             "namespace": .string(space), "name": .string(name),
                             "field": .string(column.name(before: run.commit + 1)),
                         ], [.object(transformation)]
-                    ))
+                    )
+                )
             }
             return .array(
                 fields.map { field in
                     var json = field.json
                     json["transformations"] = .array(field.transformations)
                     return .object(json)
-                })
+                }
+            )
         }
         var fields = JSONObject()
         for column in map.origins.keys.sorted() {
@@ -169,7 +181,8 @@ package struct OpenLineageWriter: Sendable {
         }
         return facet(
             "1-2-0/ColumnLineageDatasetFacet.json#/$defs/ColumnLineageDatasetFacet",
-            ["fields": .object(fields), "dataset": inputFields(map.rows)])
+            ["fields": .object(fields), "dataset": inputFields(map.rows)]
+        )
     }
 
     /// The run's id when it is a UUID, else one made from it, always the same.
