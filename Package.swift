@@ -124,13 +124,20 @@ let package = Package(
             swiftSettings: shipped
         ),
 
+        // Floor 4
+        .target(
+            name: "Pipelines",
+            dependencies: ["Bytes", "SQL", crypto, .product(name: "Yams", package: "Yams")],
+            swiftSettings: shipped
+        ),
+
         // Floor 5
         .target(
             name: "Engine",
             dependencies: [
                 "Ambient", "Bytes", "Catalog", "Columnar", "CommitLog", "Execution", "Iceberg",
-                "Kernels", "Lineage", "ObjectStorage", "Parquet", "Planner", "SQL", "Tables",
-                "TextFiles",
+                "Kernels", "Lineage", "ObjectStorage", "Parquet", "Pipelines", "Planner", "SQL",
+                "Tables", "TextFiles",
             ],
             swiftSettings: shipped
         ),
@@ -159,7 +166,8 @@ let package = Package(
             name: "varve",
             dependencies: [
                 "Ambient", "Bytes", "Catalog", "Columnar", "CommitLog", "Engine", "Execution",
-                "Lineage", "ObjectStorage", "Planner", "SQL", "TextFiles", "VarveServer",
+                "Lineage", "ObjectStorage", "Pipelines", "Planner", "SQL", "TextFiles",
+                "VarveServer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -203,6 +211,8 @@ let package = Package(
             ]
         ),
         .testTarget(name: "TidyTests", swiftSettings: common),
+        tests(of: "Lineage", ["Bytes", "CommitLog", "Lineage"]),
+        tests(of: "Pipelines", ["Bytes", "Columnar", "Pipelines", "Planner", "SQL"]),
         tests(of: "TextFiles", ["Bytes", "Columnar", "TextFiles"]),
     ]
 )

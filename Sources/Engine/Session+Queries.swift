@@ -18,6 +18,13 @@ struct PreparedQuery: Sendable {
     var inputs: [ResolvedSource]
 }
 
+/// Rows that a query may name though no catalog has them.
+struct GivenTable: Sendable {
+    var name: String
+    var schema: Schema
+    var source: any OpenedSource
+}
+
 /// What a name in a statement turned out to be.
 struct ResolvedSource: Sendable {
     var table: SourceTable
@@ -44,9 +51,18 @@ extension Session {
     }
 
     /// Binds a query, opening what it names as it turns out, all at one state of the catalog.
-    func prepare(_ query: Query, _ parameters: Parameters) async throws -> PreparedQuery {
+    ///
+    /// - Parameter given: a name that means rows which are in no catalog.
+    func prepare(
+        _ query: Query, _ parameters: Parameters, given: GivenTable? = nil
+    ) async throws -> PreparedQuery {
         let resolver = SourceResolver(session: self)
         var environment = environment(parameters)
+        if let given {
+            let id = resolver.sources.add(given.source)
+            environment.tables[.named([given.name], version: nil)] = .success(
+                SourceTable(sourceID: id, name: given.name, schema: given.schema))
+        }
         while true {
             do {
                 var binder = Binder(environment: environment)

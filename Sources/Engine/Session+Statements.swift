@@ -75,14 +75,14 @@ extension Session {
         return try TableIdentifier(try Namespace(levels), name)
     }
 
-    func commit(_ operations: [CatalogOperation], lineage: LineageRecord? = nil) async throws
-        -> CommitReceipt
-    {
+    func commit(
+        _ operations: [CatalogOperation], lineage: LineageRecord? = nil, message: String? = nil
+    ) async throws -> CommitReceipt {
         let catalog = try await engine.catalog(creating: true)
         return try await catalog.commit(
             CatalogCommit(
                 id: catalog.makeCommitID(), actor: context.actor, requestID: context.requestID,
-                message: context.message, lineage: lineage?.json, operations: operations))
+                message: context.message ?? message, lineage: lineage?.json, operations: operations))
     }
 
     private func runCreateNamespace(

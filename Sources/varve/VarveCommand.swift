@@ -15,7 +15,7 @@ struct VarveCommand: AsyncParsableCommand {
         version: "varve 0.1.0",
         subcommands: [
             SQLCommand.self, ImportCommand.self, ExportCommand.self, HistoryCommand.self,
-            AuditCommand.self, LineageCommand.self, ServeCommand.self,
+            AuditCommand.self, LineageCommand.self, TransformCommand.self, ServeCommand.self,
         ]
     )
 
