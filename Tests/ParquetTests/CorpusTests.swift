@@ -12,8 +12,10 @@ struct CorpusTests {
         return names.filter { $0.hasSuffix(".parquet") }.sorted()
     }()
 
-    /// Files of which pyarrow's reading is not the measure, with the reason.
-    static let exceptions: [String: String] = [:]
+    /// Columns that pyarrow reads and we refuse, with the reason.
+    static let exceptions = [
+        "int96_from_spark.parquet a": "a time beyond 64 bits of microseconds; pyarrow wraps it"
+    ]
 
     @Test(
         "every column that both read is the same in pyarrow",
@@ -42,10 +44,7 @@ struct CorpusTests {
                     do {
                         for batch in [2048, 7] {
                             let values = try file.values(column: index, batch: batch)
-                            guard let known else {
-                                print("only we read \(name) \(column.name)")
-                                continue
-                            }
+                            guard let known else { continue }
                             compared += 1
                             if let difference = firstDifference(known, values) {
                                 Issue.record("\(name) \(column.name): \(difference)")
@@ -53,7 +52,9 @@ struct CorpusTests {
                         }
                     } catch let error as ParquetError {
                         refused += 1
-                        print("\(known == nil ? "both refuse" : "WE REFUSE") \(name) \(error)")
+                        if known != nil, Self.exceptions["\(name) \(column.name)"] == nil {
+                            Issue.record("\(name) \(column.name): only pyarrow reads it: \(error)")
+                        }
                     }
                 }
             }

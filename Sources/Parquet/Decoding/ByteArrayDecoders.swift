@@ -197,7 +197,8 @@ final class DeltaLengthDecoder: ValueDecoder {
 final class DeltaByteArrayDecoder: ValueDecoder {
     private var prefixLengths: DeltaBinaryDecoder
     private let suffixes: DeltaLengthDecoder
-    private var previous: [UInt8] = []
+    /// The last value of the batch before.
+    private let previous = GrowableBytes(capacity: 64)
     private let isText: Bool
     /// The length that all values must have; nil for byte arrays.
     private let fixedLength: Int?
@@ -251,28 +252,26 @@ final class DeltaByteArrayDecoder: ValueDecoder {
         let arena = fixedLength == nil ? Buffer(byteCount: total) : nil
         var place = arena?.base ?? target
         var suffix = suffixStart
-        var before = previous.withUnsafeBytes { $0.start }
-        try withExtendedLifetime(previous) { () throws(ParquetError) in
+        var before = UnsafeRawPointer(previous.base)
+        for index in 0..<count {
+            let (prefix, length) = (Int(prefixes[index]), Int(lengths[index]))
+            place.copyMemory(from: before, byteCount: prefix)
+            (place + prefix).copyMemory(from: suffix, byteCount: length)
+            if arena != nil { makeView(place, prefix + length, at: target + index &* 16) }
+            before = UnsafeRawPointer(place)
+            place += prefix + length
+            suffix += length
+        }
+        if let arena, isText, !isASCII(UnsafeRawBufferPointer(start: arena.base, count: total)) {
+            var position = UnsafeRawPointer(arena.base)
             for index in 0..<count {
-                let (prefix, length) = (Int(prefixes[index]), Int(lengths[index]))
-                place.copyMemory(from: before, byteCount: prefix)
-                (place + prefix).copyMemory(from: suffix, byteCount: length)
-                if arena != nil { makeView(place, prefix + length, at: target + index &* 16) }
-                before = UnsafeRawPointer(place)
-                place += prefix + length
-                suffix += length
-            }
-            if let arena, isText, !isASCII(UnsafeRawBufferPointer(start: arena.base, count: total))
-            {
-                var position = UnsafeRawPointer(arena.base)
-                for index in 0..<count {
-                    let length = Int(prefixes[index]) + Int(lengths[index])
-                    try checkUTF8(position, length)
-                    position += length
-                }
+                let length = Int(prefixes[index]) + Int(lengths[index])
+                try checkUTF8(position, length)
+                position += length
             }
         }
-        previous = Array(UnsafeRawBufferPointer(start: before, count: last))
+        previous.truncate(to: 0)
+        previous.append(before, last)
         if let arena { owners.append(arena) }
     }
 

@@ -22,7 +22,7 @@ final class DeltaBinaryDecoder: ValueDecoder {
     private var widths: UnsafePointer<UInt8>
     /// Which miniblock of the block comes next; `miniblockCount` when a new block does.
     private var miniblock: Int
-    private var width64 = 0
+    private var deltaWidth = 0
     /// Differences of the current miniblock that have not been unpacked.
     private var miniblockLeft = 0
     /// Decoded values that did not fit the last batch.
@@ -105,8 +105,8 @@ final class DeltaBinaryDecoder: ValueDecoder {
             next += miniblockCount
             miniblock = 0
         }
-        width64 = Int(widths[miniblock])
-        guard width64 <= 64 else { throw .corrupt("differences of \(width64) bits") }
+        deltaWidth = Int(widths[miniblock])
+        guard deltaWidth <= 64 else { throw .corrupt("differences of \(deltaWidth) bits") }
         miniblock += 1
         miniblockLeft = valuesPerMiniblock
     }
@@ -123,9 +123,9 @@ final class DeltaBinaryDecoder: ValueDecoder {
         }
         if miniblockLeft == 0 { try nextMiniblock() }
         let count = min(32, undecoded)
-        guard (count * width64 + 7) / 8 <= end - next else { throw Self.missing() }
-        unpack64(width: width64, next, ready, groupCount: (count + 7) / 8)
-        let whole = 4 * width64
+        guard (count * deltaWidth + 7) / 8 <= end - next else { throw Self.missing() }
+        unpack64(width: deltaWidth, next, ready, groupCount: (count + 7) / 8)
+        let whole = 4 * deltaWidth
         next += min(whole, end - next)
         miniblockLeft -= 32
         undecoded -= count

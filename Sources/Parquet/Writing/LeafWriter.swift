@@ -9,34 +9,34 @@ import Columnar
 /// page shows that it does not pay, or when it would grow too large; pages before that stay coded.
 final class LeafWriter {
     let leaf: WriteLeaf
-    private let options: ParquetWriteOptions
-    private let codec: Codec?
+    let options: ParquetWriteOptions
+    let codec: Codec?
 
-    private enum Dictionary {
+    enum Dictionary {
         case numbers(NumberDictionary<UInt64>)
         case wide(NumberDictionary<UInt128>)
         case bytes(BytesDictionary)
     }
 
     // The page that waits.
-    private let definitions = GrowableBytes()
-    private let repetitions = GrowableBytes()
-    private let values = GrowableBytes()
-    private let codes = GrowableBytes()
-    private let scratch = GrowableBytes()
-    private var pageEntries = 0
+    let definitions = GrowableBytes()
+    let repetitions = GrowableBytes()
+    let values = GrowableBytes()
+    let codes = GrowableBytes()
+    let scratch = GrowableBytes()
+    private(set) var pageEntries = 0
     private(set) var pageRows = 0
-    private var pageValues = 0
+    private(set) var pageValues = 0
 
     // The chunk.
-    private var dictionary: Dictionary?
+    private(set) var dictionary: Dictionary?
     /// Whether values still go into the dictionary.
     private var isCoding = false
     private var hasCodedPages = false
     /// Codes of the dictionary that batches came with, by its codes; `.max` is not yet known.
     private var mapped: (dictionary: ColumnDictionary, codes: [UInt32])?
-    private var body: [UInt8] = []
-    private var bodyUncompressed = 0
+    var body: [UInt8] = []
+    var bodyUncompressed = 0
     private var pages: [WrittenPage] = []
     private var chunkRows = 0
     private var chunk = BoundsAndCounts()
@@ -109,7 +109,7 @@ final class LeafWriter {
     }
 
     /// Bytes of a value in `values`; 0 for byte strings.
-    private var width: Int {
+    var width: Int {
         switch leaf.type.physical {
         case .bit, .none: 1
         case .view: 0
@@ -419,7 +419,7 @@ final class LeafWriter {
         (pageEntries, pageRows, pageValues) = (0, 0, 0)
     }
 
-    private var entryCount: Int {
+    var entryCount: Int {
         switch dictionary {
         case .numbers(let numbers): numbers.count
         case .wide(let numbers): numbers.count
@@ -488,217 +488,6 @@ final class LeafWriter {
         mapped = nil
     }
 
-    /// Repetition and definition levels in the hybrid, without lengths.
-    private func encodedLevels() -> (repetition: [UInt8], definition: [UInt8]) {
-        var result: (repetition: [UInt8], definition: [UInt8]) = ([], [])
-        if leaf.maxRepetitionLevel > 0 {
-            HybridEncoder.append(
-                UnsafePointer(repetitions.base.assumingMemoryBound(to: UInt8.self)),
-                count: pageEntries,
-                width: levelWidth(leaf.maxRepetitionLevel),
-                to: &result.repetition
-            )
-        }
-        if leaf.maxDefinitionLevel > 0 {
-            HybridEncoder.append(
-                UnsafePointer(definitions.base.assumingMemoryBound(to: UInt8.self)),
-                count: pageEntries,
-                width: levelWidth(leaf.maxDefinitionLevel),
-                to: &result.definition
-            )
-        }
-        return result
-    }
-
-    private func compressed(_ bytes: [UInt8]) throws(ParquetError) -> [UInt8] {
-        guard let codec else { return bytes }
-        do throws(BytesError) {
-            return try bytes.withUnsafeBufferPointer { (source) throws(BytesError) in
-                try compress(
-                    codec,
-                    UnsafeRawBufferPointer(source),
-                    level: options.compressionLevel
-                )
-            }
-        } catch {
-            throw ParquetError(error)
-        }
-    }
-
-    private func checksum(_ bytes: [UInt8]) -> Int32 {
-        Int32(bitPattern: bytes.withUnsafeBytes { crc32($0) })
-    }
-
-    private func appendDataPage(
-        _ levels: (repetition: [UInt8], definition: [UInt8]),
-        _ payload: [UInt8],
-        _ encoding: ParquetEncoding
-    ) throws(ParquetError) {
-        var content: [UInt8] = []
-        var uncompressed = payload.count
-        var isCompressed = codec != nil
-        if options.usesDataPageV2 {
-            content = levels.repetition + levels.definition
-            uncompressed += content.count
-            let packed = try compressed(payload)
-            isCompressed = codec != nil && packed.count < payload.count
-            content.append(contentsOf: isCompressed ? packed : payload)
-        } else {
-            var whole: [UInt8] = []
-            if leaf.maxRepetitionLevel > 0 {
-                whole.appendLittleEndian(UInt32(levels.repetition.count))
-                whole.append(contentsOf: levels.repetition)
-            }
-            if leaf.maxDefinitionLevel > 0 {
-                whole.appendLittleEndian(UInt32(levels.definition.count))
-                whole.append(contentsOf: levels.definition)
-            }
-            whole.append(contentsOf: payload)
-            uncompressed = whole.count
-            content = try compressed(whole)
-        }
-        guard let size = Int32(exactly: content.count), let whole = Int32(exactly: uncompressed)
-        else { throw .unsupported("column \(leaf.name) has a page of 2 GiB or more") }
-        let crc = options.writesChecksums ? checksum(content) : nil
-        let header = ThriftWriter.message { writer in
-            writer.int32(1, options.usesDataPageV2 ? 3 : 0)
-            writer.int32(2, whole)
-            writer.int32(3, size)
-            if let crc { writer.int32(4, crc) }
-            if options.usesDataPageV2 {
-                writer.structure(8) { writer in
-                    writer.int32(1, Int32(pageEntries))
-                    writer.int32(2, Int32(pageEntries - pageValues))
-                    writer.int32(3, Int32(pageRows))
-                    writer.int32(4, encoding.rawValue)
-                    writer.int32(5, Int32(levels.definition.count))
-                    writer.int32(6, Int32(levels.repetition.count))
-                    writer.bool(7, isCompressed)
-                }
-            } else {
-                writer.structure(5) { writer in
-                    writer.int32(1, Int32(pageEntries))
-                    writer.int32(2, encoding.rawValue)
-                    writer.int32(3, ParquetEncoding.rle.rawValue)
-                    writer.int32(4, ParquetEncoding.rle.rawValue)
-                }
-            }
-        }
-        body.append(contentsOf: header)
-        body.append(contentsOf: content)
-        bodyUncompressed += header.count + uncompressed
-    }
-
-    private func dictionaryPage() throws(ParquetError) -> (bytes: [UInt8], uncompressed: Int) {
-        var payload: [UInt8] = []
-        switch dictionary {
-        case .numbers(let numbers):
-            scratch.truncate(to: 0)
-            let target = scratch.extend(numbers.count * width)
-            for index in 0..<numbers.count {
-                if width == 4 {
-                    target.storeBytes(
-                        of: UInt32(truncatingIfNeeded: numbers.keys[index]),
-                        toByteOffset: index * 4,
-                        as: UInt32.self
-                    )
-                } else {
-                    target.storeBytes(
-                        of: numbers.keys[index],
-                        toByteOffset: index * 8,
-                        as: UInt64.self
-                    )
-                }
-            }
-            PlainEncoder.appendPlain(scratch.bytes, count: numbers.count, leaf: leaf, to: &payload)
-        case .wide(let numbers):
-            let bytes = UnsafeRawBufferPointer(start: numbers.keys, count: numbers.count * 16)
-            PlainEncoder.appendPlain(bytes, count: numbers.count, leaf: leaf, to: &payload)
-        case .bytes(let bytes): payload.append(contentsOf: bytes.content.bytes)
-        case nil: return ([], 0)
-        }
-        let content = try compressed(payload)
-        let crc = options.writesChecksums ? checksum(content) : nil
-        let header = ThriftWriter.message { writer in
-            writer.int32(1, 2)
-            writer.int32(2, Int32(payload.count))
-            writer.int32(3, Int32(content.count))
-            if let crc { writer.int32(4, crc) }
-            writer.structure(7) { writer in
-                writer.int32(1, Int32(entryCount))
-                writer.int32(2, ParquetEncoding.plain.rawValue)
-            }
-        }
-        return (header + content, header.count + payload.count)
-    }
-
-    // MARK: Statistics
-
-    private func plainStatistics() -> BoundsAndCounts {
-        if leaf.type.physical == .view {
-            return PageStatistics.ofBytes(
-                values.bytes,
-                fixedLength: leaf.physical == .byteArray ? nil : leaf.typeLength
-            )
-        }
-        return PageStatistics.ofNumbers(values.bytes, count: pageValues, type: leaf.type)
-    }
-
-    /// The statistics of a page of codes: of those values that occur in it.
-    private func codedStatistics() -> BoundsAndCounts {
-        let codePlaces = codes.base.assumingMemoryBound(to: UInt32.self)
-        var isUsed = [Bool](repeating: false, count: entryCount)
-        isUsed.withUnsafeMutableBufferPointer { isUsed in
-            for index in 0..<pageValues { isUsed[Int(codePlaces[index])] = true }
-        }
-        scratch.truncate(to: 0)
-        switch dictionary {
-        case .numbers(let numbers):
-            var count = 0
-            var nanCodes: Set<UInt32> = []
-            for code in 0..<numbers.count where isUsed[code] {
-                let key = numbers.keys[code]
-                if width == 4 {
-                    scratch.extend(4).storeBytes(
-                        of: UInt32(truncatingIfNeeded: key),
-                        as: UInt32.self
-                    )
-                } else {
-                    scratch.extend(8).storeBytes(of: key, as: UInt64.self)
-                }
-                let isNaN =
-                    leaf.type == .float32
-                    ? Float(bitPattern: UInt32(truncatingIfNeeded: key)).isNaN
-                    : leaf.type == .float64 && Double(bitPattern: key).isNaN
-                if isNaN { nanCodes.insert(UInt32(code)) }
-                count += 1
-            }
-            var result = PageStatistics.ofNumbers(scratch.bytes, count: count, type: leaf.type)
-            result.nanCount = 0
-            if !nanCodes.isEmpty {
-                for index in 0..<pageValues where nanCodes.contains(codePlaces[index]) {
-                    result.nanCount += 1
-                }
-            }
-            return result
-        case .wide(let numbers):
-            var count = 0
-            for code in 0..<numbers.count where isUsed[code] {
-                scratch.extend(16).storeBytes(of: numbers.keys[code], as: UInt128.self)
-                count += 1
-            }
-            return PageStatistics.ofNumbers(scratch.bytes, count: count, type: leaf.type)
-        case .bytes(let bytes):
-            var bounds = ByteBounds()
-            for code in 0..<bytes.places.count where isUsed[code] {
-                let place = bytes.places[code]
-                bounds.add(bytes.content.base + Int(place.offset), Int(place.length))
-            }
-            return bounds.statistics
-        case nil: return BoundsAndCounts()
-        }
-    }
-
     // MARK: Chunks
 
     /// Ends the chunk; the next row begins another.
@@ -748,80 +537,6 @@ final class LeafWriter {
         totalByteCount += metadata.compressedSize
         beginChunk()
         return result
-    }
-
-    private func statistics(of counts: BoundsAndCounts) -> ParquetStatistics {
-        var result = ParquetStatistics()
-        result.nullCount = counts.nullCount
-        if let (bytes, isExact) = lower(counts.min) {
-            (result.min, result.isMinExact) = (bytes, isExact)
-        }
-        if let (bytes, isExact) = upper(counts.max) {
-            (result.max, result.isMaxExact) = (bytes, isExact)
-        }
-        return result
-    }
-
-    /// A lower bound as statistics have it, cut where that is allowed: readers rely on values of
-    /// fixed length having it.
-    private func lower(_ bound: Bound?) -> ([UInt8], isExact: Bool)? {
-        guard let encoded = bound?.encoded(leaf) else { return nil }
-        guard leaf.physical == .byteArray else { return (encoded, true) }
-        let cut = BoundCutting.lower(
-            encoded,
-            options.boundByteCountMax,
-            isText: leaf.type == .string
-        )
-        return (cut, cut.count == encoded.count)
-    }
-
-    private func upper(_ bound: Bound?) -> ([UInt8], isExact: Bool)? {
-        guard let encoded = bound?.encoded(leaf) else { return nil }
-        guard leaf.physical == .byteArray, encoded.count > options.boundByteCountMax else {
-            return (encoded, true)
-        }
-        let cut = BoundCutting.upper(
-            encoded,
-            options.boundByteCountMax,
-            isText: leaf.type == .string
-        )
-        return cut.map { ($0, false) }
-    }
-
-    /// The column index of a chunk; nil when some page has values but no bounds.
-    func columnIndex(_ pages: [WrittenPage]) -> ColumnIndex? {
-        var minValues: [[UInt8]] = []
-        var maxValues: [[UInt8]] = []
-        var areNullPages: [Bool] = []
-        var (ascends, descends) = (true, true)
-        var previous: (min: Bound, max: Bound)?
-        for page in pages {
-            let statistics = page.statistics
-            let isNull = statistics.nullCount == statistics.valueCount
-            areNullPages.append(isNull)
-            if isNull {
-                minValues.append([])
-                maxValues.append([])
-                continue
-            }
-            guard let min = statistics.min, let max = statistics.max,
-                let low = lower(min), let high = upper(max)
-            else { return nil }
-            minValues.append(low.0)
-            maxValues.append(high.0)
-            if let previous {
-                if min.precedes(previous.min) || max.precedes(previous.max) { ascends = false }
-                if previous.min.precedes(min) || previous.max.precedes(max) { descends = false }
-            }
-            previous = (min, max)
-        }
-        return ColumnIndex(
-            areNullPages: areNullPages,
-            minValues: minValues,
-            maxValues: maxValues,
-            boundaryOrder: ascends ? 1 : (descends ? 2 : 0),
-            nullCounts: pages.map(\.statistics.nullCount)
-        )
     }
 }
 

@@ -199,6 +199,10 @@ def main():
     stamps = [None if i % 7 == 0 else (i - 1500) * 86_399_999_000 for i in range(3000)]
     write_arrow("arrow_int96_times", pa.table({"t": pa.array(stamps, pa.timestamp("us"))}),
                 use_deprecated_int96_timestamps=True)
+    # Nanoseconds that are not whole microseconds must be refused, not rounded.
+    pq.write_table(pa.table({"exact": pa.array([1000, None], pa.timestamp("ns")),
+                             "inexact": pa.array([1000, 1001], pa.timestamp("ns"))}),
+                   os.path.join(OUT, "refused_nanos.parquet"))
     half = pa.table({"h": pa.array(with_nulls([RANDOM.gauss(0, 5) for _ in range(500)], 0.1),
                                    pa.float16())})
     write_arrow("arrow_half", half)
