@@ -151,6 +151,11 @@ struct SQLErrorTests {
         Case(text: "SELECT 1 + NOT a", column: 12, message: "NOT needs parentheses here"),
         Case(text: "SELECT 1 + *", column: 12, message: "unexpected \"*\", expected an expression"),
         Case(
+            text: "SELECT f(t.* [2])",
+            column: 14,
+            message: "unexpected \"[\", expected \")\""
+        ),
+        Case(
             text: "SELECT a::decimal(99999999999999999999)",
             column: 19,
             message: "the number 99999999999999999999 is too large"

@@ -121,8 +121,12 @@ extension Parser {
             if next == .symbol(.colon) || next == .symbol(.comma) { return try parseLambda() }
             return try parseNamed()
         case .extract, .substring, .position, .trim, .overlay:
-            if peek().kind == .symbol(.leftParenthesis) { return try parseWordedCall(keyword) }
-            return try parseNamed()
+            guard peek().kind == .symbol(.leftParenthesis) else { return try parseNamed() }
+            // One level more: its frame is the largest on the way to an argument.
+            try enter()
+            let call = try parseWordedCall(keyword)
+            leave()
+            return call
         default:
             return try parseOtherKeyword(keyword)
         }
@@ -231,6 +235,7 @@ extension Parser {
     /// Casts, subscripts, fields and methods after a primary.
     @inline(never)
     mutating func parsePostfix(_ base: inout Expression) throws(SQLError) {
+        if case .star = base.node { return }
         while case .symbol(let symbol) = token.kind {
             switch symbol {
             case .doubleColon:
@@ -253,7 +258,6 @@ extension Parser {
 
     @inline(never)
     private mutating func parseField(_ base: inout Expression) throws(SQLError) {
-        if case .star = base.node { throw unexpected("\",\" or the end of the list") }
         advance()
         let isSpecial = startsSpecialCall()
         var name = try parseLabel("a field name")
