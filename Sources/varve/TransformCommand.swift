@@ -46,7 +46,7 @@ struct TransformCommand: AsyncParsableCommand {
         @OptionGroup var specs: Specs
 
         func run() async throws {
-            let (issues, unsupported) = validate(
+            let (issues, unsupported) = Pipelines.validate(
                 try specs.sources,
                 defaultNamespace: global.namespace.split(separator: ".").map(String.init))
             for issue in issues { print(issue) }
