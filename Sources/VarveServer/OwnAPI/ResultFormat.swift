@@ -2,7 +2,7 @@ import Columnar
 import TextFiles
 
 /// How rows go over the wire.
-enum ResultFormat: String, Sendable, CaseIterable {
+package enum ResultFormat: String, Sendable, CaseIterable {
     case arrow = "application/vnd.apache.arrow.stream"
     case ndjson = "application/x-ndjson"
     case json = "application/json"
@@ -18,7 +18,7 @@ enum ResultFormat: String, Sendable, CaseIterable {
     /// The best format that an `Accept` header takes; Arrow where it takes anything.
     ///
     /// - Throws: `notAcceptable`.
-    init(accept: String?) throws(ServerError) {
+    package init(accept: String?) throws(ServerError) {
         guard let accept, !accept.isEmpty else {
             self = .arrow
             return
@@ -57,7 +57,7 @@ struct ResultEncoder {
         case csv(CSVWriter)
     }
 
-    private let form: Form
+    private var form: Form
 
     init(_ format: ResultFormat, schema: Schema) throws {
         form =
@@ -78,12 +78,16 @@ struct ResultEncoder {
         }
     }
 
-    func encode(_ batch: RecordBatch) throws -> [UInt8] {
+    /// The rows of a batch.
+    mutating func encode(_ batch: RecordBatch) throws -> [UInt8] {
         switch form {
-        case .arrow(let writer): try writer.encode(batch)
-        case .ndjson(let writer): writer.encode(batch)
-        case .json(let writer): writer.encode(batch)
-        case .csv(let writer): writer.encode(batch)
+        case .arrow(var writer):
+            let bytes = try writer.encode(batch)
+            form = .arrow(writer)
+            return bytes
+        case .ndjson(let writer): return writer.encode(batch)
+        case .json(let writer): return writer.encode(batch)
+        case .csv(let writer): return writer.encode(batch)
         }
     }
 
