@@ -1,5 +1,5 @@
 import Ambient
-import Bytes
+package import Bytes
 import Catalog
 import Columnar
 import CommitLog
@@ -21,7 +21,7 @@ import TextFiles
 // CommitStateUnknownException.
 
 /// What a request was about, as far as it decides how a failure is told.
-enum RequestEffect: Sendable {
+package enum RequestEffect: Sendable {
     /// Changes nothing.
     case read
     /// Changes something.
@@ -31,24 +31,24 @@ enum RequestEffect: Sendable {
 }
 
 /// An error as the client gets it.
-struct ErrorReply: Sendable, Equatable {
-    var status: Int
+package struct ErrorReply: Sendable, Equatable {
+    package var status: Int
     /// The exception's name as Iceberg's clients know it.
-    var type: String
-    var message: String
-    var retryAfterSeconds: Int?
+    package var type: String
+    package var message: String
+    package var retryAfterSeconds: Int?
     /// The SQLSTATE, for statements.
-    var sqlState: String?
-    var line: Int?
+    package var sqlState: String?
+    package var line: Int?
     var column: Int?
     var hint: String?
     /// The number of the statement that failed, from 1, where there are several.
     var statement: Int?
     /// Whether a person must look: the log gets the error itself.
-    var isServersFault = false
+    package var isServersFault = false
 
     /// The body that Iceberg's error model asks for.
-    var json: JSON {
+    package var json: JSON {
         var error: JSONObject = [
             "message": .string(message), "type": .string(type), "code": .integer(status),
         ]
@@ -60,7 +60,8 @@ struct ErrorReply: Sendable, Equatable {
         return ["error": .object(error)]
     }
 
-    init(
+    /// A reply of a status, type and message.
+    package init(
         _ status: Int,
         _ type: String,
         _ message: String,
@@ -76,12 +77,19 @@ struct ErrorReply: Sendable, Equatable {
 }
 
 /// Finds the reply for any error.
-struct ErrorMapping {
-    var effect: RequestEffect
+package struct ErrorMapping {
+    /// What the request was about.
+    package var effect: RequestEffect
     /// Whether a missing namespace is told as a missing table, as clients expect where they named a table.
-    var namespaceMeansTable = false
+    package var namespaceMeansTable = false
 
-    func reply(to error: any Error) -> ErrorReply {
+    package init(effect: RequestEffect, namespaceMeansTable: Bool = false) {
+        self.effect = effect
+        self.namespaceMeansTable = namespaceMeansTable
+    }
+
+    /// The reply that tells an error.
+    package func reply(to error: any Error) -> ErrorReply {
         switch error {
         case let error as ServerError: reply(to: error)
         case let error as CatalogError: reply(to: error)

@@ -2,7 +2,7 @@ import Ambient
 import Bytes
 import Testing
 
-@testable import VarveServer
+import VarveServer
 
 @Suite("Who may ask")
 struct AuthenticationTests {
@@ -103,7 +103,7 @@ struct AuthenticationTests {
             #expect(issuer("right-secret").principal(ofToken: changed) == nil)
         }
         #expect(issuer("right-secret").principal(ofToken: "v1...") == nil)
-        time.advance(nanoseconds: 101 * 1_000_000_000)
+        time.advance(byNanos: 101 * 1_000_000_000)
         #expect(issuer("right-secret").principal(ofToken: text) == nil)
     }
 

@@ -1,7 +1,8 @@
 import Ambient
+import ObjectStorage
 import Testing
 
-@testable import VarveServer
+import VarveServer
 
 @Suite("The configuration file")
 struct ConfigurationTests {

@@ -5,7 +5,7 @@ import Engine
 import ObjectStorage
 import Testing
 
-@testable import VarveServer
+import VarveServer
 
 @Suite("The mapping of errors to statuses")
 struct ErrorMappingTests {

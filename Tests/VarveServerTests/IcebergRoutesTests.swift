@@ -1,7 +1,7 @@
 import Bytes
 import Testing
 
-@testable import VarveServer
+import VarveServer
 
 @Suite("The Iceberg REST catalog")
 struct IcebergRoutesTests {
@@ -11,11 +11,11 @@ struct IcebergRoutesTests {
             let answer = try await client.get("/v1/config")
             #expect(answer.status == 200)
             let endpoints = try #require(try answer.json["endpoints"]?.array).compactMap(\.string)
-            #expect(endpoints == IcebergRoutes.endpoints)
+            #expect(endpoints.count == 16 && !endpoints.contains { $0.contains("view") })
             #expect(try answer.json["idempotency-key-lifetime"] == "PT24H")
             for endpoint in endpoints {
                 let parts = endpoint.split(separator: " ")
-                let path = parts[1].replacing("/{prefix}", with: "")
+                let path = String(parts[1]).replacing("/{prefix}", with: "")
                     .replacing("{namespace}", with: "none").replacing("{table}", with: "none")
                 let found = try await client.send(String(parts[0]), path, Array("{}".utf8))
                 #expect(found.status != 405 && found.errorType != "NoSuchRouteException")

@@ -2,7 +2,7 @@ import Ambient
 import Bytes
 import Testing
 
-@testable import VarveServer
+import VarveServer
 
 @Suite("What the server bounds")
 struct LimitsTests {

@@ -64,7 +64,7 @@ final class LoopbackConnection: @unchecked Sendable {
                     socket,
                     $0.baseAddress.map { $0 + start },
                     $0.count - start,
-                    Int32(MSG_NOSIGNAL.rawValue)
+                    Int32(MSG_NOSIGNAL)
                 )
             }
             guard count > 0 else { throw Failure(message: "cannot send: \(errno)") }

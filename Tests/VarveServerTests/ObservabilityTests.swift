@@ -3,7 +3,7 @@ import Bytes
 import Logging
 import Testing
 
-@testable import VarveServer
+import VarveServer
 
 @Suite("What operators see")
 struct ObservabilityTests {
@@ -32,7 +32,7 @@ struct ObservabilityTests {
     func metrics() async throws {
         try await withServer { client in
             for index in 0..<20 { _ = try await client.get("/nowhere/\(index)") }
-            _ = try await client.send("BREW", "/v1/config")
+            _ = try await client.send("PATCH", "/v1/config")
             _ = try await client.query("SELECT 1 AS a UNION ALL SELECT 2")
             try await client.makeTable("t")
             let text = try await client.get("/metrics").text

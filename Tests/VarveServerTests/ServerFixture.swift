@@ -5,7 +5,7 @@ import Logging
 import Synchronization
 import Testing
 
-@testable import VarveServer
+import VarveServer
 
 /// What a server logged.
 final class LogLines: Sendable {
@@ -69,7 +69,7 @@ extension LoopbackClient {
 func appendCommit(_ id: Int64, sequence: Int64, parent: Int64?) -> JSON {
     var snapshot: JSONObject = [
         "snapshot-id": .integer(id), "sequence-number": .integer(sequence), "timestamp-ms": 1,
-        "manifest-list": "memory:/nowhere/list-\(id).avro", "schema-id": 0,
+        "manifest-list": .string("memory:/nowhere/list-\(id).avro"), "schema-id": 0,
         "summary": ["operation": "append"],
     ]
     if let parent { snapshot["parent-snapshot-id"] = .integer(parent) }

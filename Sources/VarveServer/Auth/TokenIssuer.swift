@@ -1,10 +1,10 @@
-import Ambient
+package import Ambient
 import Crypto
 
 /// A token and how long it is good.
-struct IssuedToken: Sendable {
-    var token: Secret
-    var lifetimeSeconds: Int
+package struct IssuedToken: Sendable {
+    package var token: Secret
+    package var lifetimeSeconds: Int
 }
 
 /// Makes and checks tokens of the token endpoint.
@@ -13,12 +13,12 @@ struct IssuedToken: Sendable {
 /// with the same configuration takes it, none keeps anything, and a changed secret ends all its tokens.
 ///
 ///     v1.<client id in hex>.<expiry in seconds since 1970>.<HMAC-SHA-256 of all before, in hex>
-struct TokenIssuer: Sendable {
+package struct TokenIssuer: Sendable {
     private let clients: [ConfiguredClient]
     private let lifetimeSeconds: Int
     private let time: any TimeSource
 
-    init(clients: [ConfiguredClient], lifetimeSeconds: Int, time: any TimeSource) {
+    package init(clients: [ConfiguredClient], lifetimeSeconds: Int, time: any TimeSource) {
         self.clients = clients
         self.lifetimeSeconds = lifetimeSeconds
         self.time = time
@@ -26,8 +26,10 @@ struct TokenIssuer: Sendable {
 
     private var nowSeconds: Int64 { time.nowMicros() / 1_000_000 }
 
+    /// A new token for a client that shows its secret.
+    ///
     /// - Throws: `unauthorized`, the same for unknown clients and wrong secrets.
-    func issue(clientID: String, secret: String) throws(ServerError) -> IssuedToken {
+    package func issue(clientID: String, secret: String) throws(ServerError) -> IssuedToken {
         let given = digest(secret)
         var found: ConfiguredClient?
         for client in clients {
@@ -46,7 +48,7 @@ struct TokenIssuer: Sendable {
     }
 
     /// Who a token stands for; nil for strangers' and old ones.
-    func principal(ofToken token: String) -> String? {
+    package func principal(ofToken token: String) -> String? {
         let parts = token.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count == 4, parts[0] == "v1", let expiry = Int64(parts[2]),
             let signature = bytes(ofHex: parts[3]),

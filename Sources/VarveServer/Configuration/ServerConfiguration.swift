@@ -116,7 +116,7 @@ package struct ServerConfiguration: Sendable, Equatable {
 }
 
 /// Whether a host is this machine and nothing else.
-func isLoopback(_ host: String) -> Bool {
+package func isLoopback(_ host: String) -> Bool {
     let parts = host.split(separator: ".", omittingEmptySubsequences: false)
     let isAddress = parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
     return isAddress || ["localhost", "::1", "[::1]"].contains(host.lowercased())

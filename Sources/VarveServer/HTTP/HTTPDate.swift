@@ -1,7 +1,7 @@
 /// A time as HTTP writes it: `Sun, 06 Nov 1994 08:49:37 GMT`.
 ///
 /// - Spec: RFC 9110, section 5.6.7.
-func httpDate(micros: Int64) -> String {
+package func httpDate(micros: Int64) -> String {
     let time = CalendarTime(micros: micros)
     let days = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
     let months = [
@@ -14,7 +14,7 @@ func httpDate(micros: Int64) -> String {
 }
 
 /// A time as logs write it: `2024-05-01T12:30:00.123Z`.
-func isoTime(micros: Int64) -> String {
+package func isoTime(micros: Int64) -> String {
     let time = CalendarTime(micros: micros)
     let millis = String(1000 + time.micros / 1000).dropFirst()
     return "\(time.year)-\(two(time.month))-\(two(time.day))T"

@@ -147,8 +147,10 @@ extension IcebergRoutes {
         let requirements = try TableRequirement.list(json: body["requirements"] ?? [])
         let updates = try TableUpdate.list(json: try body.required("updates"))
         return .updateTable(
-            table, requirements: requirements,
-            updates: requirements.contains(.assertCreate) ? schemaFirst(updates) : updates)
+            table,
+            requirements: requirements,
+            updates: requirements.contains(.assertCreate) ? schemaFirst(updates) : updates
+        )
     }
 
     /// Updates that make a table, with its schema current before specs and orders are made on it.

@@ -128,7 +128,7 @@ struct QueryRoutes: Sendable {
         _ request: ServerRequest,
         _ progress: Progress
     ) async throws {
-        let encoder = try ResultEncoder(format, schema: rows.schema)
+        var encoder = try ResultEncoder(format, schema: rows.schema)
         // The first rows before the status: most of what can fail has failed by then.
         var next = try await rows.next()
         var piece = try encoder.begin()
@@ -169,8 +169,10 @@ struct QueryRoutes: Sendable {
             columns: zip(fields, values).map { Column($0.type, [$1]) },
             rowCount: 1
         )
-        let encoder = try ResultEncoder(format, schema: schema)
-        let whole = try encoder.begin() + encoder.encode(batch) + encoder.end()
+        var encoder = try ResultEncoder(format, schema: schema)
+        var whole = try encoder.begin()
+        whole += try encoder.encode(batch)
+        whole += encoder.end()
         try await begin(format, request)
         progress.add(rows: 1)
         try await request.channel.write(whole)

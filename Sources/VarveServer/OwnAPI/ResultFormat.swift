@@ -2,7 +2,7 @@ import Columnar
 import TextFiles
 
 /// How rows go over the wire.
-enum ResultFormat: String, Sendable, CaseIterable {
+package enum ResultFormat: String, Sendable, CaseIterable {
     case arrow = "application/vnd.apache.arrow.stream"
     case ndjson = "application/x-ndjson"
     case json = "application/json"
@@ -18,7 +18,7 @@ enum ResultFormat: String, Sendable, CaseIterable {
     /// The best format that an `Accept` header takes; Arrow where it takes anything.
     ///
     /// - Throws: `notAcceptable`.
-    init(accept: String?) throws(ServerError) {
+    package init(accept: String?) throws(ServerError) {
         guard let accept, !accept.isEmpty else {
             self = .arrow
             return
@@ -78,7 +78,8 @@ final class ResultEncoder {
         }
     }
 
-    func encode(_ batch: RecordBatch) throws -> [UInt8] {
+    /// The rows of a batch.
+    mutating func encode(_ batch: RecordBatch) throws -> [UInt8] {
         switch form {
         case .arrow(var writer):
             let bytes = try writer.encode(batch)
