@@ -54,7 +54,7 @@ import Testing
             LineageOptions(selection: .directOnly)
         )
         #expect(direct.names == ["ns.c.x", "ns.b.x", "ns.a.x", "data/a.csv#x"])
-        #expect(direct.nodes.allSatisfy(\.isDirect))
+        #expect(direct.nodes.allSatisfy { $0.isDirect })
         let all = try graph.upstream(of: NodeName("ns.c.x"))
         #expect(all.arrows.contains("ns.a.y -> ns.b.*"))
         let y = try #require(all.nodes.first { $0.name == "ns.a.y" })

@@ -161,6 +161,7 @@ extension LineageGraph {
         }
         described.sort { a, b in
             if a.node.depth != b.node.depth { return a.node.depth < b.node.depth }
+            if (a.key == root) != (b.key == root) { return a.key == root }
             if a.node.name != b.node.name { return bytesPrecede(a.node.name, b.node.name) }
             return (a.key.dataset, a.key.column) < (b.key.dataset, b.key.column)
         }
