@@ -46,7 +46,16 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(
+            url: "https://github.com/hummingbird-project/hummingbird",
+            from: "2.28.1",
+            traits: []
+        ),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
         // Floor 0
@@ -99,7 +108,14 @@ let package = Package(
         ),
         .target(
             name: "Lineage",
-            dependencies: ["Bytes", "CommitLog", crypto],
+            dependencies: ["Ambient", "Bytes", "CommitLog", crypto],
+            swiftSettings: shipped
+        ),
+        .target(
+            name: "Tables",
+            dependencies: [
+                "Ambient", "Bytes", "Columnar", "Iceberg", "Kernels", "ObjectStorage", "Parquet",
+            ],
             swiftSettings: shipped
         ),
         .target(
@@ -108,19 +124,32 @@ let package = Package(
             swiftSettings: shipped
         ),
 
-        // Floor 4
-        .target(
-            name: "Pipelines",
-            dependencies: ["Bytes", "SQL", crypto, .product(name: "Yams", package: "Yams")],
-            swiftSettings: shipped
-        ),
-
         // Floor 5
         .target(
             name: "Engine",
             dependencies: [
                 "Ambient", "Bytes", "Catalog", "Columnar", "CommitLog", "Execution", "Iceberg",
-                "Kernels", "ObjectStorage", "Planner", "SQL", "TextFiles",
+                "Kernels", "Lineage", "ObjectStorage", "Parquet", "Planner", "SQL", "Tables",
+                "TextFiles",
+            ],
+            swiftSettings: shipped
+        ),
+
+        // Floor 6
+        .target(
+            name: "VarveServer",
+            dependencies: [
+                "Ambient", "Bytes", "Catalog", "Columnar", "CommitLog", "Engine", "Execution",
+                "Iceberg", "Kernels", "ObjectStorage", "Parquet", "Planner", "SQL", "Tables",
+                "TextFiles", crypto,
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: shipped
         ),
@@ -129,8 +158,10 @@ let package = Package(
         .executableTarget(
             name: "varve",
             dependencies: [
-                "Ambient", "Columnar", "Engine", "Execution", "ObjectStorage", "Planner", "SQL",
-                "TextFiles", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Ambient", "Bytes", "Catalog", "Columnar", "CommitLog", "Engine", "Execution",
+                "Lineage", "ObjectStorage", "Planner", "SQL", "TextFiles", "VarveServer",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: shipped
         ),
@@ -157,9 +188,21 @@ let package = Package(
             of: "Catalog",
             ["Ambient", "Bytes", "Catalog", "CommitLog", "Iceberg", "ObjectStorage"]
         ),
+        tests(
+            of: "Tables",
+            [
+                "Ambient", "Bytes", "Columnar", "Iceberg", "Kernels", "ObjectStorage", "Parquet",
+                "Tables",
+            ]
+        ),
+        tests(
+            of: "VarveServer",
+            [
+                "Ambient", "Bytes", "Catalog", "Columnar", "Engine", "ObjectStorage", "VarveServer",
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
         .testTarget(name: "TidyTests", swiftSettings: common),
-        tests(of: "Lineage", ["Bytes", "CommitLog", "Lineage"]),
-        tests(of: "Pipelines", ["Bytes", "Columnar", "Pipelines", "Planner", "SQL"]),
         tests(of: "TextFiles", ["Bytes", "Columnar", "TextFiles"]),
     ]
 )

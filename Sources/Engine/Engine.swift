@@ -1,7 +1,9 @@
 package import Ambient
 package import Catalog
 package import Execution
+import Glibc
 package import ObjectStorage
+import Tables
 
 /// What all sessions of a process share for one warehouse.
 ///
@@ -21,6 +23,7 @@ package final class Engine: Sendable {
     package let warehouseURL: String
     package let options: Options
     private let opening = WarehouseOpening()
+    let lineage = LineageFold()
 
     package init(warehouseURL: String, options: Options = Options()) {
         self.warehouseURL = warehouseURL
@@ -41,6 +44,33 @@ package final class Engine: Sendable {
             return try await WarehouseCatalog.open(
                 store: store, ambient: self.options.ambient, options: catalogOptions)
         }
+    }
+}
+
+extension Engine {
+    /// The store and key of a file that a statement names by path or URL.
+    func file(_ path: String) throws -> (store: any ObjectStore, key: String) {
+        if path.hasPrefix("s3://") {
+            let rest = path.dropFirst(5)
+            guard let slash = rest.firstIndex(of: "/"), rest.index(after: slash) < rest.endIndex
+            else { throw EngineError(.invalid, "\(path) names no object") }
+            let store = try openStore(
+                url: "s3://" + rest[..<slash], options: options.store)
+            return (store, String(rest[rest.index(after: slash)...]))
+        }
+        let local = path.hasPrefix("file://") ? String(path.dropFirst(7)) : path
+        guard let resolved = realpath(local, nil) else {
+            throw EngineError(.notFound, "file \"\(path)\" cannot be read")
+        }
+        defer { free(resolved) }
+        let absolute = String(cString: resolved)
+        return (try openStore(url: "file:///", options: options.store), String(absolute.dropFirst()))
+    }
+
+    /// A Parquet file that a statement names by path or URL.
+    func scanFile(_ path: String) throws -> ScanFile {
+        let (store, key) = try file(path)
+        return ScanFile(store: store, key: key)
     }
 }
 

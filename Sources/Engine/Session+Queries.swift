@@ -125,12 +125,18 @@ extension Session {
     func runDescribe(
         _ describe: Describe, _ parameters: Parameters, _ consume: @escaping Consumer
     ) async throws {
-        let query: Query
         switch describe.subject {
-        case .query(let given): query = given
+        case .query(let query): try await self.describe(query, parameters, consume)
         case .table(let name):
-            query = Query(body: .table(name), span: describe.span)
+            try await self.describe(
+                Query(body: .table(name), span: describe.span), parameters, consume)
         }
+    }
+
+    /// The columns of a query.
+    func describe(
+        _ query: Query, _ parameters: Parameters, _ consume: @escaping Consumer
+    ) async throws {
         let prepared = try await prepare(query, parameters)
         try await consumeRows(
             Schema([
@@ -159,8 +165,11 @@ extension Session {
                 filters: [], output: Array(schema.fields.indices)))
         var options = engine.options.query
         options.threadCount = 1
-        try await withResult(of: plan, schema: schema, provider: sources, options: options) {
-            try await consume(.rows($0))
+        let queryOptions = options
+        try await sources.serving {
+            try await withResult(
+                of: plan, schema: schema, provider: sources, options: queryOptions
+            ) { try await consume(.rows($0)) }
         }
     }
 }

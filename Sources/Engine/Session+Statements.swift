@@ -18,7 +18,7 @@ extension Session {
         case .describe(let describe):
             try await runDescribe(describe, parameters, consume)
         case .show(let show):
-            throw PlanError(.unsupported, "SHOW", at: show.span)
+            try await runShow(show, consume)
         case .use(let use):
             let levels = use.name.map(\.folded)
             let state = try await catalogSnapshot(creating: false).state
@@ -38,6 +38,13 @@ extension Session {
             }
             try await consume(.done(StatementSummary(tag: "RESET")))
         case .createSchema(let create): try await runCreateNamespace(create, consume)
+        case .createTable(let create):
+            try await runCreateTable(create, parameters, consume)
+        case .drop(let drop): try await runDrop(drop, consume)
+        case .alterTable(let alter): try await runAlterTable(alter, parameters, consume)
+        case .insert(let insert): try await runInsert(insert, parameters, consume)
+        case .delete(let delete): try await runDelete(delete, parameters, consume)
+        case .truncate(let truncate): try await runTruncate(truncate, consume)
         default:
             throw PlanError(.unsupported, "this statement is not supported yet")
         }
@@ -68,14 +75,14 @@ extension Session {
         return try TableIdentifier(try Namespace(levels), name)
     }
 
-    func commit(_ operations: [CatalogOperation], lineage: JSON? = nil) async throws
+    func commit(_ operations: [CatalogOperation], lineage: LineageRecord? = nil) async throws
         -> CommitReceipt
     {
         let catalog = try await engine.catalog(creating: true)
         return try await catalog.commit(
             CatalogCommit(
                 id: catalog.makeCommitID(), actor: context.actor, requestID: context.requestID,
-                message: context.message, lineage: lineage, operations: operations))
+                message: context.message, lineage: lineage?.json, operations: operations))
     }
 
     private func runCreateNamespace(

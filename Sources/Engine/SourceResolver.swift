@@ -12,7 +12,7 @@ final class SourceResolver: @unchecked Sendable {
     // Sendable because only the session's actor calls it, one call after the other.
     let sources = StatementSources()
     private(set) var inputs: [ResolvedSource] = []
-    private let session: Session
+    let session: Session
     private var snapshot: CatalogSnapshot?
 
     init(session: Session) {
@@ -41,6 +41,11 @@ final class SourceResolver: @unchecked Sendable {
         } catch {
             return .failure(error)
         }
+    }
+
+    /// Takes in a source that was opened elsewhere, for lineage.
+    func note(_ source: ResolvedSource) {
+        inputs.append(source)
     }
 
     /// The catalog at the statement's state: asked for once.
@@ -94,17 +99,39 @@ final class SourceResolver: @unchecked Sendable {
         let paths = try patterns.flatMap { try ExternalFiles.expand($0) }
         let name = patterns.joined(separator: ", ")
         switch format {
-        case .csv:
-            let options = try CSVOptions(named)
+        case .csv, .json, .arrow:
+            let rowFormat: RowFormat
+            switch format {
+            case .csv: rowFormat = .csv(try CSVOptions(named), nil)
+            case .json: rowFormat = .json(try JSONOptions(named), nil)
+            default: rowFormat = .arrow
+            }
             let source = try await session.engine.options.store.workers.run {
-                try CSVSource(paths: paths, options: options)
+                try RowFilesSource(paths: paths, format: rowFormat)
             }
             return ResolvedSource(
                 table: SourceTable(
-                    sourceID: sources.add(source), name: name, schema: source.format.schema),
+                    sourceID: sources.add(source), name: name, schema: source.schema),
                 path: name)
-        case .json, .parquet, .arrow:
-            throw PlanError(.unsupported, "reading \(format.rawValue) is not supported yet")
+        case .parquet:
+            var allowsMissing = false
+            for argument in named {
+                guard argument.name == "union_by_name", case .boolean(let flag) = argument.value
+                else {
+                    throw PlanError(
+                        .invalid, "read_parquet has no option \(argument.name)",
+                        hint: "Known options: union_by_name.")
+                }
+                allowsMissing = flag
+            }
+            let files = try paths.map { try session.engine.scanFile($0) }
+            let (source, rowCount) = try await ParquetFilesSource.open(
+                files, allowsMissing: allowsMissing)
+            return ResolvedSource(
+                table: SourceTable(
+                    sourceID: sources.add(source), name: name, schema: source.schema,
+                    rowCount: rowCount),
+                path: name)
         }
     }
 
@@ -133,13 +160,35 @@ final class SourceResolver: @unchecked Sendable {
                 sourceID: sources.add(source), name: name, schema: Schema([field]),
                 rowCount: source.count))
     }
+}
 
-    // MARK: Tables
-
-    private func table(
-        _ parts: [String], _ version: TableVersion?
-    ) async throws -> ResolvedSource {
-        throw PlanError(.unsupported, "tables")
+extension JSONOptions {
+    /// The options of `read_json`, under DuckDB's names.
+    init(_ arguments: [TableRequest.NamedArgument]) throws {
+        self.init()
+        for argument in arguments {
+            switch (argument.name, argument.value) {
+            case ("ignore_errors", .boolean(let flag)): onError = flag ? .skip : .fail
+            case ("sample_size", .int32(let count)): sampleRowCount = max(1, Int(count))
+            case ("maximum_object_size", .int32(let count)): rowBytesMax = Int(count)
+            case ("auto_detect", .boolean): break
+            case ("columns", .map(let entries)):
+                columns = try entries.map { entry in
+                    guard case .string(let name) = entry.key,
+                        case .string(let type) = entry.value
+                    else {
+                        throw PlanError(
+                            .invalid, "columns of read_json is {'column': 'type', …}")
+                    }
+                    return Field(name, try DataType(sql: type))
+                }
+            default:
+                throw PlanError(
+                    .invalid, "read_json has no such option or value: \(argument.name)",
+                    hint: "Known options: columns, ignore_errors, sample_size, "
+                        + "maximum_object_size.")
+            }
+        }
     }
 }
 

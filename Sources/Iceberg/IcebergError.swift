@@ -14,7 +14,9 @@ package struct IcebergError: Error, Sendable, Equatable, CustomStringConvertible
         case conflict
     }
 
+    /// What the caller can do about it.
     package var code: Code
+    /// What is wrong, for a person.
     package var message: String
     /// Where it happened, outermost first: `["table metadata", "snapshot 42"]`.
     package var context: [String]

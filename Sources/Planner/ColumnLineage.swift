@@ -40,8 +40,13 @@ package struct ColumnLineage: Sendable {
         var subtype: Subtype
     }
 
-    /// In the order of the output columns, those of whole rows last; each once.
-    package private(set) var edges: [Edge] = []
+    /// For each output column, in order, the edges of its values.
+    package private(set) var columnEdges: [[Edge]] = []
+    /// The edges of input columns that decide about whole rows.
+    package private(set) var rowEdges: [Edge] = []
+
+    /// In the order of the output columns, those of whole rows last.
+    package var edges: [Edge] { columnEdges.flatMap { $0 } + rowEdges }
 
     private var direct: [ColumnID: Set<Origin>] = [:]
     /// Conditions inside a column's own expression.
@@ -50,22 +55,22 @@ package struct ColumnLineage: Sendable {
 
     package init(_ plan: LogicalPlan) {
         collect(plan)
-        for column in plan.columns {
-            add(direct[column.id] ?? [], to: column.name, .direct)
-            add(conditional[column.id] ?? [], to: column.name, .indirect)
+        columnEdges = plan.columns.map { column in
+            Self.edges(direct[column.id] ?? [], column.name, .direct)
+                + Self.edges(conditional[column.id] ?? [], column.name, .indirect)
         }
-        add(rows, to: "*", .indirect)
+        rowEdges = Self.edges(rows, "*", .indirect)
     }
 
-    private mutating func add(_ origins: Set<Origin>, to output: String, _ kind: Kind) {
-        let sorted = origins.sorted {
+    private static func edges(
+        _ origins: Set<Origin>, _ output: String, _ kind: Kind
+    ) -> [Edge] {
+        origins.sorted {
             ($0.table, $0.column, $0.subtype) < ($1.table, $1.column, $1.subtype)
-        }
-        for origin in sorted {
-            edges.append(
-                Edge(
-                    output: output, inputTable: origin.table, inputColumn: origin.column,
-                    type: kind, subtype: origin.subtype))
+        }.map {
+            Edge(
+                output: output, inputTable: $0.table, inputColumn: $0.column, type: kind,
+                subtype: $0.subtype)
         }
     }
 

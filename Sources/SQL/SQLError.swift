@@ -1,5 +1,5 @@
 /// Why a text is no SQL, and where.
-package struct SQLError: Error, Sendable, Hashable, CustomStringConvertible {
+package struct SQLError: Error, Sendable, CustomStringConvertible {
     /// What the caller can do about it.
     package enum Code: Sendable {
         /// The text does not follow the grammar.
@@ -8,17 +8,46 @@ package struct SQLError: Error, Sendable, Hashable, CustomStringConvertible {
         case limit
     }
 
-    package var code: Code
+    /// The parts live behind one pointer: every call in the parser that may throw keeps room for an
+    /// error in its frame, and frames decide how deep a statement may nest.
+    private final class Parts: Sendable {
+        let code: Code
+        let message: String
+        let span: SourceSpan
+        let token: String
+        let hint: String?
+
+        init(code: Code, message: String, span: SourceSpan, token: String, hint: String?) {
+            self.code = code
+            self.message = message
+            self.span = span
+            self.token = token
+            self.hint = hint
+        }
+    }
+
+    private let parts: Parts
+
+    init(code: Code, message: String, span: SourceSpan, token: String, hint: String?) {
+        parts = Parts(code: code, message: message, span: span, token: token, hint: hint)
+    }
+
+    package var code: Code { parts.code }
+
     /// What is wrong and what was expected, one line.
-    package var message: String
+    package var message: String { parts.message }
+
     /// Where `token` stands.
-    package var position: SourcePosition
+    package var position: SourcePosition { parts.span.position }
+
     /// The same as offset and length in the text's UTF-8.
-    package var span: SourceSpan
-    /// The token as written; empty at the end of the text.
-    package var token: String
+    package var span: SourceSpan { parts.span }
+
+    /// The token as written, cut when long; empty at the end of the text.
+    package var token: String { parts.token }
+
     /// What may have been meant.
-    package var hint: String?
+    package var hint: String? { parts.hint }
 
     /// The message with its place, and the hint.
     package var description: String {
@@ -41,6 +70,7 @@ package struct SQLError: Error, Sendable, Hashable, CustomStringConvertible {
     private static let excerptColumnsMax = 120
 
     /// The line, cut around the token when it is long, and the carets below.
+    @inline(never)
     private func excerpt(of line: Substring.UnicodeScalarView) -> String {
         let scalars = Array(line.filter { $0 != "\r" })
         let column = min(max(position.column - 1, 0), scalars.count)

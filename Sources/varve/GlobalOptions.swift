@@ -14,7 +14,8 @@ struct GlobalOptions: ParsableArguments {
 
     @Option(
         name: .customLong("as-of"),
-        help: "Read the whole catalog as of a log position or a time (2024-05-01 12:30:00+00).")
+        help: "Read the whole catalog as of a log position or a time (2024-05-01 12:30:00+00)."
+    )
     var asOf: String?
 
     @Option(help: "The most memory a query may use, such as 4GB.")
@@ -41,8 +42,8 @@ struct GlobalOptions: ParsableArguments {
         return [arguments[index]] + arguments[..<index] + arguments[(index + 1)...]
     }
 
-    /// The engine that these options describe.
-    func engine() throws -> Engine {
+    /// How the engine that these options describe runs.
+    func engineOptions() throws -> Engine.Options {
         var options = Engine.Options()
         if let threads {
             guard (1...256).contains(threads) else {
@@ -53,15 +54,23 @@ struct GlobalOptions: ParsableArguments {
         if let memory {
             options.query.memory = MemoryBudget(limitBytes: try Self.byteCount(memory))
         }
-        let url = warehouse ?? environmentValue("VARVE_WAREHOUSE") ?? "lake"
-        return Engine(warehouseURL: url, options: options)
+        return options
     }
+
+    /// The engine that these options describe.
+    func engine() throws -> Engine {
+        Engine(warehouseURL: warehouseURL, options: try engineOptions())
+    }
+
+    /// The warehouse that commands work on.
+    var warehouseURL: String { warehouse ?? environmentValue("VARVE_WAREHOUSE") ?? "lake" }
 
     /// A session of that engine for the person at the keyboard.
     func session(message: String? = nil) async throws -> Session {
         let session = Session(
             engine: try engine(),
-            context: RequestContext(actor: environmentValue("USER") ?? "varve", message: message))
+            context: RequestContext(actor: environmentValue("USER") ?? "varve", message: message)
+        )
         await session.use(namespace: namespace.split(separator: ".").map(String.init))
         if let asOf { await session.set(asOf: try CatalogInstant(asOf)) }
         return session
@@ -76,7 +85,8 @@ struct GlobalOptions: ParsableArguments {
             "T": 1e12, "TB": 1e12, "KIB": 1024, "MIB": 1_048_576, "GIB": 1_073_741_824,
         ]
         let unit = upper.dropFirst(number.count).filter { $0 != " " }
-        guard let value = Double(number), let scale = units[String(unit)], value * scale >= 1_048_576,
+        guard let value = Double(number), let scale = units[String(unit)],
+            value * scale >= 1_048_576,
             value * scale < 1e18
         else {
             throw Failure(usage: "\"\(text)\" is no amount of memory: write it like 512MB or 4GB")

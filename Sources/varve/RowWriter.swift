@@ -56,7 +56,9 @@ struct RowWriter {
         case .csv(let writer): writeAll(writer.encode(batch), to: descriptor)
         case .json(let writer): writeAll(writer.encode(batch), to: descriptor)
         case .ndjson(let writer): writeAll(writer.encode(batch), to: descriptor)
-        case .arrow(let writer): writeAll(try writer.encode(batch), to: descriptor)
+        case .arrow(var writer):
+            writeAll(try writer.encode(batch), to: descriptor)
+            form = .arrow(writer)
         }
     }
 

@@ -13,7 +13,10 @@ struct VarveCommand: AsyncParsableCommand {
             The warehouse is ./lake unless --warehouse or VARVE_WAREHOUSE says otherwise.
             """,
         version: "varve 0.1.0",
-        subcommands: [SQLCommand.self]
+        subcommands: [
+            SQLCommand.self, ImportCommand.self, ExportCommand.self, HistoryCommand.self,
+            AuditCommand.self, LineageCommand.self, ServeCommand.self,
+        ]
     )
 
     static func main() async {

@@ -51,13 +51,12 @@ enum Python {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)
         process.arguments = ["-W", "ignore", "-c", script] + arguments
-        let (output, errors) = (Pipe(), Pipe())
+        let output = Pipe()
         process.standardOutput = output
         let errorFile = FileManager.default.temporaryDirectory
             .appendingPathComponent(UUID().uuidString)
         FileManager.default.createFile(atPath: errorFile.path, contents: nil)
         process.standardError = try FileHandle(forWritingTo: errorFile)
-        _ = errors
         try process.run()
         let data = output.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()

@@ -178,6 +178,26 @@ struct AggregateTests {
         }
     }
 
+    @Test("quantiles and joined texts of groups")
+    func quantiles() throws {
+        let column = Column(.int32, [.int32(4), .int32(1), .null, .int32(3), .int32(2)])
+        let groups: [UInt32] = [0, 0, 1, 0, 0]
+        let continuous = try GroupedAccumulator.quantile(0.25, isContinuous: true, input: .int32)
+        let discrete = try GroupedAccumulator.quantile(0.25, isContinuous: false, input: .int32)
+        for accumulator in [continuous, discrete] {
+            try accumulator.update(groups: groups, groupCount: 2, column: column, count: 5)
+        }
+        #expect(try continuous.finish(groupCount: 2).values == [.float64(1.75), .null])
+        #expect(try discrete.finish(groupCount: 2).values == [.int32(1), .null])
+        let joined = GroupedAccumulator.joinedText(separator: ", ")
+        let texts = try Casting.cast(column, to: .string)
+        try joined.update(groups: groups, groupCount: 2, column: texts, count: 5)
+        #expect(try joined.finish(groupCount: 2).values == [.string("4, 1, 3, 2"), .null])
+        #expect(throws: KernelError.self) {
+            try GroupedAccumulator.quantile(1.5, isContinuous: true, input: .int32)
+        }
+    }
+
     @Test("text extremes survive many replacements of long texts")
     func textGarbage() throws {
         let accumulator = try GroupedAccumulator.make(.maximum, input: .string)

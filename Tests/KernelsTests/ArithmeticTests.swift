@@ -211,6 +211,25 @@ struct ArithmeticTests {
         }
     }
 
+    @Test("bits of integers")
+    func bits() throws {
+        let (a, b) = (Column(.int32, [.int32(-6), .null]), Column(.int64, [.int64(3), .int64(1)]))
+        let wanted: [(BitwiseOperator, Int64)] = [
+            (.and, -6 & 3), (.or, -6 | 3), (.exclusiveOr, -6 ^ 3), (.shiftLeft, -48),
+            (.shiftRight, -1),
+        ]
+        for (op, value) in wanted {
+            #expect(try Bitwise.apply(op, a, b).values == [.int64(value), .null])
+        }
+        #expect(try Bitwise.not(a).values == [.int32(5), .null])
+        let big = Column(.int64, [.int64(.max)])
+        for distance: Int64 in [1, 64, -1] {
+            #expect(throws: KernelError.self) {
+                try Bitwise.apply(.shiftLeft, big, Column(.int64, [.int64(distance)]))
+            }
+        }
+    }
+
     @Test("negation, absolute value and sign", arguments: 0..<10)
     func unary(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)

@@ -3,8 +3,9 @@ import Kernels
 import TestSupport
 import Testing
 
-/// Kernels against DuckDB, expression by expression. Where we differ on purpose the cases are left
-/// out, and the reason stands with the kernel.
+/// Kernels against DuckDB, expression by expression.
+///
+/// Where we differ on purpose the cases are left out, and the reason stands with the kernel.
 @Suite("Kernels against DuckDB", .enabled(if: DuckDBOracle.python != nil, DuckDBOracle.isAbsent))
 struct OracleTests {
     struct Question {
@@ -358,6 +359,8 @@ struct OracleTests {
                             try Temporal.truncate(column, to: part)
                         }
                     )
+                    // Weeks begin on Monday with us, on Thursday in DuckDB's difference.
+                    if part == .week { continue }
                     questions.append(
                         Question(sql: "date_diff('\(name)', \(sql), \(otherSQL))") {
                             try Temporal.difference(part, from: column, to: other)

@@ -51,7 +51,12 @@ func withTemporaryFolder<T>(_ body: (URL) throws -> T) throws -> T {
     let folder = FileManager.default.temporaryDirectory
         .appendingPathComponent("varve-parquet-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
+    defer {
+        // To look at what a failing oracle got.
+        if ProcessInfo.processInfo.environment["VARVE_KEEP_FILES"] == nil {
+            try? FileManager.default.removeItem(at: folder)
+        }
+    }
     return try body(folder)
 }
 

@@ -56,6 +56,22 @@ struct CSVReaderTests {
         )
     }
 
+    @Test("widens to what all values are, and keeps leading zeros")
+    func widening() throws {
+        let text = "at,v,zip,null\n2024-01-01,-inf,01234,NA\n1970-01-01 00:00:01,NaN,99999,7\n"
+        let (schema, rows) = try read(text)
+        #expect(schema.fields.map(\.type) == [.timestamp, .float64, .string, .int64])
+        #expect(rows[1][0] == .timestamp(1_000_000))
+        #expect(rows[0][1...] == [.float64(-.infinity), .string("01234"), .null])
+        let strict = #expect(throws: TextFileError.self) {
+            try read("a\n1\nNA\n") {
+                $0.nullStrings = [""]
+                $0.types = ["a": .int32]
+            }
+        }
+        #expect(strict?.line == 3)
+    }
+
     @Test("keeps line ends, delimiters and doubled quotes inside quotes")
     func quotes() throws {
         let text = "a,b\r\n\"x\ny\",\"say \"\"hello\"\", please\"\r\n\"\",\r\nlast,\"q\""

@@ -5,7 +5,9 @@
 package struct JSONObject: Sendable {
     /// One key and its value.
     package struct Member: Sendable, Hashable {
+        /// The key.
         package var key: String
+        /// The value.
         package var value: JSON
 
         package init(_ key: String, _ value: JSON) {
@@ -73,6 +75,7 @@ package struct JSONObject: Sendable {
     /// How many members there are.
     package var count: Int { members.count }
 
+    /// Whether there is nothing in it.
     package var isEmpty: Bool { members.isEmpty }
 
     /// The keys in their order.

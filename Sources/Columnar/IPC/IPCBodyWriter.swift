@@ -45,6 +45,22 @@ struct IPCBodyWriter {
         withExtendedLifetime(flat) {}
     }
 
+    /// Adds indices into a dictionary, in 32 bits.
+    mutating func addIndices(
+        _ codes: BufferSlice,
+        count: Int,
+        validity: Bitmap?
+    ) throws(IPCError) {
+        nodes.append(Int64(count))
+        nodes.append(Int64(validity.map { count - $0.trueCount } ?? 0))
+        if let validity {
+            try add(UnsafeRawBufferPointer(start: validity.words, count: (count + 7) / 8))
+        } else {
+            try addBytes([])
+        }
+        try add(UnsafeRawBufferPointer(start: codes.pointer(as: UInt8.self), count: count * 4))
+    }
+
     private mutating func addValidity(_ column: Column) throws(IPCError) {
         guard let validity = column.validity, column.hasNulls else {
             try addBytes([])

@@ -4,13 +4,15 @@ import Bytes
 ///
 /// The pieces come in order: `begin`, any number of `encode`, `end`.
 package struct IPCFileWriter: Sendable {
-    private let stream: IPCStreamWriter
+    private var stream: IPCStreamWriter
     /// Offset, metadata length and body length of every batch.
     private var blocks: [Int64] = []
     private var byteCount = 0
 
     package init(schema: Schema, options: IPCWriteOptions = IPCWriteOptions()) {
-        stream = IPCStreamWriter(schema: schema, options: options)
+        var plain = options
+        plain.dictionaryColumns = []
+        stream = IPCStreamWriter(schema: schema, options: plain)
     }
 
     /// The bytes that the file begins with.

@@ -1,6 +1,8 @@
 /// Writes schemas as Arrow's metadata.
 struct IPCSchemaWriter {
     let usesLargeOffsets: Bool
+    /// Top-level columns that are written as indices into the dictionary of the same number.
+    var dictionaryColumns: Set<Int> = []
 
     /// Appends a Schema table.
     func write(
@@ -8,7 +10,10 @@ struct IPCSchemaWriter {
         to builder: inout FlatBufferBuilder
     ) throws(IPCError) -> FlatBufferBuilder.Reference {
         var fields: [FlatBufferBuilder.Reference] = []
-        for field in schema.fields { fields.append(try write(field, to: &builder, depth: 0)) }
+        for (number, field) in schema.fields.enumerated() {
+            let id = dictionaryColumns.contains(number) ? Int64(number) : nil
+            fields.append(try write(field, to: &builder, depth: 0, dictionaryID: id))
+        }
         let vector = builder.vector(fields)
         return builder.table { $0.set(1, vector) }
     }
@@ -16,7 +21,8 @@ struct IPCSchemaWriter {
     private func write(
         _ field: Field,
         to builder: inout FlatBufferBuilder,
-        depth: Int
+        depth: Int,
+        dictionaryID: Int64? = nil
     ) throws(IPCError) -> FlatBufferBuilder.Reference {
         guard depth < IPCFormat.depthMax else {
             throw IPCError(
@@ -51,11 +57,22 @@ struct IPCSchemaWriter {
         let childVector = builder.vector(children)
         let metadataVector = metadata.isEmpty ? nil : builder.vector(metadata)
         let name = builder.string(field.name)
+        let encoding = dictionaryID.map { id in
+            let index = builder.table {
+                $0.set(0, 32 as Int32)
+                $0.set(1, true)
+            }
+            return builder.table {
+                $0.set(0, id)
+                $0.set(1, index)
+            }
+        }
         return builder.table {
             $0.set(0, name)
             $0.set(1, field.isNullable)
             $0.set(2, typeID.rawValue)
             $0.set(3, type)
+            if let encoding { $0.set(4, encoding) }
             $0.set(5, childVector)
             if let metadataVector { $0.set(6, metadataVector) }
         }

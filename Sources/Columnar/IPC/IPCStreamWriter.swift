@@ -6,17 +6,24 @@ package struct IPCWriteOptions: Sendable, Hashable {
     package var compression: IPCCompression?
     /// Whether text and binary have offsets of 64 bits instead of 32.
     package var usesLargeOffsets = false
+    /// Numbers of columns (not nested ones) that a stream has as indices into dictionaries.
+    ///
+    /// A dictionary is sent when it differs from the one before. Files have plain values instead:
+    /// their format does not let dictionaries change.
+    package var dictionaryColumns: Set<Int> = []
 
     package init() {}
 }
 
 /// Writes record batches as an Arrow IPC stream.
 ///
-/// Dictionaries and constants are written as plain values. A batch with more than 2 GiB of text in
+/// Dictionaries and constants are written as plain values, unless the options say otherwise. A batch with more than 2 GiB of text in
 /// a column is cut in two, so that 32-bit offsets always do.
 package struct IPCStreamWriter: Sendable {
     package let schema: Schema
     package let options: IPCWriteOptions
+    /// The dictionaries that the reader has, by column.
+    private var sentDictionaries: [Int: ColumnDictionary] = [:]
 
     package init(schema: Schema, options: IPCWriteOptions = IPCWriteOptions()) {
         self.schema = schema
@@ -28,7 +35,16 @@ package struct IPCStreamWriter: Sendable {
     /// - Throws: `unsupported` when types are nested too deep.
     package func schemaMessage() throws(IPCError) -> [UInt8] {
         var builder = FlatBufferBuilder()
-        let writer = IPCSchemaWriter(usesLargeOffsets: options.usesLargeOffsets)
+        for column in options.dictionaryColumns.sorted() {
+            let isColumn = schema.fields.indices.contains(column)
+            if !isColumn || schema[column].type.isNested || schema[column].type == .null {
+                throw IPCError(.unsupported, "column \(column) cannot have a dictionary")
+            }
+        }
+        let writer = IPCSchemaWriter(
+            usesLargeOffsets: options.usesLargeOffsets,
+            dictionaryColumns: options.dictionaryColumns
+        )
         let reference = try writer.write(schema, to: &builder)
         return Self.message(builder, .schema, reference, body: []).bytes
     }
@@ -36,7 +52,7 @@ package struct IPCStreamWriter: Sendable {
     /// The message of one batch (two or more when it is very large).
     ///
     /// - Throws: `unsupported` when the batch has another schema, or a value has no form in Arrow.
-    package func encode(_ batch: RecordBatch) throws(IPCError) -> [UInt8] {
+    package mutating func encode(_ batch: RecordBatch) throws(IPCError) -> [UInt8] {
         var result: [UInt8] = []
         for message in try messages(batch) { result += message.bytes }
         return result
@@ -53,7 +69,7 @@ package struct IPCStreamWriter: Sendable {
         var metadataCount: Int
     }
 
-    func messages(_ batch: RecordBatch) throws(IPCError) -> [Message] {
+    mutating func messages(_ batch: RecordBatch) throws(IPCError) -> [Message] {
         guard batch.schema.count == schema.count else {
             throw IPCError(
                 .unsupported,
@@ -74,26 +90,63 @@ package struct IPCStreamWriter: Sendable {
             return try messages(batch.slice(0..<middle))
                 + messages(batch.slice(middle..<batch.rowCount))
         }
-        var body = IPCBodyWriter(
+        var result: [Message] = []
+        var body = newBody()
+        for (number, field) in schema.fields.enumerated() {
+            let column = batch.columns[number]
+            guard options.dictionaryColumns.contains(number) else {
+                try IPCError.during(field.name) { () throws(IPCError) in try body.add(column) }
+                continue
+            }
+            let (codes, validity, dictionary) = IPCDictionaryEncoding.encode(column)
+            if sentDictionaries[number] !== dictionary {
+                sentDictionaries[number] = dictionary
+                var values = newBody()
+                try IPCError.during(field.name) { () throws(IPCError) in
+                    try values.add(dictionary.values)
+                }
+                var builder = FlatBufferBuilder()
+                let data = recordBatch(values, rowCount: dictionary.count, &builder)
+                let reference = builder.table {
+                    $0.set(0, Int64(number))
+                    $0.set(1, data)
+                }
+                result.append(
+                    Self.message(builder, .dictionaryBatch, reference, body: values.body)
+                )
+            }
+            try body.addIndices(codes, count: batch.rowCount, validity: validity)
+        }
+        var builder = FlatBufferBuilder()
+        let reference = recordBatch(body, rowCount: batch.rowCount, &builder)
+        result.append(Self.message(builder, .recordBatch, reference, body: body.body))
+        return result
+    }
+
+    private func newBody() -> IPCBodyWriter {
+        IPCBodyWriter(
             compression: options.compression,
             usesLargeOffsets: options.usesLargeOffsets
         )
-        for (field, column) in zip(schema.fields, batch.columns) {
-            try IPCError.during(field.name) { () throws(IPCError) in try body.add(column) }
-        }
-        var builder = FlatBufferBuilder()
+    }
+
+    /// Appends a RecordBatch table.
+    private func recordBatch(
+        _ body: IPCBodyWriter,
+        rowCount: Int,
+        _ builder: inout FlatBufferBuilder
+    ) -> FlatBufferBuilder.Reference {
         let nodes = builder.vector(ofWords: body.nodes, wordsPerStruct: 2)
         let buffers = builder.vector(ofWords: body.buffers, wordsPerStruct: 2)
         let compression = options.compression.map { codec in
             builder.table { $0.set(0, codec.rawValue) }
         }
-        let reference = builder.table {
-            $0.set(0, Int64(batch.rowCount))
+        return builder.table {
+            $0.set(0, Int64(rowCount))
             $0.set(1, nodes)
             $0.set(2, buffers)
             if let compression { $0.set(3, compression) }
         }
-        return [Self.message(builder, .recordBatch, reference, body: body.body)]
     }
 
     /// Whether two types are written alike: names, ids and nullability do not matter.

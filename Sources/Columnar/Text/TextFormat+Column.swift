@@ -118,6 +118,46 @@ extension TextFormat {
         }
     }
 
+    /// Integers as text, written backwards into scratch memory.
+    private static func integers(_ column: Column) -> Column {
+        guard case .fixed(let values) = column.storage else { return column }
+        let (narrow, wide) = (values.pointer(as: Int32.self), values.pointer(as: Int64.self))
+        let isWide = column.type == .int64
+        var arena = ByteArena()
+        let buffer = Buffer(byteCount: column.count * 16)
+        let views = buffer.mutable(as: StringView.self)
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 32) { scratch in
+            guard let end = scratch.baseAddress.map({ $0 + 24 }) else { return }
+            for row in 0..<column.count {
+                let value = isWide ? wide[row] : Int64(narrow[row])
+                var rest = value.magnitude
+                var place = end
+                repeat {
+                    let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
+                    place -= 1
+                    place.pointee = zero &+ UInt8(truncatingIfNeeded: digit)
+                    rest = quotient
+                } while rest > 0
+                if value < 0 {
+                    place -= 1
+                    place.pointee = minus
+                }
+                views[row] = arena.intern(place, count: end - place)
+            }
+        }
+        if let validity = column.validity {
+            for row in 0..<column.count where !validity[row] { views[row] = .empty }
+        }
+        return withExtendedLifetime(column) {
+            Column(
+                type: .string,
+                count: column.count,
+                validity: column.validity,
+                storage: .views(BufferSlice(buffer), owners: arena.owners)
+            )
+        }
+    }
+
     /// A whole column as text; null stays null.
     ///
     /// Once per entry for constants and dictionaries that are not larger than the column.
@@ -146,6 +186,7 @@ extension TextFormat {
         default:
             break
         }
+        if column.type == .int64 || column.type == .int32 { return integers(column) }
         var arena = ByteArena()
         let buffer = Buffer(zeroedByteCount: column.count * 16)
         let views = buffer.mutable(as: StringView.self)

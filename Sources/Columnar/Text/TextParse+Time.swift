@@ -319,8 +319,9 @@ extension TextParse {
             return !overflow
         }
 
-        /// Adds `whole.fraction` (in millionths) units. A fraction of a month is 30 days' worth, of
-        /// a day 24 hours' worth.
+        /// Adds `whole.fraction` (in millionths) units.
+        ///
+        /// A fraction of a month is 30 days' worth, of a day 24 hours' worth.
         mutating func add(
             _ whole: Int,
             _ fraction: Int,

@@ -89,7 +89,9 @@ package enum TextParse {
         var isCut = false
     }
 
-    /// Takes a number apart; nil if it is not one. Exponents are clamped to a few thousands.
+    /// Takes a number apart; nil if it is not one.
+    ///
+    /// Exponents are clamped to a few thousands.
     private static func scan(_ text: Bytes) -> ScannedNumber? {
         guard let (isNegative, start) = sign(text) else { return nil }
         var number = ScannedNumber(isNegative: isNegative)

@@ -3,16 +3,20 @@ import Execution
 import Kernels
 import Planner
 import Synchronization
+import Tables
 
 /// Something a statement reads, found once and scanned any number of times.
 protocol OpenedSource: Sendable {
     /// A scan of some columns; called on a query thread, which it may block.
-    func open(_ request: ScanRequest) throws -> any ScanSource
+    ///
+    /// - Parameter service: does what must wait for storage, as long as the statement runs.
+    func open(_ request: ScanRequest, _ service: FetchService) throws -> any ScanSource
 }
 
 /// The sources of one statement, by the number that plans know them by.
 final class StatementSources: ScanProvider {
     private let sources = Mutex<[any OpenedSource]>([])
+    private let service = Mutex<FetchService?>(nil)
 
     /// Takes a source in and gives its number.
     func add(_ source: any OpenedSource) -> Int {
@@ -20,6 +24,11 @@ final class StatementSources: ScanProvider {
             sources.append(source)
             return sources.count - 1
         }
+    }
+
+    /// Puts another source in the place of one, for plans made from now on.
+    func replace(_ id: Int, with source: any OpenedSource) {
+        sources.withLock { $0[id] = source }
     }
 
     func open(_ request: ScanRequest) throws -> any ScanSource {
@@ -30,7 +39,21 @@ final class StatementSources: ScanProvider {
         guard let source else {
             preconditionFailure("a plan reads a source of another statement")
         }
-        return try source.open(request)
+        guard let service = service.withLock({ $0 }) else {
+            preconditionFailure("a statement's sources are read inside serving()")
+        }
+        return try source.open(request, service)
+    }
+
+    /// Serves the scans of a statement while `body` runs it.
+    func serving<R: Sendable>(
+        _ body: @escaping @Sendable () async throws -> R
+    ) async throws -> R {
+        try await FetchService.withFetchService { service in
+            self.service.withLock { $0 = service }
+            defer { self.service.withLock { $0 = nil } }
+            return try await body()
+        }
     }
 }
 
@@ -38,7 +61,7 @@ final class StatementSources: ScanProvider {
 struct BatchSource: OpenedSource {
     let batches: [RecordBatch]
 
-    func open(_ request: ScanRequest) throws -> any ScanSource {
+    func open(_ request: ScanRequest, _ service: FetchService) throws -> any ScanSource {
         BatchScan(batches: batches, positions: request.positions)
     }
 }
@@ -85,9 +108,3 @@ private final class BatchMorsel: Morsel {
     }
 }
 
-extension StatementSources {
-    /// Serves the scans of a statement while `body` runs it.
-    func serving<R: Sendable>(_ body: @Sendable () async throws -> R) async throws -> R {
-        try await body()
-    }
-}

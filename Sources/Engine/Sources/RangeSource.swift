@@ -1,6 +1,7 @@
 import Columnar
 import Execution
 import Kernels
+import Tables
 
 /// Whole numbers at equal distance, made as they are read.
 struct RangeSource: OpenedSource {
@@ -21,7 +22,7 @@ struct RangeSource: OpenedSource {
         count = Int(clamping: numbers)
     }
 
-    func open(_ request: ScanRequest) throws -> any ScanSource {
+    func open(_ request: ScanRequest, _ service: FetchService) throws -> any ScanSource {
         RangeScan(self, columnCount: request.positions.count)
     }
 }

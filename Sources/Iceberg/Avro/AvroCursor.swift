@@ -29,6 +29,7 @@ package struct AvroCursor: Sendable {
         if count < 0 || count > end - at { throw corrupt("the bytes end inside a value") }
     }
 
+    /// Reads a zigzag number of up to 64 bits.
     package mutating func readLong() throws(IcebergError) -> Int64 {
         var result: UInt64 = 0
         var shift: UInt64 = 0
@@ -45,6 +46,7 @@ package struct AvroCursor: Sendable {
         return Int64(bitPattern: result >> 1) ^ -Int64(bitPattern: result & 1)
     }
 
+    /// Reads a zigzag number that must fit 32 bits.
     package mutating func readInt() throws(IcebergError) -> Int32 {
         guard let value = Int32(exactly: try readLong()) else {
             throw corrupt("an int does not fit 32 bits")
@@ -52,6 +54,7 @@ package struct AvroCursor: Sendable {
         return value
     }
 
+    /// Reads one byte that must be 0 or 1.
     package mutating func readBoolean() throws(IcebergError) -> Bool {
         try require(1)
         defer { at += 1 }
@@ -70,10 +73,12 @@ package struct AvroCursor: Sendable {
         return value
     }
 
+    /// Reads a float of four bytes.
     package mutating func readFloat() throws(IcebergError) -> Float {
         Float(bitPattern: try readLittleEndian(UInt32.self))
     }
 
+    /// Reads a double of eight bytes.
     package mutating func readDouble() throws(IcebergError) -> Double {
         Double(bitPattern: try readLittleEndian(UInt64.self))
     }
@@ -88,6 +93,7 @@ package struct AvroCursor: Sendable {
         return at..<at + count
     }
 
+    /// Reads a length and so many bytes.
     package mutating func readBytes() throws(IcebergError) -> [UInt8] {
         Array(bytes[try readRange()])
     }
@@ -97,12 +103,14 @@ package struct AvroCursor: Sendable {
         target.append(contentsOf: bytes[try readRange()])
     }
 
+    /// Reads exactly `size` bytes.
     package mutating func readFixed(_ size: Int) throws(IcebergError) -> [UInt8] {
         try require(size)
         defer { at += size }
         return Array(bytes[at..<at + size])
     }
 
+    /// Reads a length and so many bytes of UTF-8.
     package mutating func readString() throws(IcebergError) -> String {
         let range = try readRange()
         guard let text = String(validating: bytes[range], as: UTF8.self) else {

@@ -19,7 +19,9 @@ package enum AvroCodec: String, Sendable, Hashable, CaseIterable {
 package struct AvroFileReader: Sendable {
     /// The header's metadata as it is, `avro.schema` and `avro.codec` included.
     package let metadata: [String: [UInt8]]
+    /// What the values are.
     package let schema: AvroSchema
+    /// How the blocks are compressed.
     package let codec: AvroCodec
     private let bytes: [UInt8]
     private let sync: ArraySlice<UInt8>
@@ -34,6 +36,7 @@ package struct AvroFileReader: Sendable {
     package struct Block: Sendable {
         /// How many values there are.
         package let count: Int
+        /// Where the next value begins.
         package var cursor: AvroCursor
     }
 

@@ -56,7 +56,9 @@ package enum AvroLogicalType: Sendable, Hashable {
 
 /// A record of named fields.
 package struct AvroRecord: Sendable, Hashable {
+    /// The name, without those of what it is nested in.
     package let name: String
+    /// In their order.
     package let fields: [AvroField]
     let sizeMin: Int
 
@@ -72,6 +74,7 @@ package struct AvroRecord: Sendable, Hashable {
 package struct AvroField: Sendable, Hashable {
     /// A name as Avro allows it.
     package let name: String
+    /// What the values are.
     package let schema: AvroSchema
     /// Iceberg's id of the field; nil in files that have none.
     package let fieldID: Int?

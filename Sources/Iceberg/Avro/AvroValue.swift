@@ -20,7 +20,9 @@ package indirect enum AvroValue: Sendable, Hashable {
 
     /// A key of a map and its value.
     package struct Pair: Sendable, Hashable {
+        /// The key.
         package var key: String
+        /// The value.
         package var value: AvroValue
 
         package init(key: String, value: AvroValue) {
@@ -77,10 +79,12 @@ extension AvroCursor {
 ///
 /// - Spec: Avro 1.11 specification, "Binary Encoding".
 package struct AvroEncoder: Sendable {
+    /// What was written so far.
     package private(set) var bytes: [UInt8] = []
 
     package init() {}
 
+    /// Writes a zigzag number.
     package mutating func write(_ value: Int64) {
         var rest = UInt64(bitPattern: (value << 1) ^ (value >> 63))
         while rest >= 0x80 {
@@ -90,22 +94,27 @@ package struct AvroEncoder: Sendable {
         bytes.append(UInt8(rest))
     }
 
+    /// Writes a zigzag number.
     package mutating func write(_ value: Int32) { write(Int64(value)) }
 
+    /// Writes one byte, 0 or 1.
     package mutating func write(_ value: Bool) { bytes.append(value ? 1 : 0) }
 
+    /// Writes the four bytes of a float.
     package mutating func write(_ value: Float) {
         for shift in 0..<4 {
             bytes.append(UInt8(truncatingIfNeeded: value.bitPattern >> UInt32(shift * 8)))
         }
     }
 
+    /// Writes the eight bytes of a double.
     package mutating func write(_ value: Double) {
         for shift in 0..<8 {
             bytes.append(UInt8(truncatingIfNeeded: value.bitPattern >> UInt64(shift * 8)))
         }
     }
 
+    /// Writes the length and the bytes.
     package mutating func write(_ value: [UInt8]) {
         write(Int64(value.count))
         bytes.append(contentsOf: value)
@@ -116,10 +125,12 @@ package struct AvroEncoder: Sendable {
         bytes.append(contentsOf: value)
     }
 
+    /// Writes bytes whose number the schema says.
     package mutating func write(fixed value: some Sequence<UInt8>) {
         bytes.append(contentsOf: value)
     }
 
+    /// Writes the length and the UTF-8.
     package mutating func write(_ value: String) {
         write(Int64(value.utf8.count))
         bytes.append(contentsOf: value.utf8)

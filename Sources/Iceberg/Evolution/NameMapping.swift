@@ -8,7 +8,9 @@ package struct NameMapping: Sendable, Hashable {
     package struct Field: Sendable, Hashable {
         /// nil for columns of files that the table does not have.
         package var fieldID: Int?
+        /// The names it may have in data files.
         package var names: [String]
+        /// In their order.
         package var fields: [Field]
 
         package init(fieldID: Int?, names: [String], fields: [Field] = []) {
@@ -18,6 +20,7 @@ package struct NameMapping: Sendable, Hashable {
         }
     }
 
+    /// In their order.
     package var fields: [Field]
 
     /// The table property that holds the mapping as JSON text.

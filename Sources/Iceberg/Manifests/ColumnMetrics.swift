@@ -7,9 +7,10 @@ package struct ColumnCounts: Sendable, Hashable {
 
     package init() {}
 
+    /// Whether there is nothing in it.
     package var isEmpty: Bool { fieldIDs.isEmpty }
 
-    /// The count of a column; nil when there is none. Setting nil removes it.
+    /// The count of a column, nil when there is none; setting nil removes it.
     package subscript(_ fieldID: Int) -> Int64? {
         get {
             let index = lowerBound(fieldIDs, fieldID)
@@ -30,6 +31,11 @@ package struct ColumnCounts: Sendable, Hashable {
             case (false, nil): break
             }
         }
+    }
+
+    mutating func reserve(_ count: Int) {
+        fieldIDs.reserveCapacity(fieldIDs.count + count)
+        counts.reserveCapacity(counts.count + count)
     }
 
     /// Adds the count of a column that comes after all others in most files.
@@ -61,6 +67,7 @@ package struct ColumnBounds: Sendable, Hashable {
 
     package init() {}
 
+    /// Whether there is nothing in it.
     package var isEmpty: Bool { fieldIDs.isEmpty }
 
     private func range(_ index: Int) -> Range<Int> {
@@ -70,7 +77,7 @@ package struct ColumnBounds: Sendable, Hashable {
     /// The bound at an index of `fieldIDs`.
     func bound(at index: Int) -> ArraySlice<UInt8> { bytes[range(index)] }
 
-    /// The bound of a column; nil when there is none. Setting nil removes it.
+    /// The bound of a column, nil when there is none; setting nil removes it.
     package subscript(_ fieldID: Int) -> [UInt8]? {
         get {
             let index = lowerBound(fieldIDs, fieldID)
@@ -96,6 +103,12 @@ package struct ColumnBounds: Sendable, Hashable {
             bytes += pair.bound
             ends.append(bytes.count)
         }
+    }
+
+    mutating func reserve(_ count: Int) {
+        fieldIDs.reserveCapacity(fieldIDs.count + count)
+        ends.reserveCapacity(ends.count + count)
+        bytes.reserveCapacity(bytes.count + 8 * count)
     }
 
     /// Adds the bound of a column that `read` appends to the bytes.

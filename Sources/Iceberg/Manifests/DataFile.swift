@@ -17,28 +17,39 @@ package enum FileContent: Int32, Sendable, Hashable {
 ///
 /// - Spec: "Data File Fields".
 package struct DataFile: Sendable, Hashable {
+    /// What is in it.
     package var content: FileContent
     /// With its scheme.
     package var filePath: String
+    /// How the file is encoded.
     package var fileFormat: FileFormat
     /// The spec that `partition` is a tuple of; stored with the manifest, not with the file.
     package var specID: Int
     /// A value for each field of the spec in its order, nil for null.
     package var partition: [Datum?]
+    /// How many rows, or deleted rows, the file has.
     package var recordCount: Int64
+    /// The exact size of the file.
     package var fileSizeBytes: Int64
+    /// Bytes that each column takes in the file.
     package var columnSizes: ColumnCounts?
     /// Values of each column, nulls and NaNs included.
     package var valueCounts: ColumnCounts?
+    /// Nulls of each column.
     package var nullValueCounts: ColumnCounts?
+    /// NaNs of each column of floats or doubles.
     package var nanValueCounts: ColumnCounts?
+    /// Not greater than any value of the column that is neither null nor NaN.
     package var lowerBounds: ColumnBounds?
+    /// Not less than any value of the column that is neither null nor NaN.
     package var upperBounds: ColumnBounds?
+    /// What decrypts the file, in a form of the writer's own.
     package var keyMetadata: [UInt8]?
     /// Where readers may begin, ascending: the row groups of a Parquet file.
     package var splitOffsets: [Int64]?
     /// For equality deletes: the columns that are compared.
     package var equalityIDs: [Int]?
+    /// The table's sort order that the rows have; nil for none.
     package var sortOrderID: Int?
     /// The id of the first row (v3).
     package var firstRowID: Int64?
@@ -85,6 +96,7 @@ package enum ManifestEntryStatus: Int32, Sendable, Hashable {
 ///
 /// - Spec: "Manifest Entry Fields".
 package struct ManifestEntry: Sendable, Hashable {
+    /// Whether the file came, stayed or went.
     package var status: ManifestEntryStatus
     /// The snapshot that added the file, or removed it when the status is deleted.
     package var snapshotID: Int64?
@@ -92,6 +104,7 @@ package struct ManifestEntry: Sendable, Hashable {
     package var sequenceNumber: Int64?
     /// When the file was added; nil until it is inherited.
     package var fileSequenceNumber: Int64?
+    /// The file itself.
     package var file: DataFile
 
     package init(

@@ -229,43 +229,156 @@ extension AvroCursor {
         }
     }
 
-    /// Reads the pairs of a map from ints, which Avro has as an array of records with two fields.
-    private mutating func readPairs(
-        _ schema: AvroSchema,
-        _ body: (inout AvroCursor, Int32, AvroSchema) throws(IcebergError) -> Void
-    ) throws(IcebergError) -> Bool {
-        switch try readOptional(schema) {
-        case nil: return false
-        case .array(.record(let pair), _, _) where pair.fields.count == 2:
-            let (key, value) = (pair.fields[0].schema, pair.fields[1].schema)
-            try readItems(sizeMin: pair.sizeMin) { (cursor) throws(IcebergError) in
-                guard let id = try cursor.readOptionalInt(key) else {
-                    throw cursor.corrupt("a map has a null key")
-                }
-                try body(&cursor, Int32(truncatingIfNeeded: id), value)
-            }
-            return true
-        default: throw corrupt("a field is no map from ints")
-        }
+    /// Reads the branch of an optional field.
+    ///
+    /// - Parameter nullBranch: Which of two branches is null; negative when the field is not optional.
+    @inline(__always)
+    mutating func readIsNull(_ nullBranch: Int64) throws(IcebergError) -> Bool {
+        if nullBranch < 0 { return false }
+        let branch = try readLong()
+        guard branch == 0 || branch == 1 else { throw corrupt("a union has no branch \(branch)") }
+        return branch == nullBranch
     }
 
-    mutating func readCounts(_ schema: AvroSchema) throws(IcebergError) -> ColumnCounts? {
+    /// Reads the pairs of a map from ints to longs.
+    mutating func readCounts() throws(IcebergError) -> ColumnCounts {
         var counts = ColumnCounts()
-        let isGiven = try readPairs(schema) { (cursor, id, schema) throws(IcebergError) in
-            if let count = try cursor.readOptionalLong(schema) { counts.append(id, count) }
+        while true {
+            let count = try readPairCount()
+            if count == 0 { return counts }
+            counts.reserve(count)
+            for _ in 0..<count { counts.append(try readInt(), try readLong()) }
         }
-        return isGiven ? counts : nil
     }
 
-    mutating func readBounds(_ schema: AvroSchema) throws(IcebergError) -> ColumnBounds? {
+    /// Reads the pairs of a map from ints to binaries.
+    mutating func readBounds() throws(IcebergError) -> ColumnBounds {
         var bounds = ColumnBounds()
-        let isGiven = try readPairs(schema) { (cursor, id, schema) throws(IcebergError) in
-            guard let branch = try cursor.readOptional(schema) else { return }
-            guard case .bytes = branch else { throw cursor.corrupt("a bound is no binary") }
-            try bounds.append(id) { (bytes) throws(IcebergError) in
-                try cursor.readBytes(appendingTo: &bytes)
+        while true {
+            let count = try readPairCount()
+            if count == 0 { return bounds }
+            bounds.reserve(count)
+            for _ in 0..<count {
+                try bounds.append(try readInt()) { (bytes) throws(IcebergError) in
+                    try readBytes(appendingTo: &bytes)
+                }
             }
         }
-        return isGiven ? bounds : nil
+    }
+
+    /// How many pairs of at least two bytes the next block of a map has; 0 at its end.
+    private mutating func readPairCount() throws(IcebergError) -> Int {
+        var count = try readLong()
+        if count < 0 {
+            _ = try readLong()
+            guard count > Int64.min else { throw corrupt("a map's count is out of range") }
+            count = -count
+        }
+        guard count <= Int64(remaining / 2) else {
+            throw corrupt("a map has more pairs than there are bytes")
+        }
+        return Int(count)
+    }
+}
+
+/// What a reader has to know of a record's field, worked out once for a file.
+///
+/// Looking into schemas for each value would cost more than the values do.
+struct AvroFieldPlan: Sendable {
+    /// The forms that manifests of all writers have; others are none of this program's fields.
+    enum Form: UInt8, Sendable {
+        case long
+        case int
+        case string
+        case bytes
+        /// A map from ints to longs.
+        case counts
+        /// A map from ints to binaries.
+        case bounds
+        case other
+    }
+
+    let id: Int?
+    let schema: AvroSchema
+    /// The schema of the value when it is not null.
+    let value: AvroSchema
+    let form: Form
+    /// Which of two branches is null; negative when the field is not optional.
+    let nullBranch: Int64
+
+    init(_ field: AvroField, names: [String: Int]) {
+        id = field.fieldID ?? names[field.name]
+        schema = field.schema
+        var branch: Int64 = -1
+        var value = field.schema
+        if case .union(let branches) = field.schema, branches.count == 2,
+            let null = branches.firstIndex(of: .null), branches[1 - null] != .null
+        {
+            branch = Int64(null)
+            value = branches[1 - null]
+        }
+        nullBranch = branch
+        self.value = value
+        form = Self.form(of: value)
+    }
+
+    private static func form(of schema: AvroSchema) -> Form {
+        switch schema {
+        case .long: return .long
+        case .int: return .int
+        case .string: return .string
+        case .bytes: return .bytes
+        case .array(.record(let pair), _, _) where pair.fields.count == 2:
+            guard case .int = pair.fields[0].schema else { return .other }
+            switch pair.fields[1].schema {
+            case .long: return .counts
+            case .bytes: return .bounds
+            default: return .other
+            }
+        default: return .other
+        }
+    }
+
+    static func plans(_ record: AvroRecord, names: [String: Int]) -> [AvroFieldPlan] {
+        record.fields.map { AvroFieldPlan($0, names: names) }
+    }
+}
+
+extension AvroCursor {
+    private mutating func mismatch(_ expected: String) -> IcebergError {
+        corrupt("a field is no \(expected)")
+    }
+
+    mutating func readLong(_ plan: AvroFieldPlan) throws(IcebergError) -> Int64? {
+        if try readIsNull(plan.nullBranch) { return nil }
+        switch plan.form {
+        case .long: return try readLong()
+        case .int: return Int64(try readInt())
+        default: throw mismatch("number")
+        }
+    }
+
+    mutating func readInt(_ plan: AvroFieldPlan) throws(IcebergError) -> Int? {
+        guard let value = try readLong(plan) else { return nil }
+        guard let int = Int32(exactly: value) else { throw corrupt("an int does not fit 32 bits") }
+        return Int(int)
+    }
+
+    mutating func readString(_ plan: AvroFieldPlan) throws(IcebergError) -> String? {
+        if try readIsNull(plan.nullBranch) { return nil }
+        guard plan.form == .string else { throw mismatch("string") }
+        return try readString()
+    }
+
+    mutating func readCounts(_ plan: AvroFieldPlan) throws(IcebergError) -> ColumnCounts? {
+        if try readIsNull(plan.nullBranch) { return nil }
+        guard plan.form == .counts else { throw mismatch("map from ints to longs") }
+        return try readCounts()
+    }
+
+    mutating func readBounds(_ plan: AvroFieldPlan) throws(IcebergError) -> ColumnBounds? {
+        if try readIsNull(plan.nullBranch) { return nil }
+        guard plan.form == .bounds else { throw mismatch("map from ints to binaries") }
+        return try readBounds()
     }
 }

@@ -11,9 +11,13 @@ package enum ManifestContent: Int32, Sendable, Hashable {
 ///
 /// - Spec: "Manifest Lists".
 package struct ManifestFile: Sendable, Hashable {
+    /// Where the manifest is, with its scheme.
     package var manifestPath: String
+    /// The exact size of the manifest.
     package var manifestLengthBytes: Int64
+    /// The spec that all its files are partitioned by.
     package var partitionSpecID: Int
+    /// What is in it.
     package var content: ManifestContent
     /// When the manifest was added; `unassigned` until a manifest list is written with it.
     package var sequenceNumber: Int64
@@ -23,13 +27,19 @@ package struct ManifestFile: Sendable, Hashable {
     package var addedSnapshotID: Int64
     /// nil, in v1 lists, means that it is not known.
     package var addedFilesCount: Int?
+    /// Files that earlier snapshots added.
     package var existingFilesCount: Int?
+    /// Files that its snapshot removed.
     package var deletedFilesCount: Int?
+    /// Rows of the files that its snapshot added.
     package var addedRowsCount: Int64?
+    /// Rows of the files that earlier snapshots added.
     package var existingRowsCount: Int64?
+    /// Rows of the files that its snapshot removed.
     package var deletedRowsCount: Int64?
     /// One for each field of the spec; nil when nothing is known of the values.
     package var partitions: [FieldSummary]?
+    /// What decrypts the file, in a form of the writer's own.
     package var keyMetadata: [UInt8]?
     /// The id that the first row without one gets (v3).
     package var firstRowID: Int64?
@@ -79,11 +89,13 @@ package struct ManifestFile: Sendable, Hashable {
 
 /// What the values of one partition field are like in a manifest.
 package struct FieldSummary: Sendable, Hashable {
+    /// Whether a file has null in this field.
     package var containsNull: Bool
     /// nil when it is not known.
     package var containsNaN: Bool?
     /// In the binary single-value form; nil when there are no values but nulls and NaNs.
     package var lowerBound: [UInt8]?
+    /// In the binary single-value form; nil when there are no values but nulls and NaNs.
     package var upperBound: [UInt8]?
 
     package init(

@@ -135,6 +135,7 @@ package enum ManifestListReader {
 package enum ManifestListWriter {
     /// A manifest list's bytes, and the manifests as it says them.
     package struct Output: Sendable {
+        /// The bytes, whole.
         package let bytes: [UInt8]
         /// With sequence numbers and row ids assigned.
         package let manifests: [ManifestFile]
@@ -206,9 +207,12 @@ package enum ManifestListWriter {
         guard let next = nextRowID, manifest.content == .data, manifest.firstRowID == nil else {
             return
         }
-        let rows = (manifest.addedRowsCount ?? 0) + (manifest.existingRowsCount ?? 0)
+        let (added, existing) = (manifest.addedRowsCount ?? 0, manifest.existingRowsCount ?? 0)
+        let (rows, isTooMany) = added.addingReportingOverflow(existing)
         let (sum, overflow) = next.addingReportingOverflow(rows)
-        guard !overflow, rows >= 0 else { throw IcebergError(.invalid, "row ids are out of range") }
+        guard !overflow, !isTooMany, added >= 0, existing >= 0 else {
+            throw IcebergError(.invalid, "row ids are out of range")
+        }
         manifest.firstRowID = next
         nextRowID = sum
     }

@@ -9,17 +9,25 @@ import Bytes
 package struct ManifestReader: Sendable {
     /// What the manifest's header says; nil where it does not, or not in a way that can be understood.
     package struct Header: Sendable {
+        /// The version of the specification: 1, 2 or 3.
         package let formatVersion: Int?
+        /// What is in it.
         package let content: ManifestContent?
+        /// The id of the schema.
         package let schemaID: Int?
+        /// The id of the partition spec.
         package let specID: Int?
     }
 
+    /// What the file says of itself.
     package let header: Header
     private let manifest: ManifestFile?
     private let specID: Int
     private let partitionType: StructType
-    private let entryRecord: AvroRecord
+    private let entryPlans: [AvroFieldPlan]
+    private let filePlans: [AvroFieldPlan]
+    /// The fields of the partition struct, and where in the tuple each belongs.
+    private let partitionPlans: [(schema: AvroSchema, index: Int?)]
     private var file: AvroFileReader
     private var block: AvroFileReader.Block?
     private var blockRemaining = 0
@@ -82,7 +90,15 @@ package struct ManifestReader: Sendable {
         guard case .record(let record) = file.schema else {
             throw IcebergError(.corrupt, "a manifest's entries are not records")
         }
-        entryRecord = record
+        entryPlans = AvroFieldPlan.plans(record, names: ManifestFields.entryNames)
+        filePlans = try Self.plans(of: ManifestFields.dataFile, in: entryPlans)
+        // Unpartitioned files of some writers have no tuple at all.
+        let tuple = try? Self.record(of: ManifestFields.partition, in: filePlans)
+        partitionPlans = (tuple?.fields ?? []).map { field in
+            let byID = partitionType.fields.firstIndex { $0.id == field.fieldID }
+            let name = field.icebergName ?? field.name
+            return (field.schema, byID ?? partitionType.fields.firstIndex { $0.name == name })
+        }
         self.manifest = manifest
         self.specID = specID
         self.partitionType = partitionType
@@ -99,6 +115,44 @@ package struct ManifestReader: Sendable {
             schemaID: file.text("schema-id").flatMap { Int($0) },
             specID: file.text("partition-spec-id").flatMap { Int($0) }
         )
+    }
+
+    /// Describes a manifest of a v1 table without manifest lists, by reading all of it.
+    ///
+    /// - Parameters:
+    ///   - path: Where the manifest is.
+    ///   - snapshotID: The snapshot that lists it.
+    package static func describe(
+        _ bytes: [UInt8],
+        path: String,
+        snapshotID: Int64
+    ) throws(IcebergError) -> ManifestFile {
+        var reader = try ManifestReader(bytes: bytes)
+        var manifest = ManifestFile(
+            manifestPath: path,
+            manifestLengthBytes: Int64(bytes.count),
+            partitionSpecID: reader.specID,
+            content: reader.header.content ?? .data,
+            sequenceNumber: 0,
+            minSequenceNumber: 0,
+            addedSnapshotID: snapshotID
+        )
+        var files: [ManifestEntryStatus: Int] = [:]
+        var rows: [ManifestEntryStatus: Int64] = [:]
+        var summaries = PartitionSummaryBuilder(reader.partitionType)
+        while let entry = try reader.next() {
+            files[entry.status, default: 0] += 1
+            rows[entry.status, default: 0] &+= entry.file.recordCount
+            summaries.add(entry.file.partition)
+        }
+        manifest.addedFilesCount = files[.added] ?? 0
+        manifest.existingFilesCount = files[.existing] ?? 0
+        manifest.deletedFilesCount = files[.deleted] ?? 0
+        manifest.addedRowsCount = rows[.added] ?? 0
+        manifest.existingRowsCount = rows[.existing] ?? 0
+        manifest.deletedRowsCount = rows[.deleted] ?? 0
+        manifest.partitions = summaries.result
+        return manifest
     }
 
     /// All entries that are left, deleted ones included.
@@ -146,6 +200,25 @@ package struct ManifestReader: Sendable {
 
     // MARK: - Fields
 
+    /// The record that a field holds; a manifest must have it.
+    private static func record(
+        of id: Int,
+        in plans: [AvroFieldPlan]
+    ) throws(IcebergError) -> AvroRecord {
+        guard let plan = plans.first(where: { $0.id == id }), case .record(let record) = plan.value
+        else {
+            throw IcebergError(.corrupt, "a manifest without a record for field \(id)")
+        }
+        return record
+    }
+
+    private static func plans(
+        of id: Int,
+        in plans: [AvroFieldPlan]
+    ) throws(IcebergError) -> [AvroFieldPlan] {
+        AvroFieldPlan.plans(try record(of: id, in: plans), names: ManifestFields.fileNames)
+    }
+
     private mutating func readEntry(
         _ cursor: inout AvroCursor
     ) throws(IcebergError) -> ManifestEntry {
@@ -154,23 +227,22 @@ package struct ManifestReader: Sendable {
         var sequenceNumber: Int64?
         var fileSequenceNumber: Int64?
         var file: DataFile?
-        for field in entryRecord.fields {
-            switch field.fieldID ?? ManifestFields.entryNames[field.name] {
+        for index in entryPlans.indices {
+            switch entryPlans[index].id {
             case ManifestFields.status:
-                let code = try cursor.readOptionalInt(field.schema) ?? -1
+                let code = try cursor.readInt(entryPlans[index]) ?? -1
                 status = ManifestEntryStatus(rawValue: Int32(truncatingIfNeeded: code))
-            case ManifestFields.snapshotID:
-                snapshotID = try cursor.readOptionalLong(field.schema)
+            case ManifestFields.snapshotID: snapshotID = try cursor.readLong(entryPlans[index])
             case ManifestFields.sequenceNumber:
-                sequenceNumber = try cursor.readOptionalLong(field.schema)
+                sequenceNumber = try cursor.readLong(entryPlans[index])
             case ManifestFields.fileSequenceNumber:
-                fileSequenceNumber = try cursor.readOptionalLong(field.schema)
+                fileSequenceNumber = try cursor.readLong(entryPlans[index])
             case ManifestFields.dataFile:
-                guard case .record(let record)? = try cursor.readOptional(field.schema) else {
-                    throw cursor.corrupt("a manifest entry's data_file is no record")
+                if try cursor.readIsNull(entryPlans[index].nullBranch) {
+                    throw cursor.corrupt("a manifest entry's data_file is null")
                 }
-                file = try readFile(&cursor, record)
-            default: try cursor.skip(field.schema)
+                file = try readFile(&cursor)
+            default: try cursor.skip(entryPlans[index].schema)
             }
         }
         guard let status, var file else {
@@ -192,37 +264,32 @@ package struct ManifestReader: Sendable {
         )
     }
 
-    private func readFile(
-        _ cursor: inout AvroCursor,
-        _ record: AvroRecord
-    ) throws(IcebergError) -> DataFile {
+    private func readFile(_ cursor: inout AvroCursor) throws(IcebergError) -> DataFile {
         var file = DataFile(filePath: "", recordCount: -1, fileSizeBytes: -1)
         file.specID = specID
         file.partition = Array(repeating: nil, count: partitionType.fields.count)
         var format: FileFormat?
-        for field in record.fields {
-            switch field.fieldID ?? ManifestFields.fileNames[field.name] {
+        for index in filePlans.indices {
+            switch filePlans[index].id {
             case ManifestFields.content:
-                let code = try cursor.readOptionalInt(field.schema) ?? 0
+                let code = try cursor.readInt(filePlans[index]) ?? 0
                 guard let content = FileContent(rawValue: Int32(truncatingIfNeeded: code)) else {
                     throw cursor.corrupt("a file's content \(code) is not known")
                 }
                 file.content = content
             case ManifestFields.filePath:
-                file.filePath = try cursor.readOptionalString(field.schema) ?? ""
+                file.filePath = try cursor.readString(filePlans[index]) ?? ""
             case ManifestFields.fileFormat:
-                let text = try cursor.readOptionalString(field.schema) ?? ""
-                format = FileFormat(rawValue: text.lowercased())
+                let text = try cursor.readString(filePlans[index]) ?? ""
+                format = FileFormat(text: text)
             case ManifestFields.partition:
-                guard case .record(let tuple)? = try cursor.readOptional(field.schema) else {
-                    throw cursor.corrupt("a file's partition is no record")
-                }
-                try readPartition(&cursor, tuple, into: &file.partition)
+                if try cursor.readIsNull(filePlans[index].nullBranch) { break }
+                try readPartition(&cursor, into: &file.partition)
             case ManifestFields.recordCount:
-                file.recordCount = try cursor.readOptionalLong(field.schema) ?? -1
+                file.recordCount = try cursor.readLong(filePlans[index]) ?? -1
             case ManifestFields.fileSizeBytes:
-                file.fileSizeBytes = try cursor.readOptionalLong(field.schema) ?? -1
-            case let id: try readMetrics(&cursor, id, field.schema, into: &file)
+                file.fileSizeBytes = try cursor.readLong(filePlans[index]) ?? -1
+            default: try readMetrics(&cursor, filePlans[index], into: &file)
             }
         }
         guard let format, !file.filePath.isEmpty, file.recordCount >= 0, file.fileSizeBytes >= 0
@@ -235,47 +302,58 @@ package struct ManifestReader: Sendable {
 
     private func readMetrics(
         _ cursor: inout AvroCursor,
-        _ id: Int?,
-        _ schema: AvroSchema,
+        _ plan: AvroFieldPlan,
         into file: inout DataFile
     ) throws(IcebergError) {
-        switch id {
-        case ManifestFields.columnSizes: file.columnSizes = try cursor.readCounts(schema)
-        case ManifestFields.valueCounts: file.valueCounts = try cursor.readCounts(schema)
-        case ManifestFields.nullValueCounts: file.nullValueCounts = try cursor.readCounts(schema)
-        case ManifestFields.nanValueCounts: file.nanValueCounts = try cursor.readCounts(schema)
-        case ManifestFields.lowerBounds: file.lowerBounds = try cursor.readBounds(schema)
-        case ManifestFields.upperBounds: file.upperBounds = try cursor.readBounds(schema)
-        case ManifestFields.keyMetadata: file.keyMetadata = try cursor.readOptionalBytes(schema)
-        case ManifestFields.splitOffsets: file.splitOffsets = try cursor.readOptionalLongs(schema)
+        switch plan.id {
+        case ManifestFields.columnSizes: file.columnSizes = try cursor.readCounts(plan)
+        case ManifestFields.valueCounts: file.valueCounts = try cursor.readCounts(plan)
+        case ManifestFields.nullValueCounts: file.nullValueCounts = try cursor.readCounts(plan)
+        case ManifestFields.nanValueCounts: file.nanValueCounts = try cursor.readCounts(plan)
+        case ManifestFields.lowerBounds: file.lowerBounds = try cursor.readBounds(plan)
+        case ManifestFields.upperBounds: file.upperBounds = try cursor.readBounds(plan)
+        case ManifestFields.keyMetadata:
+            file.keyMetadata = try cursor.readOptionalBytes(plan.schema)
+        case ManifestFields.splitOffsets:
+            file.splitOffsets = try cursor.readOptionalLongs(plan.schema)
         case ManifestFields.equalityIDs:
-            file.equalityIDs = try cursor.readOptionalLongs(schema)?.map { Int($0) }
-        case ManifestFields.sortOrderID: file.sortOrderID = try cursor.readOptionalInt(schema)
-        case ManifestFields.firstRowID: file.firstRowID = try cursor.readOptionalLong(schema)
+            file.equalityIDs = try cursor.readOptionalLongs(plan.schema)?.map { Int($0) }
+        case ManifestFields.sortOrderID: file.sortOrderID = try cursor.readInt(plan)
+        case ManifestFields.firstRowID: file.firstRowID = try cursor.readLong(plan)
         case ManifestFields.referencedDataFile:
-            file.referencedDataFile = try cursor.readOptionalString(schema)
-        case ManifestFields.contentOffset: file.contentOffset = try cursor.readOptionalLong(schema)
-        case ManifestFields.contentSizeBytes:
-            file.contentSizeBytes = try cursor.readOptionalLong(schema)
-        default: try cursor.skip(schema)
+            file.referencedDataFile = try cursor.readString(plan)
+        case ManifestFields.contentOffset: file.contentOffset = try cursor.readLong(plan)
+        case ManifestFields.contentSizeBytes: file.contentSizeBytes = try cursor.readLong(plan)
+        default: try cursor.skip(plan.schema)
         }
     }
 
     private func readPartition(
         _ cursor: inout AvroCursor,
-        _ tuple: AvroRecord,
         into partition: inout [Datum?]
     ) throws(IcebergError) {
-        for field in tuple.fields {
-            let byID = partitionType.fields.firstIndex { $0.id == field.fieldID }
-            let name = field.icebergName ?? field.name
-            let index = byID ?? partitionType.fields.firstIndex { $0.name == name }
+        for (schema, index) in partitionPlans {
             if let index {
-                let type = partitionType.fields[index].type
-                partition[index] = try cursor.readDatum(field.schema, type: type)
+                partition[index] = try cursor.readDatum(
+                    schema,
+                    type: partitionType.fields[index].type
+                )
             } else {
-                try cursor.skip(field.schema)
+                try cursor.skip(schema)
             }
+        }
+    }
+}
+
+extension FileFormat {
+    /// Reads the name of a format whatever its case; nil when it is not known.
+    fileprivate init?(text: String) {
+        switch text {
+        // Nearly all of them, without making another string.
+        case "PARQUET", "parquet": self = .parquet
+        default:
+            guard let format = FileFormat(rawValue: text.lowercased()) else { return nil }
+            self = format
         }
     }
 }

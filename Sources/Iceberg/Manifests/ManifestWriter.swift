@@ -8,6 +8,7 @@ import Bytes
 package struct ManifestWriter: Sendable {
     /// A manifest's bytes, and what the manifest list is to say of it.
     package struct Output: Sendable {
+        /// The bytes, whole.
         package let bytes: [UInt8]
         /// Its sequence numbers may be unassigned; the manifest list's writer assigns them.
         package let manifest: ManifestFile
@@ -160,7 +161,9 @@ package struct ManifestWriter: Sendable {
         }
         summaries.add(file.partition)
         let (files, rows) = counts[entry.status] ?? (0, 0)
-        counts[entry.status] = (files + 1, rows + file.recordCount)
+        let (sum, overflow) = rows.addingReportingOverflow(file.recordCount)
+        if overflow { throw IcebergError(.invalid, "a manifest's rows are too many to count") }
+        counts[entry.status] = (files + 1, sum)
     }
 
     /// How many files were appended so far.

@@ -16,11 +16,13 @@ package enum SnapshotOperation: String, Sendable, Hashable {
 ///
 /// - Spec: "Snapshots".
 package struct Snapshot: Sendable, Hashable {
+    /// The id of the snapshot.
     package var snapshotID: Int64
     /// nil for the first snapshot of a history.
     package var parentSnapshotID: Int64?
     /// 0 in v1 tables.
     package var sequenceNumber: Int64
+    /// Milliseconds since 1970.
     package var timestampMillis: Int64
     /// Where the manifest list is; nil only in v1 tables that list `manifests`.
     package var manifestList: String?
@@ -126,12 +128,15 @@ package struct Snapshot: Sendable, Hashable {
 ///
 /// - Spec: "Snapshot References".
 package struct SnapshotRef: Sendable, Hashable {
+    /// What a reference is.
     package enum Kind: String, Sendable, Hashable {
         case branch
         case tag
     }
 
+    /// The id of the snapshot.
     package var snapshotID: Int64
+    /// Whether it moves with commits.
     package var kind: Kind
     /// For branches: how many snapshots to keep at least.
     package var snapshotsToKeepMin: Int?
@@ -209,7 +214,9 @@ package struct SnapshotRef: Sendable, Hashable {
 
 /// When the table's current snapshot became which one.
 package struct SnapshotLogEntry: Sendable, Hashable {
+    /// Milliseconds since 1970.
     package var timestampMillis: Int64
+    /// The id of the snapshot.
     package var snapshotID: Int64
 
     package init(timestampMillis: Int64, snapshotID: Int64) {
@@ -230,7 +237,9 @@ package struct SnapshotLogEntry: Sendable, Hashable {
 
 /// A metadata file that was the table's before, and when it was written.
 package struct MetadataLogEntry: Sendable, Hashable {
+    /// Milliseconds since 1970.
     package var timestampMillis: Int64
+    /// Where the file is.
     package var metadataFile: String
 
     package init(timestampMillis: Int64, metadataFile: String) {

@@ -6,10 +6,15 @@ package import Bytes
 package struct StatisticsFile: Sendable, Hashable {
     /// What one blob of the file is about.
     package struct BlobMetadata: Sendable, Hashable {
+        /// What kind it is of.
         package var type: String
+        /// The id of the snapshot.
         package var snapshotID: Int64
+        /// The place of the snapshot in the order of commits.
         package var sequenceNumber: Int64
+        /// In their order.
         package var fields: [Int]
+        /// Names and values, all text.
         package var properties: [String: String]
 
         package init(
@@ -27,10 +32,15 @@ package struct StatisticsFile: Sendable, Hashable {
         }
     }
 
+    /// The id of the snapshot.
     package var snapshotID: Int64
+    /// Where the file is.
     package var statisticsPath: String
+    /// The exact size of the file.
     package var fileSizeBytes: Int64
+    /// The size of the file's footer.
     package var fileFooterSizeBytes: Int64
+    /// What the blobs of the file are about.
     package var blobMetadata: [BlobMetadata]
     /// Members that this program has no place for.
     package var additional: JSONObject
@@ -108,8 +118,11 @@ package struct StatisticsFile: Sendable, Hashable {
 ///
 /// - Spec: "Partition Statistics".
 package struct PartitionStatisticsFile: Sendable, Hashable {
+    /// The id of the snapshot.
     package var snapshotID: Int64
+    /// Where the file is.
     package var statisticsPath: String
+    /// The exact size of the file.
     package var fileSizeBytes: Int64
     /// Members that this program has no place for.
     package var additional: JSONObject

@@ -142,10 +142,9 @@ private struct MetadataChange {
     }
 
     private mutating func upgrade(to version: Int) throws(IcebergError) {
-        guard TableMetadata.formatVersionsRead.contains(version),
-            version >= TableMetadata.formatVersionsWritten.lowerBound
-                || version == table.formatVersion
-        else {
+        // Tables of v1 can be read and updated, but no new ones are made.
+        let isKept = base != nil && version == table.formatVersion
+        guard isKept || TableMetadata.formatVersionsWritten.contains(version) else {
             throw IcebergError(.unsupported, "format version \(version) (2 and 3 can be written)")
         }
         guard version >= table.formatVersion else {
@@ -190,7 +189,7 @@ private struct MetadataChange {
             lastAddedSchemaID = same.schemaID
             return
         }
-        let id = (table.schemas.map(\.schemaID).max() ?? -1) + 1
+        let id = try next(table.schemas.map(\.schemaID).max(), "schema")
         table.schemas.append(schema.with(schemaID: id))
         lastAddedSchemaID = id
     }
@@ -204,6 +203,13 @@ private struct MetadataChange {
         let id = try resolved(id, lastAddedSchemaID, "schema")
         guard table.schema(id: id) != nil else { throw invalid("there is no schema \(id)") }
         table.currentSchemaID = id
+    }
+
+    /// The id after the greatest one; ids are never given twice, and have 32 bits.
+    private func next(_ greatest: Int?, _ what: String) throws(IcebergError) -> Int {
+        let id = (greatest ?? -1) + 1
+        guard id <= Int(Int32.max) else { throw invalid("the table has no \(what) ids left") }
+        return id
     }
 
     private func resolved(
@@ -266,7 +272,7 @@ private struct MetadataChange {
             lastAddedSpecID = same.specID
             return
         }
-        spec.specID = (table.partitionSpecs.map(\.specID).max() ?? -1) + 1
+        spec.specID = try next(table.partitionSpecs.map(\.specID).max(), "partition spec")
         table.partitionSpecs.append(spec)
         table.lastPartitionID = last
         lastAddedSpecID = spec.specID
@@ -331,7 +337,8 @@ private struct MetadataChange {
         }
         // 0 is reserved for the unsorted order.
         let id =
-            order.fields.isEmpty ? 0 : max(0, table.sortOrders.map(\.orderID).max() ?? 0) + 1
+            try order.fields.isEmpty
+            ? 0 : next(max(0, table.sortOrders.map(\.orderID).max() ?? 0), "sort order")
         table.sortOrders.append(SortOrder(orderID: id, fields: order.fields))
         lastAddedOrderID = id
     }

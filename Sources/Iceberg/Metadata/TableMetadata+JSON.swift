@@ -99,6 +99,9 @@ extension TableMetadata {
         var schemas: [Schema] = []
         guard let array = try fields.optionalArray("schemas"), !array.isEmpty else {
             // v1 metadata may have the current schema only.
+            guard try fields.int("format-version") == 1 else {
+                throw fields.wrong("schemas", "given")
+            }
             let schema = try Schema(json: try fields.required("schema"))
             return ([schema], schema.schemaID)
         }
@@ -116,6 +119,9 @@ extension TableMetadata {
     ) throws(IcebergError) -> (specs: [PartitionSpec], defaultID: Int) {
         guard let array = try fields.optionalArray("partition-specs") else {
             // v1 metadata may have the fields of the current spec only.
+            guard try fields.int("format-version") == 1 else {
+                throw fields.wrong("partition-specs", "given")
+            }
             let spec = try PartitionSpec(
                 specID: 0,
                 fieldsJSON: try fields.required("partition-spec")

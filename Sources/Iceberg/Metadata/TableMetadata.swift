@@ -7,28 +7,47 @@ package import Bytes
 ///
 /// - Spec: "Table Metadata Fields".
 package struct TableMetadata: Sendable, Hashable {
+    /// The version of the specification: 1, 2 or 3.
     package var formatVersion: Int
     /// Lower case, as metadata files spell it.
     package var tableUUID: String
+    /// The folder that the table lives in, without a slash at the end.
     package var location: String
+    /// The greatest sequence number given to a snapshot.
     package var lastSequenceNumber: Int64
+    /// When the table changed last, in milliseconds since 1970.
     package var lastUpdatedMillis: Int64
+    /// The greatest id given to a column.
     package var lastColumnID: Int
+    /// All schemas that snapshots or readers may need.
     package var schemas: [Schema]
+    /// The schema that writers use.
     package var currentSchemaID: Int
+    /// All specs that files are partitioned by.
     package var partitionSpecs: [PartitionSpec]
+    /// The spec that writers use.
     package var defaultSpecID: Int
+    /// The greatest id given to a partition field.
     package var lastPartitionID: Int
+    /// All sort orders that files may have.
     package var sortOrders: [SortOrder]
+    /// The order that writers should sort by.
     package var defaultSortOrderID: Int
+    /// Names and values, all text.
     package var properties: [String: String]
     /// nil when the table has no snapshot yet; else what `main` refers to.
     package var currentSnapshotID: Int64?
+    /// All snapshots whose files still exist.
     package var snapshots: [Snapshot]
+    /// Branches and tags by name.
     package var refs: [String: SnapshotRef]
+    /// When `main` referred to which snapshot, oldest first.
     package var snapshotLog: [SnapshotLogEntry]
+    /// Metadata files that were the table's before, oldest first.
     package var metadataLog: [MetadataLogEntry]
+    /// Puffin files with statistics.
     package var statistics: [StatisticsFile]
+    /// Files with statistics of partitions.
     package var partitionStatistics: [PartitionStatisticsFile]
     /// The id that the next new row gets (v3).
     package var nextRowID: Int64?
@@ -159,16 +178,16 @@ extension TableMetadata {
                 "snapshot \(snapshot.snapshotID) has sequence number \(snapshot.sequenceNumber), beyond last-sequence-number \(lastSequenceNumber)"
             )
         }
-        for (name, ref) in refs.sorted(by: { $0.key < $1.key }) {
-            try check(
-                snapshotIDs.contains(ref.snapshotID),
-                "ref \(name) refers to snapshot \(ref.snapshotID), which is not in snapshots"
-            )
-        }
         if let currentSnapshotID {
             try check(
                 snapshotIDs.contains(currentSnapshotID),
                 "current-snapshot-id \(currentSnapshotID) is not in snapshots"
+            )
+        }
+        for (name, ref) in refs.sorted(by: { $0.key < $1.key }) {
+            try check(
+                snapshotIDs.contains(ref.snapshotID),
+                "ref \(name) refers to snapshot \(ref.snapshotID), which is not in snapshots"
             )
         }
         try check(

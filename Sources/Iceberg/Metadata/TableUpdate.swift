@@ -41,10 +41,13 @@ package enum TableUpdate: Sendable, Hashable {
 
 /// A key of an encrypted table (v3).
 package struct EncryptedKey: Sendable, Hashable {
+    /// The id of the key.
     package var keyID: String
     /// In base64.
     package var encryptedKeyMetadata: String
+    /// The key that this one is encrypted with.
     package var encryptedByID: String?
+    /// Names and values, all text.
     package var properties: [String: String]
 
     package init(

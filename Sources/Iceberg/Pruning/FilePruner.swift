@@ -143,7 +143,7 @@ extension ValueRange {
             if nulls >= values {
                 mayHaveValues = false
                 mayBeNaN = false
-            } else if let nans, nans > 0, nulls + nans >= values {
+            } else if let nans, nans > 0, nans >= values - nulls {
                 mayHaveValues = false
             }
         }

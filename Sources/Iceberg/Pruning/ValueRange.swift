@@ -6,7 +6,9 @@ package struct ValueRange: Sendable, Hashable {
     package var lower: Datum?
     /// Not less than any value that is neither null nor NaN.
     package var upper: Datum?
+    /// Whether there may be nulls.
     package var mayBeNull: Bool
+    /// Whether there may be NaNs.
     package var mayBeNaN: Bool
     /// Whether there may be values that are neither null nor NaN.
     package var mayHaveValues: Bool
@@ -104,7 +106,8 @@ extension ValueRange {
     private func mayMatchNaN(_ comparison: Predicate.Comparison) -> Bool {
         switch comparison {
         case .equal, .greaterOrEqual: mayBeNaN
-        case .notEqual: mayHaveValues || mayBeNull
+        // By IEEE 754 a NaN does not equal itself.
+        case .notEqual: true
         case .less: mayHaveValues
         case .lessOrEqual: mayHaveValues || mayBeNaN
         case .greater: false

@@ -12,7 +12,9 @@
 package struct SnapshotProduction: Sendable {
     /// A file to be written before the commit.
     package struct OutputFile: Sendable {
+        /// Where it goes, with its scheme.
         package let path: String
+        /// The bytes, whole.
         package let bytes: [UInt8]
     }
 
@@ -20,13 +22,17 @@ package struct SnapshotProduction: Sendable {
     package struct Output: Sendable {
         /// New and rewritten manifests, to be written first.
         package let manifestFiles: [OutputFile]
+        /// The list, to be written after the manifests.
         package let manifestList: OutputFile
+        /// The new snapshot.
         package let snapshot: Snapshot
         /// All manifests of the snapshot as its list says them.
         package let manifests: [ManifestFile]
         /// Manifests that hold only added files: they stay good when the commit is tried again.
         package let reusableManifests: [ManifestFile]
+        /// What a commit has to apply.
         package let updates: [TableUpdate]
+        /// What must not have changed until the commit.
         package let requirements: [TableRequirement]
     }
 
@@ -50,7 +56,7 @@ package struct SnapshotProduction: Sendable {
     private var addedPaths: Set<String> = []
     private var rewrites: [String: Rewrite] = [:]
 
-    /// What the snapshot says it did; nil for what the files amount to. Compactions set `replace`.
+    /// What the snapshot says it did; nil for what the files amount to (compactions set `replace`).
     package var operation: SnapshotOperation?
     /// More fields for the snapshot's summary.
     package var summaryProperties: [String: String] = [:]
@@ -186,7 +192,8 @@ package struct SnapshotProduction: Sendable {
                 if !bin.manifests.isEmpty, count >= countNeeded { bins.append(bin) }
             }
             for manifest in manifests {
-                let length = max(0, manifest.manifestLengthBytes)
+                // No file is longer than this, and sums of it do not overflow.
+                let length = min(max(0, manifest.manifestLengthBytes), 1 << 40)
                 if size + length > target, !bin.manifests.isEmpty {
                     close()
                     bin = Bin(group: group, takesAdditions: false, manifests: [])

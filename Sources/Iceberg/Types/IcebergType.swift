@@ -77,6 +77,7 @@ package indirect enum IcebergType: Sendable, Hashable {
 
 /// An ordered list of named, typed fields.
 package struct StructType: Sendable, Hashable {
+    /// In their order.
     package var fields: [NestedField]
 
     package init(fields: [NestedField]) {
@@ -91,8 +92,11 @@ package struct StructType: Sendable, Hashable {
 
 /// A list of elements of one type.
 package struct ListType: Sendable, Hashable {
+    /// The field id of the elements.
     package var elementID: Int
+    /// The type of the elements.
     package var element: IcebergType
+    /// Whether elements are never null.
     package var elementRequired: Bool
 
     package init(elementID: Int, element: IcebergType, elementRequired: Bool) {
@@ -109,10 +113,15 @@ package struct ListType: Sendable, Hashable {
 
 /// A map from keys, which are never null, to values.
 package struct MapType: Sendable, Hashable {
+    /// The field id of the keys.
     package var keyID: Int
+    /// The type of the keys.
     package var key: IcebergType
+    /// The field id of the values.
     package var valueID: Int
+    /// The type of the values.
     package var value: IcebergType
+    /// Whether values are never null.
     package var valueRequired: Bool
 
     package init(
@@ -142,10 +151,15 @@ package struct MapType: Sendable, Hashable {
 
 /// A column of a schema, a field of a struct, or what a list or map is made of.
 package struct NestedField: Sendable, Hashable {
+    /// Unique among all fields of the table, for good.
     package var id: Int
+    /// The name, without those of what it is nested in.
     package var name: String
+    /// Whether it is never null.
     package var required: Bool
+    /// What kind it is of.
     package var type: IcebergType
+    /// A comment for people.
     package var doc: String?
     /// The value of rows that were written before the field was added (v3), in the single-value form.
     package var initialDefault: JSON?

@@ -6,7 +6,9 @@ package struct PartitionField: Sendable, Hashable {
     package var sourceIDs: [Int]
     /// 1000 and up; unique among all specs of a table from v2 on.
     package var fieldID: Int
+    /// The name, without those of what it is nested in.
     package var name: String
+    /// What is done with the source column.
     package var transform: Transform
 
     package init(sourceID: Int, fieldID: Int, name: String, transform: Transform) {
@@ -28,7 +30,9 @@ package struct PartitionField: Sendable, Hashable {
 ///
 /// - Spec: "Partitioning".
 package struct PartitionSpec: Sendable, Hashable {
+    /// The id of the partition spec.
     package var specID: Int
+    /// In their order.
     package var fields: [PartitionField]
 
     /// The id below the first that a partition field may have.
@@ -139,9 +143,13 @@ package struct PartitionSpec: Sendable, Hashable {
 package struct UnboundPartitionSpec: Sendable, Hashable {
     /// One field; `fieldID` is nil when the table is to choose.
     package struct Field: Sendable, Hashable {
+        /// The columns it is made from.
         package var sourceIDs: [Int]
+        /// The id of the field.
         package var fieldID: Int?
+        /// The name, without those of what it is nested in.
         package var name: String
+        /// What is done with the source column.
         package var transform: Transform
 
         package init(sourceIDs: [Int], fieldID: Int? = nil, name: String, transform: Transform) {
@@ -152,7 +160,9 @@ package struct UnboundPartitionSpec: Sendable, Hashable {
         }
     }
 
+    /// The id of the partition spec.
     package var specID: Int?
+    /// In their order.
     package var fields: [Field]
 
     package init(specID: Int? = nil, fields: [Field]) {

@@ -5,7 +5,9 @@ package import Bytes
 /// A schema is checked when it is made: ids and full names are unique, ids are in the range that tables
 /// may use, identifier fields can identify.
 package struct Schema: Sendable {
+    /// The id of the schema.
     package let schemaID: Int
+    /// In their order.
     package let fields: [NestedField]
     /// The fields that identify a row, in no particular order.
     package let identifierFieldIDs: [Int]
@@ -66,6 +68,7 @@ package struct Schema: Sendable {
 extension Schema {
     /// Where a field is.
     package struct Location: Sendable {
+        /// The field itself.
         package let field: NestedField
         /// Names from the top joined by dots; a list's element is `element`, a map's `key`, `value`.
         package let fullName: String

@@ -16,8 +16,11 @@ package enum NullOrder: String, Sendable, Hashable {
 package struct SortField: Sendable, Hashable {
     /// The columns it is made from: one, but for transforms of many arguments (v3).
     package var sourceIDs: [Int]
+    /// What is done with the source column.
     package var transform: Transform
+    /// Whether smaller or larger values come first.
     package var direction: SortDirection
+    /// Where nulls go.
     package var nullOrder: NullOrder
 
     package init(
@@ -56,6 +59,7 @@ package struct SortField: Sendable, Hashable {
 package struct SortOrder: Sendable, Hashable {
     /// 0 for unsorted, and only for that.
     package var orderID: Int
+    /// In their order.
     package var fields: [SortField]
 
     package init(orderID: Int, fields: [SortField]) {

@@ -56,6 +56,8 @@ package enum Transform: Sendable, Hashable {
     package func resultType(of source: IcebergType) -> IcebergType? {
         switch (self, source) {
         case (_, .struct), (_, .list), (_, .map), (_, .variant), (_, .geospatial): nil
+        case (.bucket(let number), _) where number <= 0: nil
+        case (.truncate(let number), _) where number <= 0: nil
         case (.identity, _), (.void, _): source
         case (.bucket, .int), (.bucket, .long), (.bucket, .decimal), (.bucket, .date),
             (.bucket, .time), (.bucket, .timestamp), (.bucket, .timestamptz),

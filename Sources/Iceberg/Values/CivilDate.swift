@@ -1,5 +1,6 @@
 /// A day of the proleptic Gregorian calendar, the one that ISO 8601 and Iceberg count in.
 package struct CivilDate: Sendable, Hashable {
+    /// As ISO 8601 counts: 0 is 1 BC.
     package var year: Int
     /// 1 to 12.
     package var month: Int

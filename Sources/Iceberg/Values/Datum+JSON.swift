@@ -235,10 +235,9 @@ private struct TimeScanner {
         guard let days = scanDate(), take("T"), let time = scanTime(digitsMax: digitsMax) else {
             return nil
         }
-        let perDay: Int64 = digitsMax == 9 ? 86_400_000_000_000 : 86_400_000_000
-        let (midnight, overflow) = Int64(days).multipliedReportingOverflow(by: perDay)
-        let (units, carry) = midnight.addingReportingOverflow(time)
-        return overflow || carry ? nil : units
+        // In 128 bits: the midnight before the first nanosecond does not fit 64.
+        let perDay: Int128 = digitsMax == 9 ? 86_400_000_000_000 : 86_400_000_000
+        return Int64(exactly: Int128(days) * perDay + Int128(time))
     }
 
     private mutating func scanUTC() -> Bool {

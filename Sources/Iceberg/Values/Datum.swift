@@ -65,7 +65,9 @@ extension Datum {
         switch (self, type) {
         case (.int(let value), .long): return .long(Int64(value))
         case (.float(let value), .double): return .double(Double(value))
-        case (.date(let days), .timestamp): return .timestamp(Int64(days) * 86_400_000_000)
+        case (.date(let days), .timestamp):
+            let (micros, overflow) = Int64(days).multipliedReportingOverflow(by: 86_400_000_000)
+            return overflow ? nil : .timestamp(micros)
         case (.date(let days), .timestampNanos):
             let (nanos, overflow) = Int64(days).multipliedReportingOverflow(
                 by: 86_400_000_000_000

@@ -214,14 +214,25 @@ final class ListAccumulator: CollectingAccumulator {
     }
 }
 
-/// The exact median: all values are kept until the end.
-final class MedianAccumulator: CollectingAccumulator {
+/// Exact quantiles: all values are kept until the end.
+final class QuantileAccumulator: CollectingAccumulator {
+    private let fraction: Double
+    private let isContinuous: Bool
+
+    init(resultType: DataType, fraction: Double, isContinuous: Bool) {
+        self.fraction = fraction
+        self.isContinuous = isContinuous
+        super.init(resultType: resultType)
+    }
+
     override func finish(groupCount: Int) throws(KernelError) -> Column {
-        let (values, offsets) = grouped(groupCount, .float64)
+        let (values, offsets) = grouped(groupCount, resultType)
+        let bounds = offsets.mutable(as: Int32.self)
+        let valid = validity(groupCount) { bounds[$0 + 1] > bounds[$0] }
+        if !isContinuous { return discrete(values, bounds, groupCount) }
         let numbers = try Casting.cast(values, to: .float64).flattened()
         let result = Buffer(zeroedByteCount: groupCount * 8)
         let target = result.mutable(as: Double.self)
-        let bounds = offsets.mutable(as: Int32.self)
         guard case .fixed(let slice) = numbers.storage else {
             return .nulls(.float64, count: groupCount)
         }
@@ -231,18 +242,71 @@ final class MedianAccumulator: CollectingAccumulator {
             if start == end { continue }
             var sorted = Array(UnsafeBufferPointer(start: source + start, count: end - start))
             sorted.sort(by: Double.before)
-            let middle = sorted.count / 2
+            let place = fraction * Double(sorted.count - 1)
+            let low = Int(place)
+            let high = min(low + 1, sorted.count - 1)
+            let part = place - Double(low)
             target[group] =
-                sorted.count % 2 == 1
-                ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+                part == 0 ? sorted[low] : sorted[low] + (sorted[high] - sorted[low]) * part
         }
         return withExtendedLifetime((numbers, offsets)) {
-            Column(
-                .float64,
-                count: groupCount,
-                validity: validity(groupCount) { bounds[$0 + 1] > bounds[$0] },
-                buffer: result
-            )
+            Column(.float64, count: groupCount, validity: valid, buffer: result)
+        }
+    }
+
+    /// The least value that at least the fraction of the values does not pass, of any type.
+    private func discrete(
+        _ values: Column,
+        _ bounds: UnsafePointer<Int32>,
+        _ groupCount: Int
+    ) -> Column {
+        let rows = Buffer(byteCount: groupCount * 4)
+        let target = rows.mutable(as: Int32.self)
+        for group in 0..<groupCount {
+            let (start, end) = (Int(bounds[group]), Int(bounds[group + 1]))
+            target[group] = -1
+            if start == end { continue }
+            let sorted = SortKeys([values.slice(start..<end)], [SortOrder()]).sorted()
+            let place = Int((fraction * Double(end - start)).rounded(.up)) - 1
+            let row = withExtendedLifetime(sorted) { sorted.rows[max(0, place)] }
+            target[group] = Int32(truncatingIfNeeded: start) + row
+        }
+        return withExtendedLifetime(rows) {
+            Take.take(values, rows: UnsafePointer(target), count: groupCount, nullable: true)
+        }
+    }
+}
+
+/// string_agg: the texts of a group in the order they came, with a separator between them.
+final class TextJoinAccumulator: CollectingAccumulator {
+    private let separator: [UInt8]
+
+    init(separator: String) {
+        self.separator = Array(separator.utf8)
+        super.init(resultType: .string)
+    }
+
+    override func finish(groupCount: Int) throws(KernelError) -> Column {
+        let (values, offsets) = grouped(groupCount, .string)
+        let bounds = offsets.mutable(as: Int32.self)
+        let operand = Operand(values.flattened())
+        let places = operand.views
+        var writer = ViewWriter(count: groupCount)
+        var text: [UInt8] = []
+        for group in 0..<groupCount {
+            text.removeAll(keepingCapacity: true)
+            for row in Int(bounds[group])..<Int(bounds[group + 1]) {
+                if row > Int(bounds[group]) { text.append(contentsOf: separator) }
+                text.append(contentsOf: (places + row).text)
+            }
+            if text.count > StringFunctions.resultBytesMax {
+                throw KernelError(.outOfRange, "string_agg gives \(text.count) bytes")
+            }
+            writer.set(group, text)
+        }
+        let valid = validity(groupCount) { bounds[$0 + 1] > bounds[$0] }
+        return withExtendedLifetime((operand, offsets)) {
+            writer.finish(.string, validity: valid)
         }
     }
 }

@@ -52,8 +52,38 @@ package class GroupedAccumulator {
         case .list:
             return ListAccumulator(resultType: type)
         case .median:
-            return MedianAccumulator(resultType: type)
+            return QuantileAccumulator(resultType: type, fraction: 0.5, isContinuous: true)
         }
+    }
+
+    /// The value below which a fraction of the values lies.
+    ///
+    /// - Parameters:
+    ///   - fraction: from 0 to 1.
+    ///   - isContinuous: `quantile_cont`: between two values, as DOUBLE, of numbers only; otherwise
+    ///     `quantile_disc`: one of the values, of any flat type.
+    package static func quantile(
+        _ fraction: Double,
+        isContinuous: Bool,
+        input: DataType
+    ) throws(KernelError) -> GroupedAccumulator {
+        guard fraction >= 0, fraction <= 1 else {
+            throw KernelError(.outOfRange, "a quantile lies between 0 and 1, not at \(fraction)")
+        }
+        if input == .null { return NullAccumulator(resultType: .null) }
+        guard isContinuous ? input.isNumeric : !input.isNested else {
+            throw KernelError(.unsupported, "no quantile of \(input)")
+        }
+        return QuantileAccumulator(
+            resultType: isContinuous ? .float64 : input,
+            fraction: fraction,
+            isContinuous: isContinuous
+        )
+    }
+
+    /// `string_agg(text, separator)` in the order of the rows; null texts are left out.
+    package static func joinedText(separator: String) -> GroupedAccumulator {
+        TextJoinAccumulator(separator: separator)
     }
 
     private static func minMax(
@@ -105,7 +135,9 @@ package class GroupedAccumulator {
         preconditionFailure("abstract")
     }
 
-    /// One row a group. The accumulator is used up.
+    /// One row a group.
+    ///
+    /// The accumulator is used up.
     package func finish(groupCount: Int) throws(KernelError) -> Column {
         preconditionFailure("abstract")
     }

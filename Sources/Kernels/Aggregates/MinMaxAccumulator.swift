@@ -1,11 +1,78 @@
 import Columnar
 
+/// The best value of a group so far.
+struct ExtremeState<Lane: OrderedLane>: BitwiseCopyable {
+    var value: Lane
+    var seen: UInt8
+}
+
+/// The loops of min and max.
+///
+/// Methods of a generic class are not specialised for the class's types; these functions are, and
+/// a call from the class finds the right one by a look at the type.
+enum ExtremeLoops {
+    @_specialize(where Lane == Int32)
+    @_specialize(where Lane == Int64)
+    @_specialize(where Lane == Int128)
+    @_specialize(where Lane == Float)
+    @_specialize(where Lane == Double)
+    static func grouped<Lane: OrderedLane>(
+        _ source: UnsafePointer<Lane>,
+        _ mask: Int,
+        _ validity: Bitmap?,
+        _ count: Int,
+        _ groups: UnsafePointer<UInt32>,
+        _ states: UnsafeMutablePointer<ExtremeState<Lane>>,
+        _ isMaximum: Bool
+    ) {
+        if isMaximum {
+            forEachValid(validity, count) { row in
+                let state = states + Int(groups[row])
+                let value = source[row & mask]
+                if state.pointee.seen == 0 || Lane.before(state.pointee.value, value) {
+                    state.pointee = ExtremeState(value: value, seen: 1)
+                }
+            }
+        } else {
+            forEachValid(validity, count) { row in
+                let state = states + Int(groups[row])
+                let value = source[row & mask]
+                if state.pointee.seen == 0 || Lane.before(value, state.pointee.value) {
+                    state.pointee = ExtremeState(value: value, seen: 1)
+                }
+            }
+        }
+    }
+
+    @_specialize(where Lane == Int32)
+    @_specialize(where Lane == Int64)
+    @_specialize(where Lane == Int128)
+    @_specialize(where Lane == Float)
+    @_specialize(where Lane == Double)
+    static func whole<Lane: OrderedLane>(
+        _ source: UnsafePointer<Lane>,
+        _ validity: Bitmap?,
+        _ count: Int,
+        _ start: Lane,
+        _ isMaximum: Bool
+    ) -> Lane {
+        var best = start
+        if isMaximum {
+            forEachValid(validity, count) {
+                best = Lane.before(best, source[$0]) ? source[$0] : best
+            }
+        } else {
+            forEachValid(validity, count) {
+                best = Lane.before(source[$0], best) ? source[$0] : best
+            }
+        }
+        return best
+    }
+}
+
 /// min and max of values of fixed width.
 final class MinMaxAccumulator<Lane: OrderedLane>: GroupedAccumulator {
-    struct State: BitwiseCopyable {
-        var value: Lane
-        var seen: UInt8
-    }
+    typealias State = ExtremeState<Lane>
 
     private var states = StateMemory<State>()
     private let isMaximum: Bool
@@ -24,26 +91,15 @@ final class MinMaxAccumulator<Lane: OrderedLane>: GroupedAccumulator {
         states.grow(to: groupCount)
         if column.isAllNull { return }
         let operand = Operand(column)
-        let mask = operand.mask
-        let source = operand.pointer(Lane.self)
-        let states = states.base
-        if isMaximum {
-            forEachValid(operand.validity, count) { row in
-                let state = states + Int(groups[row])
-                let value = source[row & mask]
-                if state.pointee.seen == 0 || Lane.before(state.pointee.value, value) {
-                    state.pointee = State(value: value, seen: 1)
-                }
-            }
-        } else {
-            forEachValid(operand.validity, count) { row in
-                let state = states + Int(groups[row])
-                let value = source[row & mask]
-                if state.pointee.seen == 0 || Lane.before(value, state.pointee.value) {
-                    state.pointee = State(value: value, seen: 1)
-                }
-            }
-        }
+        ExtremeLoops.grouped(
+            operand.pointer(Lane.self),
+            operand.mask,
+            operand.validity,
+            count,
+            groups,
+            states.base,
+            isMaximum
+        )
         withExtendedLifetime(operand) {}
     }
 
@@ -60,16 +116,7 @@ final class MinMaxAccumulator<Lane: OrderedLane>: GroupedAccumulator {
             while column.isNull(first) { first += 1 }
             state = State(value: source[first & operand.mask], seen: 1)
         }
-        var best = state.value
-        if isMaximum {
-            forEachValid(operand.validity, count) {
-                best = Lane.before(best, source[$0]) ? source[$0] : best
-            }
-        } else {
-            forEachValid(operand.validity, count) {
-                best = Lane.before(source[$0], best) ? source[$0] : best
-            }
-        }
+        let best = ExtremeLoops.whole(source, operand.validity, count, state.value, isMaximum)
         states.base[0] = State(value: best, seen: 1)
         withExtendedLifetime(operand) {}
     }

@@ -1,7 +1,8 @@
 package import Columnar
 
-/// Arithmetic on number columns. Overflow and division by zero are errors of the rows that are not
-/// null; nothing wraps.
+/// Arithmetic on number columns.
+///
+/// Overflow and division by zero are errors of the rows that are not null; nothing wraps.
 ///
 /// Loops compute every row, also under nulls, and collect the signs of overflow without a branch;
 /// only when something overflowed do they look for the row.

@@ -135,7 +135,7 @@ package enum Mathematics {
         ]
         return try Rowwise.apply(columns, to: .float64) {
             (operands, count, validity) throws(KernelError) -> Column in
-            let arguments = Arguments(operands)
+            let arguments = try Arguments(operands, "dd")
             let buffer = Buffer(zeroedByteCount: count * 8)
             let target = buffer.mutable(as: Double.self)
             try forEachValid(validity, count) { (row) throws(KernelError) in

@@ -140,6 +140,17 @@ package enum Take {
 
     static func takeBits(_ bits: Bitmap, _ rows: UnsafePointer<Int32>, _ count: Int) -> Bitmap {
         let words = bits.words
+        if bits.count <= count {
+            // Few bits for many rows, as a dictionary's are: a byte each is faster to look up.
+            let table = Buffer(byteCount: bits.count)
+            let flags = table.mutable(as: UInt8.self)
+            for index in 0..<bits.count {
+                flags[index] = UInt8(truncatingIfNeeded: bitOf(words, index))
+            }
+            return withExtendedLifetime((bits, table)) {
+                buildBits(count) { flags[Int(rows[$0])] != 0 }
+            }
+        }
         return withExtendedLifetime(bits) {
             buildBits(count) {
                 let row = Int(rows[$0])

@@ -28,6 +28,11 @@ package struct SortKeys: Sendable {
     /// Columns before this are decided by the prefix alone.
     private let exactColumns: Int
     private let comparator: RowComparator
+    /// The address of the views of the first column that the prefix does not decide, when it is text
+    /// and rows of equal prefix are null together; else nil.
+    private let tieViews: UInt?
+    /// The address of that column's validity words, 0 without nulls.
+    private let tieValidity: UInt
 
     struct Entry: BitwiseCopyable {
         var high: UInt64
@@ -49,12 +54,25 @@ package struct SortKeys: Sendable {
         for row in 0..<rowCount { entry[row].row = Int32(truncatingIfNeeded: row) }
         var bitsLeft = 128
         var exact = 0
+        var bitsBefore = 128
         for (column, order) in zip(self.columns, orders) {
+            bitsBefore = bitsLeft
             let isExact = Self.encode(column, order, entry, &bitsLeft)
             if !isExact { break }
             exact += 1
         }
         exactColumns = exact
+        // Where the byte for null had no room, only the comparator knows about nulls.
+        var validity: UInt = 0
+        if exact < self.columns.count, bitsBefore >= 8 || self.columns[exact].validity == nil,
+            case .views(let views, _) = self.columns[exact].storage
+        {
+            tieViews = UInt(bitPattern: views.pointer(as: StringView.self))
+            validity = UInt(bitPattern: self.columns[exact].validity?.words)
+        } else {
+            tieViews = nil
+        }
+        tieValidity = validity
     }
 
     /// The rows in order; rows with equal keys stay in the order they have.
@@ -128,8 +146,18 @@ package struct SortKeys: Sendable {
         if a.high != b.high { return a.high < b.high }
         if a.low != b.low { return a.low < b.low }
         if exactColumns < columns.count {
-            let order = comparator.compare(Int(a.row), Int(b.row), fromColumn: exactColumns)
-            if order != 0 { return order < 0 }
+            var next = exactColumns
+            if let tieViews, let views = UnsafePointer<StringView>(bitPattern: tieViews) {
+                let words = UnsafePointer<UInt64>(bitPattern: tieValidity)
+                let isNull = words.map { bitOf($0, Int(a.row)) == 0 } ?? false
+                let order = isNull ? 0 : viewsOrder(views[Int(a.row)], views[Int(b.row)])
+                if order != 0 { return (order < 0) != orders[next].isDescending }
+                next += 1
+            }
+            if next < columns.count {
+                let order = comparator.compare(Int(a.row), Int(b.row), fromColumn: next)
+                if order != 0 { return order < 0 }
+            }
         }
         return a.row < b.row
     }

@@ -3,7 +3,9 @@ package import Columnar
 /// Merges sorted runs.
 package enum SortMerge {
     /// For two sorted runs, the rows in merged order: a row of the right run is counted on from the
-    /// left run's length, so that they index the concatenation. Equal rows: left first.
+    /// left run's length, so that they index the concatenation.
+    ///
+    /// Equal rows: left first.
     package static func merge(
         _ left: [Column],
         _ right: [Column],

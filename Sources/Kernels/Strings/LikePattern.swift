@@ -2,14 +2,18 @@ package import Columnar
 import CPCRE2
 import Glibc
 
-/// A LIKE or ILIKE pattern, compiled once. `%` is any text, `_` any one code point.
+/// A LIKE or ILIKE pattern, compiled once.
+///
+/// `%` is any text, `_` any one code point.
 ///
 /// Immutable, so it may be shared between workers.
 package struct LikePattern: Sendable {
     /// A run of the pattern between two `%`.
     private struct Piece: Sendable {
         var bytes: [UInt8] = []
-        /// Where `_` stands: indexes into `bytes`, which hold a placeholder there. Ascending.
+        /// Where `_` stands: indexes into `bytes`, which hold a placeholder there.
+        ///
+        /// Ascending.
         var wildcards: [Int] = []
         var isLiteral: Bool { wildcards.isEmpty }
     }
@@ -153,7 +157,19 @@ package struct LikePattern: Sendable {
         case .contains(let bytes):
             return bytes.withUnsafeBufferPointer { TextSearch.contains($0, operand) }
         case .general:
-            return buildBits(count) { matches((places + $0).text) }
+            // One sweep for the longest literal leaves few rows to look at closely.
+            let longest = pieces.filter(\.isLiteral).map(\.bytes).max { $0.count < $1.count }
+            guard let longest, longest.count > 1 else {
+                return buildBits(count) { matches((places + $0).text) }
+            }
+            let candidates = longest.withUnsafeBufferPointer {
+                TextSearch.contains($0, operand)
+            }
+            let words = candidates.words
+            let result = buildBits(count) {
+                bitOf(words, $0) != 0 && matches((places + $0).text)
+            }
+            return withExtendedLifetime(candidates) { result }
         }
     }
 

@@ -149,7 +149,9 @@ package final class RegularExpression: @unchecked Sendable {
     }
 
     /// The text that group `group` (0: the whole match) took in the first match; empty without a
-    /// match. Shares the text's bytes.
+    /// match.
+    ///
+    /// Shares the text's bytes.
     package func extract(_ column: Column, group: Int = 0) throws(KernelError) -> Column {
         try column.mapped(to: .string) { column throws(KernelError) -> Column in
             let operand = Operand(column)

@@ -5,11 +5,12 @@ extension StringFunctions {
     @inline(__always)
     private static func built(
         _ columns: [Column],
+        _ kinds: StaticString,
         _ body: (Arguments, Int, inout [UInt8]) throws(KernelError) -> Void
     ) throws(KernelError) -> Column {
         try Rowwise.apply(try wholeNumbers(columns), to: .string) {
             (operands, count, validity) throws(KernelError) -> Column in
-            let arguments = Arguments(operands)
+            let arguments = try Arguments(operands, kinds)
             var writer = ViewWriter(count: count)
             var scratch: [UInt8] = []
             try forEachValid(validity, count) { (row) throws(KernelError) in
@@ -34,8 +35,9 @@ extension StringFunctions {
     /// `a || b`: null when a side is null.
     package static func concatenate(_ a: Column, _ b: Column) throws(KernelError) -> Column {
         let type: DataType = a.type == .binary || b.type == .binary ? .binary : .string
-        return try Rowwise.apply([a, b], to: type) { operands, count, validity in
-            let arguments = Arguments(operands)
+        return try Rowwise.apply([a, b], to: type) {
+            (operands, count, validity) throws(KernelError) -> Column in
+            let arguments = try Arguments(operands, "tt")
             var writer = ViewWriter(count: count)
             forEachValid(validity, count) { row in
                 join(arguments.text(0, row), arguments.text(1, row), row, &writer)
@@ -113,7 +115,8 @@ extension StringFunctions {
         _ part: Column,
         with replacement: Column
     ) throws(KernelError) -> Column {
-        try built([column, part, replacement]) { (arguments, row, result) throws(KernelError) in
+        try built([column, part, replacement], "ttt") {
+            (arguments, row, result) throws(KernelError) in
             let text = arguments.text(0, row)
             let part = arguments.text(1, row)
             var offset = 0
@@ -138,7 +141,8 @@ extension StringFunctions {
         isLeft: Bool
     ) throws(KernelError) -> Column {
         let fill = fill ?? .constant(.string(" "), .string, count: column.count)
-        return try built([column, length, fill]) { (arguments, row, result) throws(KernelError) in
+        return try built([column, length, fill], "tit") {
+            (arguments, row, result) throws(KernelError) in
             let text = arguments.text(0, row)
             let wanted = Int(max(0, arguments.int64(1, row)))
             let fill = arguments.text(2, row)
@@ -163,7 +167,7 @@ extension StringFunctions {
 
     /// The text `count` times; empty for counts below 1.
     package static func repeated(_ column: Column, _ count: Column) throws(KernelError) -> Column {
-        try built([column, count]) { (arguments, row, result) throws(KernelError) in
+        try built([column, count], "ti") { (arguments, row, result) throws(KernelError) in
             let text = arguments.text(0, row)
             let times = Int(max(0, arguments.int64(1, row)))
             let (size, overflow) = times.multipliedReportingOverflow(by: text.count)
@@ -178,7 +182,7 @@ extension StringFunctions {
         guard column.type.isInteger || column.type == .null else {
             throw KernelError(.unsupported, "chr of \(column.type)")
         }
-        return try built([column]) { (arguments, row, result) throws(KernelError) in
+        return try built([column], "i") { (arguments, row, result) throws(KernelError) in
             let code = arguments.int64(0, row)
             guard code > 0, let value = UInt32(exactly: code), let scalar = Unicode.Scalar(value)
             else { throw KernelError(.outOfRange, "\(code) is not a code point") }
@@ -193,7 +197,7 @@ extension StringFunctions {
         from: Column,
         to: Column
     ) throws(KernelError) -> Column {
-        try built([column, from, to]) { arguments, row, result in
+        try built([column, from, to], "ttt") { arguments, row, result in
             let from = Array(
                 String(decoding: arguments.text(1, row), as: UTF8.self).unicodeScalars
             )

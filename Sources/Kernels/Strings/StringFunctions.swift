@@ -1,7 +1,9 @@
 package import Columnar
 
-/// The text functions of SQL. Positions and lengths count code points from 1, as PostgreSQL has it.
-/// Null arguments give null unless said otherwise.
+/// The text functions of SQL.
+///
+/// Positions and lengths count code points from 1, as PostgreSQL has it. Null arguments give null
+/// unless said otherwise.
 package enum StringFunctions {
     /// Bytes a result may have; more is `outOfRange`.
     static let resultBytesMax = 1 << 28
@@ -49,12 +51,39 @@ package enum StringFunctions {
 
     /// Simple Unicode lower case.
     package static func lower(_ column: Column) -> Column {
-        rewritten(column) { UTF8Text.cased($0, isUpper: false, into: &$1) }
+        cased(column, isUpper: false)
     }
 
     /// Simple Unicode upper case.
     package static func upper(_ column: Column) -> Column {
-        rewritten(column) { UTF8Text.cased($0, isUpper: true, into: &$1) }
+        cased(column, isUpper: true)
+    }
+
+    private static func cased(_ column: Column, isUpper: Bool) -> Column {
+        column.mapped(to: .string) { column in
+            let places = Operand(column).views
+            var writer = ViewWriter(count: column.count)
+            var scratch: [UInt8] = []
+            withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 16) { short in
+                guard let short = short.baseAddress else { return }
+                forEachValid(column.validity, column.count) { row in
+                    let text = (places + row).text
+                    guard UTF8Text.isASCII(text) else {
+                        UTF8Text.cased(text, isUpper: isUpper, into: &scratch)
+                        return writer.set(row, scratch)
+                    }
+                    let target =
+                        text.count <= 12
+                        ? short
+                        : writer.arena.reserve(text.count).assumingMemoryBound(to: UInt8.self)
+                    UTF8Text.copyCased(text, isUpper: isUpper, to: target)
+                    writer.views[row] = makeView(target, text.count)
+                }
+            }
+            return withExtendedLifetime(column) {
+                writer.finish(.string, validity: column.validity)
+            }
+        }
     }
 
     /// The first letter of every word in upper case, the others in lower case.
@@ -108,14 +137,18 @@ package enum StringFunctions {
     /// Which ends `trim` works on.
     package enum TrimSide: Sendable { case both, leading, trailing }
 
-    /// The text without the code points of `characters` (blanks by default) at its ends. Shares the
-    /// text's bytes.
+    /// The text without the code points of `characters` (blanks by default) at its ends.
+    ///
+    /// Shares the text's bytes.
     package static func trim(
         _ column: Column,
         characters: Column? = nil,
         side: TrimSide = .both
     ) throws(KernelError) -> Column {
-        try sliced([column, characters ?? .constant(.string(" "), .string, count: column.count)]) {
+        try sliced(
+            [column, characters ?? .constant(.string(" "), .string, count: column.count)],
+            "tt"
+        ) {
             operands,
             row in
             let text = operands.text(0, row)
@@ -154,14 +187,16 @@ package enum StringFunctions {
         return false
     }
 
-    /// `substring(text FROM start [FOR length])` over int64 columns: positions before the first code
-    /// point count but are empty, as in PostgreSQL. Shares the text's bytes.
+    /// `substring(text FROM start [FOR length])` over int64 columns: positions before the first
+    /// code point count but are empty, as in PostgreSQL.
+    ///
+    /// Shares the text's bytes.
     package static func substring(
         _ column: Column,
         from start: Column,
         for length: Column? = nil
     ) throws(KernelError) -> Column {
-        try sliced([column, start] + (length.map { [$0] } ?? [])) {
+        try sliced([column, start] + (length.map { [$0] } ?? []), "tii") {
             (operands, row) throws(KernelError) in
             let text = operands.text(0, row)
             var first = operands.int64(1, row)
@@ -186,7 +221,7 @@ package enum StringFunctions {
 
     /// The first `count` code points; without the last `-count` when negative.
     package static func left(_ column: Column, _ count: Column) throws(KernelError) -> Column {
-        try sliced([column, count]) { operands, row in
+        try sliced([column, count], "ti") { operands, row in
             let text = operands.text(0, row)
             let wanted = operands.int64(1, row)
             let total = wanted < 0 ? Int64(UTF8Text.count(text)) : 0
@@ -197,7 +232,7 @@ package enum StringFunctions {
 
     /// The last `count` code points; without the first `-count` when negative.
     package static func right(_ column: Column, _ count: Column) throws(KernelError) -> Column {
-        try sliced([column, count]) { operands, row in
+        try sliced([column, count], "ti") { operands, row in
             let text = operands.text(0, row)
             let wanted = operands.int64(1, row)
             let total = Int64(UTF8Text.count(text))
@@ -215,7 +250,7 @@ package enum StringFunctions {
         separator: Column,
         index: Column
     ) throws(KernelError) -> Column {
-        try sliced([column, separator, index]) { (operands, row) throws(KernelError) in
+        try sliced([column, separator, index], "tti") { (operands, row) throws(KernelError) in
             let text = operands.text(0, row)
             let separator = operands.text(1, row)
             var wanted = operands.int64(2, row)
@@ -249,11 +284,12 @@ package enum StringFunctions {
     @inline(__always)
     private static func sliced(
         _ columns: [Column],
+        _ kinds: StaticString,
         _ body: (Arguments, Int) throws(KernelError) -> Range<Int>
     ) throws(KernelError) -> Column {
         try Rowwise.apply(try wholeNumbers(columns), to: .string) {
             (operands, count, validity) throws(KernelError) -> Column in
-            let arguments = Arguments(operands)
+            let arguments = try Arguments(operands, kinds)
             let writer = ViewWriter(count: count)
             let places = operands[0].views
             let mask = operands[0].mask
@@ -268,11 +304,14 @@ package enum StringFunctions {
 
     // MARK: Questions about two texts
 
-    /// Where `needle` first stands, in code points from 1; 0 if it does not. As int64.
+    /// Where `needle` first stands, in code points from 1; 0 if it does not.
+    ///
+    /// As int64.
     package static func position(_ column: Column, of needle: Column) throws(KernelError) -> Column
     {
-        try Rowwise.apply([column, needle], to: .int64) { operands, count, validity in
-            let arguments = Arguments(operands)
+        try Rowwise.apply([column, needle], to: .int64) {
+            (operands, count, validity) throws(KernelError) -> Column in
+            let arguments = try Arguments(operands, "tt")
             let buffer = Buffer(zeroedByteCount: count * 8)
             let target = buffer.mutable(as: Int64.self)
             forEachValid(validity, count) { row in
@@ -327,7 +366,7 @@ package enum StringFunctions {
         let text = ignoresCase ? lower(column) : column
         return try Rowwise.apply([text, pattern], to: .boolean) {
             (operands, count, validity) throws(KernelError) -> Column in
-            let arguments = Arguments(operands)
+            let arguments = try Arguments(operands, "tt")
             let flags = Buffer(zeroedByteCount: count)
             let flag = flags.mutable(as: UInt8.self)
             var last: (text: String, pattern: LikePattern)?
@@ -353,8 +392,9 @@ package enum StringFunctions {
         _ part: Column,
         _ body: (UTF8Text.Bytes, UTF8Text.Bytes) -> Bool
     ) throws(KernelError) -> Column {
-        try Rowwise.apply([column, part], to: .boolean) { operands, count, validity in
-            let arguments = Arguments(operands)
+        try Rowwise.apply([column, part], to: .boolean) {
+            (operands, count, validity) throws(KernelError) -> Column in
+            let arguments = try Arguments(operands, "tt")
             let bits = buildBits(count) { body(arguments.text(0, $0), arguments.text(1, $0)) }
             return withExtendedLifetime(operands) { Column(bits: bits, validity: validity) }
         }
@@ -378,11 +418,30 @@ struct Arguments {
     private let second: (UnsafeRawPointer, Int)
     private let third: (UnsafeRawPointer, Int)
 
-    /// Up to three operands of text, binary or fixed width, which the caller keeps alive.
-    init(_ operands: [Operand]) {
+    /// Up to three operands, which the caller keeps alive.
+    ///
+    /// - Parameter kinds: what each is read as: `t` text or bytes, `i` int64, `d` double. Others are
+    ///   `unsupported`.
+    init(_ operands: [Operand], _ kinds: StaticString) throws(KernelError) {
+        precondition(kinds.utf8CodeUnitCount >= operands.count)
+        for (index, operand) in operands.enumerated() {
+            let physical = operand.column.type.physical
+            let fits =
+                switch kinds.utf8Start[index] {
+                case UInt8(ascii: "t"): physical == .view
+                case UInt8(ascii: "i"): physical == .int64
+                default: physical == .float64
+                }
+            guard fits else {
+                throw KernelError(
+                    .unsupported,
+                    "argument \(index + 1) cannot be \(operand.column.type)"
+                )
+            }
+        }
         func raw(_ index: Int) -> (UnsafeRawPointer, Int) {
             let operand = operands[min(index, operands.count - 1)]
-            return (UnsafeRawPointer(operand.pointer(UInt8.self)), operand.mask)
+            return (operand.rawPointer, operand.mask)
         }
         (first, second, third) = (raw(0), raw(1), raw(2))
     }

@@ -2,24 +2,64 @@ import CPCRE2
 import Columnar
 import Glibc
 
-/// Work on UTF-8 bytes. Text that is not valid is treated byte by byte; nothing traps on it.
+/// Work on UTF-8 bytes.
+///
+/// Text that is not valid is treated byte by byte; nothing traps on it.
 enum UTF8Text {
     typealias Bytes = UnsafeBufferPointer<UInt8>
 
     /// Whether all bytes are below 0x80.
     @inline(__always)
     static func isASCII(_ text: Bytes) -> Bool {
-        var all: UInt8 = 0
-        for byte in text { all |= byte }
-        return all < 0x80
+        guard let base = text.baseAddress else { return true }
+        let raw = UnsafeRawPointer(base)
+        var all: UInt64 = 0
+        var index = 0
+        while index &+ 8 <= text.count {
+            all |= raw.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            index &+= 8
+        }
+        while index < text.count {
+            all |= UInt64(base[index])
+            index &+= 1
+        }
+        return all & 0x8080_8080_8080_8080 == 0
     }
 
     /// How many code points: bytes that do not continue one.
     @inline(__always)
     static func count(_ text: Bytes) -> Int {
-        var count = 0
-        for byte in text { count &+= byte & 0xC0 == 0x80 ? 0 : 1 }
-        return count
+        guard let base = text.baseAddress else { return 0 }
+        let raw = UnsafeRawPointer(base)
+        var continued = 0
+        var index = 0
+        while index &+ 8 <= text.count {
+            let word = raw.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            // Bit 7 set and bit 6 not.
+            continued &+=
+                (word &>> 7 & ~(word &>> 6) & 0x0101_0101_0101_0101).nonzeroBitCount
+            index &+= 8
+        }
+        while index < text.count {
+            continued &+= base[index] & 0xC0 == 0x80 ? 1 : 0
+            index &+= 1
+        }
+        return text.count &- continued
+    }
+
+    /// Copies ASCII text with its letters in lower or upper case.
+    @inline(__always)
+    static func copyCased(
+        _ text: Bytes,
+        isUpper: Bool,
+        to target: UnsafeMutablePointer<UInt8>
+    ) {
+        guard let base = text.baseAddress else { return }
+        let first: UInt8 = isUpper ? 97 : 65
+        for index in 0..<text.count {
+            let byte = base[index]
+            target[index] = byte ^ (byte &- first < 26 ? 0x20 : 0)
+        }
     }
 
     /// Where the code point `index` places behind `start` begins; the end when there are not so many.
@@ -65,13 +105,6 @@ enum UTF8Text {
     /// Mappings to several code points (`ß` to `SS`) are left out, as the simple mapping has none.
     static func cased(_ text: Bytes, isUpper: Bool, into result: inout [UInt8]) {
         result.removeAll(keepingCapacity: true)
-        if isASCII(text) {
-            let first: UInt8 = isUpper ? 97 : 65
-            result.append(
-                contentsOf: text.lazy.map { $0 &- first < 26 ? $0 ^ 0x20 : $0 }
-            )
-            return
-        }
         for scalar in String(decoding: text, as: UTF8.self).unicodeScalars {
             append(casedScalar(scalar, isUpper: isUpper), to: &result)
         }

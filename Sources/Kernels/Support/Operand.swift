@@ -32,14 +32,27 @@ struct Operand {
 
     /// The values of fixed width or views; good while the operand is kept alive.
     func pointer<T: BitwiseCopyable>(_ type: T.Type) -> UnsafePointer<T> {
+        // A binder that mixes up types must not make us read past the end.
+        precondition(
+            MemoryLayout<T>.stride == column.type.physical.byteWidth,
+            "\(column.type) is not \(T.self)"
+        )
+        return rawPointer.assumingMemoryBound(to: type)
+    }
+
+    var views: UnsafePointer<StringView> {
+        precondition(column.type.physical == .view, "\(column.type) is not text")
+        return pointer(StringView.self)
+    }
+
+    /// The first value, of whatever width.
+    var rawPointer: UnsafeRawPointer {
         switch column.storage {
-        case .fixed(let values): values.pointer(as: type)
-        case .views(let values, _): values.pointer(as: type)
+        case .fixed(let values): UnsafeRawPointer(values.pointer(as: UInt8.self))
+        case .views(let values, _): UnsafeRawPointer(values.pointer(as: UInt8.self))
         default: preconditionFailure("\(column.type) has no values of fixed width")
         }
     }
-
-    var views: UnsafePointer<StringView> { pointer(StringView.self) }
 
     var owners: BufferOwners {
         if case .views(_, let owners) = column.storage { return owners }

@@ -32,7 +32,7 @@ extension Temporal {
                 if type == .time {
                     let day = 86_400_000_000
                     let part = Int(interval.micros % Int64(day)) * (isSubtraction ? -1 : 1)
-                    target[row] = Int64(CivilCalendar.floorDivide(Int(start) + part, day).rest)
+                    target[row] = Int64(CivilCalendar.floorDivide(Int(start) &+ part, day).rest)
                     return
                 }
                 guard let sum = sum(start, interval, isSubtraction, shift) else {
@@ -171,8 +171,9 @@ extension Temporal {
         }
     }
 
-    /// `interval * factor`, the factor being any number. Fractions of months go on as days (30 to
-    /// the month), fractions of days as microseconds.
+    /// `interval * factor`, the factor being any number.
+    ///
+    /// Fractions of months go on as days (30 to the month), fractions of days as microseconds.
     package static func multiply(
         _ interval: Column,
         by factor: Column

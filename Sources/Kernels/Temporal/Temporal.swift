@@ -145,8 +145,10 @@ package enum Temporal {
         return a || b ? nil : Int64(sum)
     }
 
-    /// `date_diff(part, from, to)`: how many beginnings of the part lie between; negative when `to`
-    /// is earlier. Both columns are of one type: date, timestamp or timestamptz.
+    /// `date_diff(part, from, to)`.
+    ///
+    /// How many beginnings of the part lie between; negative when `to` is earlier. Both columns are
+    /// of one type: date, timestamp or timestamptz.
     package static func difference(
         _ part: DatePart,
         from start: Column,
@@ -220,7 +222,7 @@ package enum Temporal {
         let columns = try StringFunctions.wholeNumbers([year, month, day])
         return try Rowwise.apply(columns, to: .date) {
             (operands, count, validity) throws(KernelError) -> Column in
-            let arguments = Arguments(operands)
+            let arguments = try Arguments(operands, "iii")
             let buffer = Buffer(zeroedByteCount: count * 4)
             let target = buffer.mutable(as: Int32.self)
             try forEachValid(validity, count) { (row) throws(KernelError) in

@@ -71,13 +71,27 @@ final class PlainByteArrayDecoder: ValueDecoder {
         of count: Int,
         into target: UnsafeMutableRawPointer
     ) throws(ParquetError) {
-        var row = 0
+        var (position, row, longest) = (next, 0, 0)
         for index in 0..<indexCount {
             let wanted = Int(indexes[index])
-            try skip(wanted &- row)
-            try read(1, into: target + index &* 16)
-            row = wanted &+ 1
+            while true {
+                guard end - position >= 4 else { throw Self.missing() }
+                let length = Int(position.loadUnaligned(as: UInt32.self))
+                position += 4
+                guard length <= end - position else { throw Self.missing() }
+                row &+= 1
+                if row > wanted {
+                    makeView(position, length, at: target + index &* 16)
+                    if checksText { try checkUTF8(position, length) }
+                    longest = max(longest, length)
+                    position += length
+                    break
+                }
+                position += length
+            }
         }
+        next = position
+        if longest > StringView.inlineCountMax { pointsIntoPage = true }
         try skip(count &- row)
     }
 

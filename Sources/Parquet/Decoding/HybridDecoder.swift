@@ -289,3 +289,15 @@ extension HybridDecoder {
         self.init(packedBits: mirrored, count: count)
     }
 }
+
+extension HybridDecoder {
+    /// The codes of a page: a byte with their width in front.
+    init(codePage values: UnsafeRawBufferPointer) throws(ParquetError) {
+        // An empty page of nulls may go without the byte.
+        try self.init(
+            values.start + min(1, values.count),
+            byteCount: max(0, values.count - 1),
+            width: values.first.map { Int($0) } ?? 0
+        )
+    }
+}

@@ -3,18 +3,14 @@ func isASCII(_ bytes: UnsafeRawBufferPointer) -> Bool {
     let start = bytes.start
     let count = bytes.count
     var offset = 0
-    // In steps, so that a page with other letters early on is told soon.
-    while offset &+ 256 <= count {
-        var all = SIMD32<UInt8>(repeating: 0)
-        for step in 0..<8 {
-            all |= start.loadUnaligned(
-                fromByteOffset: offset &+ step &* 32,
-                as: SIMD32<UInt8>.self
-            )
-        }
-        let words = unsafeBitCast(all, to: SIMD4<UInt64>.self)
-        if (words[0] | words[1] | words[2] | words[3]) & 0x8080_8080_8080_8080 != 0 { return false }
-        offset &+= 256
+    // In steps, so that a page with other letters early on is told soon. Plain words, not SIMD types:
+    // those are slow here, and the compiler makes vectors of this loop.
+    while offset &+ 512 <= count {
+        var all: UInt64 = 0
+        let step = start + offset
+        for word in 0..<64 { all |= step.loadUnaligned(fromByteOffset: word &* 8, as: UInt64.self) }
+        if all & 0x8080_8080_8080_8080 != 0 { return false }
+        offset &+= 512
     }
     var rest: UInt8 = 0
     while offset < count {

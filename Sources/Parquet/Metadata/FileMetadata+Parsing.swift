@@ -460,7 +460,7 @@ extension ColumnChunkMetadata {
 extension PageEncodingStatistics {
     fileprivate init(_ reader: inout ThriftReader) throws(ParquetError) {
         var last: Int16 = 0
-        var pageType: Int32 = 0
+        pageType = 0
         encoding = .plain
         count = 0
         while let field = try reader.nextField(&last) {
@@ -471,7 +471,6 @@ extension PageEncodingStatistics {
             default: try reader.skip(field)
             }
         }
-        isDataPage = pageType == 0 || pageType == 3
     }
 }
 

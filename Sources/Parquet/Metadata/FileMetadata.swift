@@ -100,9 +100,12 @@ package struct ColumnChunkMetadata: Sendable {
 
 /// How many pages of one kind use an encoding.
 package struct PageEncodingStatistics: Sendable, Hashable {
-    package var isDataPage: Bool
+    /// As the format numbers kinds of pages: 0 and 3 are data pages.
+    package var pageType: Int32
     package var encoding: ParquetEncoding
     package var count: Int
+
+    package var isDataPage: Bool { pageType == 0 || pageType == 3 }
 }
 
 /// Statistics as the file has them; `ColumnChunkStatistics` says what they mean.

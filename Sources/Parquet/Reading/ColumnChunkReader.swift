@@ -346,15 +346,7 @@ package final class ColumnChunkReader {
                 )
         }
         decoder = try values.decoder(page.values, page.encoding)
-        if decoder == nil {
-            // An empty page of nulls may go without the byte that tells the width of its codes.
-            let width = page.values.first.map { Int($0) } ?? 0
-            codes = try HybridDecoder(
-                page.values.start + 1,
-                byteCount: max(0, page.values.count - 1),
-                width: width
-            )
-        }
+        if decoder == nil { codes = try HybridDecoder(codePage: page.values) }
         let rest = pendingSkip
         pendingSkip = 0
         if rest > 0 { try skipLoaded(rest) }

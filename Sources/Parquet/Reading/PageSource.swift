@@ -252,7 +252,7 @@ struct PageSource {
             throw .unsupported("repetition levels in the encoding BIT_PACKED")
         }
         let definition = try levels(definitionEncoding, levelMax: leaf.maxDefinitionLevel)
-        let isPacked = definitionEncoding == .bitPacked
+        let isPacked = definitionEncoding == .bitPacked && leaf.maxDefinitionLevel > 0
         if isPacked, leaf.maxDefinitionLevel > 1 {
             throw .unsupported("definition levels of nested columns in the encoding BIT_PACKED")
         }

@@ -6,13 +6,16 @@ package import Columnar
 package final class RowGroupColumnReader {
     private enum Form {
         case flat(ColumnChunkReader)
+        case nested(NestedColumnReader)
     }
 
     private let form: Form
 
     /// - Parameters:
     ///   - column: which of `metadata.schema.columns`.
-    ///   - type: what to read it as: its own type or one that it widens to; nil for its own.
+    ///   - type: what to read it as: its own type or one that it widens to; nil for its own. The
+    ///     fields of structures are found by field id (by name where the file has no ids); those
+    ///     that the file does not have are null.
     ///   - bytes: the bytes of the column's chunks, one a leaf, in the order of
     ///     `metadata.chunkLocations(rowGroup:columns:)`.
     /// - Throws: `unsupported` when the column cannot be read as `type`.
@@ -27,7 +30,20 @@ package final class RowGroupColumnReader {
     ) throws(ParquetError) {
         let column = metadata.schema.columns[columnIndex]
         precondition(bytes.count == column.leaves.count, "a chunk a leaf")
-        guard column.isFlat else { throw .unsupported("column \(column.name) is nested") }
+        guard column.isFlat else {
+            form = .nested(
+                try NestedColumnReader(
+                    metadata: metadata,
+                    rowGroup: rowGroup,
+                    column: column,
+                    as: type,
+                    bytes: bytes,
+                    options: options,
+                    context: context
+                )
+            )
+            return
+        }
         form = .flat(
             try ColumnChunkReader(
                 metadata: metadata,
@@ -45,6 +61,7 @@ package final class RowGroupColumnReader {
     package var type: DataType {
         switch form {
         case .flat(let reader): reader.type
+        case .nested(let reader): reader.type
         }
     }
 
@@ -52,6 +69,7 @@ package final class RowGroupColumnReader {
     package var remainingRows: Int {
         switch form {
         case .flat(let reader): reader.remainingRows
+        case .nested(let reader): reader.remainingRows
         }
     }
 
@@ -59,6 +77,7 @@ package final class RowGroupColumnReader {
     package func read(rows count: Int) throws(ParquetError) -> Column {
         switch form {
         case .flat(let reader): try reader.read(rows: count)
+        case .nested(let reader): try reader.read(rows: count)
         }
     }
 
@@ -67,6 +86,7 @@ package final class RowGroupColumnReader {
     package func read(rows count: Int, selection: Selection) throws(ParquetError) -> Column {
         switch form {
         case .flat(let reader): try reader.read(rows: count, selection: selection)
+        case .nested(let reader): try reader.read(rows: count, selection: selection)
         }
     }
 
@@ -74,6 +94,7 @@ package final class RowGroupColumnReader {
     package func skip(rows count: Int) throws(ParquetError) {
         switch form {
         case .flat(let reader): try reader.skip(rows: count)
+        case .nested(let reader): try reader.skip(rows: count)
         }
     }
 
@@ -81,6 +102,7 @@ package final class RowGroupColumnReader {
     package func dictionary() throws(ParquetError) -> ColumnDictionary? {
         switch form {
         case .flat(let reader): try reader.dictionary()
+        case .nested: nil
         }
     }
 }

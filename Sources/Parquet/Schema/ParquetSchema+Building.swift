@@ -146,7 +146,12 @@ private struct SchemaBuilder {
             leaves.append(leaf)
             return made(.leaf(leaves.count - 1), type, leaves.count)
         }
-        if element.logicalType == .list, element.childCount == 1,
+        // A map without values is a list of its keys.
+        let isList =
+            element.logicalType == .list
+            || element.logicalType == .map && next < elements.count
+                && elements[next].type == nil && elements[next].childCount == 1
+        if isList, element.childCount == 1,
             next < elements.count, elements[next].repetition == .repeated
         {
             let (inner, level) = try listElement(

@@ -46,3 +46,28 @@ extension Binder {
         return (bound, try attach(context.attachments, to: plan))
     }
 }
+
+extension Binder {
+    /// How many rows of a plan there are for each value of one of its columns: the value, the count.
+    package mutating func countRows(of plan: LogicalPlan, by column: PlanColumn) -> LogicalPlan {
+        let group = newColumn(column.name, column.type)
+        let count = newColumn("count", .int64, isNullable: false)
+        let call = AggregateCall(function: .countStar, argument: nil, type: .int64)
+        return .aggregate(
+            LogicalPlan.Aggregate(
+                groups: [LogicalPlan.Projection(column.reference, group)],
+                calls: [(call, count)], input: plan))
+    }
+}
+
+extension Binder {
+    /// All columns of a table.
+    package mutating func scan(of table: SourceTable) -> LogicalPlan {
+        var columns: [(position: Int, column: PlanColumn)] = []
+        for (position, field) in table.schema.fields.enumerated() {
+            columns.append(
+                (position, newColumn(field.name, field.type, isNullable: field.isNullable)))
+        }
+        return .scan(LogicalPlan.Scan(table: table, columns: columns))
+    }
+}

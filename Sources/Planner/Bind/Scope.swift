@@ -1,5 +1,5 @@
 import Columnar
-import SQL
+package import SQL
 
 /// A column that names in a clause may mean.
 struct ScopeColumn {
@@ -48,7 +48,7 @@ struct Scope {
 
 extension Identifier {
     /// Whether this spelling names `other`: quoted ones exactly, others in any case.
-    func means(_ other: String) -> Bool {
+    package func means(_ other: String) -> Bool {
         name == other || (!isQuoted && name.lowercased() == other.lowercased())
     }
 

@@ -15,6 +15,7 @@ struct Lexer: Sendable {
     }
 
     /// The next token; `end` again and again after the last.
+    @inline(never)
     mutating func next() -> Token {
         if let problem = skipBlanks() { return problem }
         let start = Mark(offset: offset, line: line, column: column)
@@ -43,6 +44,7 @@ struct Lexer: Sendable {
 
     private var column: Int { offset - lineStart - continuations + 1 }
 
+    @inline(never)
     private func peek(_ distance: Int) -> UInt8 {
         let index = offset + distance
         return index < bytes.count ? bytes[index] : 0
@@ -265,6 +267,7 @@ struct Lexer: Sendable {
         }
     }
 
+    @inline(never)
     private mutating func number(from start: Mark) -> Token {
         var kind = Token.Kind.integer
         if bytes[offset] == 0x30, [0x78, 0x6F, 0x62].contains(peek(1) | 0x20) {

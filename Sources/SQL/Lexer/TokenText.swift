@@ -8,13 +8,14 @@ struct TokenText {
     }
 
     /// The name of an identifier or keyword token.
+    @inline(never)
     func name(_ token: Token) -> String {
         guard token.kind == .quotedIdentifier else { return source(token) }
         let inner = token.range.dropFirst().dropLast()
         return undoubled(inner, quote: bytes[token.range.lowerBound])
     }
 
-    /// The value of a string token; nil with the offset and a reason when an escape is wrong.
+    /// The value of a string token; or a reason when an escape is wrong.
     func string(_ token: Token, form: Token.StringForm) -> Result<String, EscapeError> {
         let range = token.range
         switch form {
@@ -53,6 +54,7 @@ struct TokenText {
     }
 
     /// The digits of a number without underscores.
+    @inline(never)
     func number(_ token: Token) -> String {
         let digits = bytes[token.range]
         guard digits.contains(0x5F) else { return String(decoding: digits, as: UTF8.self) }
@@ -81,9 +83,8 @@ struct TokenText {
         return hasDigit ? String(value) : nil
     }
 
-    /// A wrong escape and where it stands.
+    /// A wrong escape.
     struct EscapeError: Error {
-        var offsetBytes: Int
         var message: String
     }
 
@@ -134,7 +135,7 @@ struct TokenText {
         }
         guard let text = String(validating: result, as: UTF8.self) else {
             return .failure(
-                EscapeError(offsetBytes: range.lowerBound, message: "the string is not valid UTF-8")
+                EscapeError(message: "the string is not valid UTF-8")
             )
         }
         return .success(text)
@@ -161,7 +162,7 @@ struct TokenText {
             let (value, count) = escapedNumber(index + 2, end, base: 16, countMax: digitCount)
             guard count == digitCount, value != 0, let scalar = Unicode.Scalar(value) else {
                 let message = "a Unicode escape needs \(digitCount) digits of a valid character"
-                return .failure(EscapeError(offsetBytes: index, message: message))
+                return .failure(EscapeError(message: message))
             }
             return .success((Array(String(scalar).utf8), 2 + count))
         default:
@@ -176,7 +177,7 @@ struct TokenText {
     ) -> Result<([UInt8], Int), EscapeError> {
         guard (1...255).contains(value) else {
             let message = "an escape must stand for a byte between 1 and 255"
-            return .failure(EscapeError(offsetBytes: index, message: message))
+            return .failure(EscapeError(message: message))
         }
         return .success(([UInt8(value)], length))
     }

@@ -71,7 +71,6 @@ extension Parser {
             throw SQLError(
                 code: .syntax,
                 message: "the column \(untyped.name.name) has no type",
-                position: untyped.span.position,
                 span: untyped.span,
                 token: untyped.name.name,
                 hint: nil

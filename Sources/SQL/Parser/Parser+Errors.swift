@@ -1,5 +1,6 @@
 extension Parser {
     /// An error at the current token.
+    @inline(never)
     func error(
         _ message: String,
         code: SQLError.Code = .syntax,
@@ -10,7 +11,6 @@ extension Parser {
         return SQLError(
             code: code,
             message: message,
-            position: place.position,
             span: place.span,
             token: excerpt(place),
             hint: hint
@@ -22,13 +22,17 @@ extension Parser {
     /// A token that the lexer could not read is what is wrong, whatever was expected. A word that is
     /// nearly one of `candidates`, or of the words that start a clause, brings a hint; so does the
     /// word before, which may have passed as an alias: `SELECT a FORM t`.
+    @inline(never)
     func unexpected(_ expected: String, candidates: [Keyword] = []) -> SQLError {
         if case .invalid(let problem) = token.kind { return invalid(problem) }
         let found = token.kind == .end ? "the text ends" : "unexpected \(describe(token))"
         var hint: String?
-        if let meant = nearest(to: token, among: candidates + Self.clauseKeywords) {
+        let words = candidates.isEmpty ? Self.clauseKeywords : candidates
+        if let meant = nearest(to: token, among: words) {
             hint = "did you mean \(meant.text)?"
-        } else if let meant = nearest(to: previous, among: Self.clauseKeywords) {
+        } else if previous.kind == .identifier,
+            let meant = nearest(to: previous, among: candidates + Self.aliasKeywords)
+        {
             hint = "did you mean \(meant.text) instead of \(excerpt(previous))?"
         } else if case .keyword(let keyword) = token.kind, keyword.role != .free,
             expected.contains("name")
@@ -72,6 +76,7 @@ extension Parser {
         }
     }
 
+    @inline(never)
     func excerpt(_ token: Token) -> String {
         let source = text.source(token)
         guard source.unicodeScalars.count > 60 else { return source }
@@ -90,6 +95,13 @@ extension Parser {
             .distinct, .between, .values, .into, .table, .returning, .partitioned, .location,
             .tblproperties, .when, .then, .else, .end, .matched, .cascade, .column, .over,
         ]
+
+    /// Words that pass as aliases when misspelt: `FROM t WHER a = 1`.
+    static let aliasKeywords: [Keyword] = [
+        .from, .where, .group, .having, .order, .limit, .offset, .union, .intersect, .except,
+        .join, .inner, .left, .right, .full, .cross, .natural, .using, .window, .qualify,
+        .returning, .when, .then, .else,
+    ]
 
     /// Words that start statements.
     static let statementKeywords: [Keyword] = [
@@ -110,8 +122,8 @@ extension Parser {
         var best: (keyword: Keyword, distance: Int)?
         for keyword in candidates {
             let target = Array(keyword.rawValue.utf8)
-            // Short words are near to everything: one slip in four letters, two in more.
-            let distanceMax = target.count <= 4 ? 1 : 2
+            // Short words are near to everything: one slip in five letters, two in more.
+            let distanceMax = target.count <= 5 ? 1 : 2
             guard abs(target.count - word.count) <= distanceMax else { continue }
             let distance = Self.editDistance(word, target)
             guard distance <= distanceMax, distance > 0 else { continue }

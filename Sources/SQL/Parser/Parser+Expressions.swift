@@ -33,6 +33,7 @@ enum Precedence {
 
 extension Parser {
     /// An expression of operators that bind at least as tightly as `minimum`.
+    @inline(never)
     mutating func parseExpression(
         _ minimum: Int = Precedence.lowest,
         isArgument: Bool = false
@@ -41,7 +42,7 @@ extension Parser {
         let outerHeight = height
         height = 0
         var expression = try parsePrefix(minimum)
-        if isArgument { try parseLambdaArrow(&expression) }
+        if isArgument, at(.arrow) { try parseLambdaArrow(&expression) }
         try parseInfix(&expression, minimum)
         height = max(outerHeight, height)
         leave()
@@ -49,6 +50,7 @@ extension Parser {
     }
 
     /// Goes on after `left`, which was in parentheses: `(SELECT 1) + 2`.
+    @inline(never)
     mutating func continueExpression(_ left: Expression) throws(SQLError) -> Expression {
         var expression = left
         try parsePostfix(&expression)
@@ -56,30 +58,33 @@ extension Parser {
         return expression
     }
 
+    @inline(never)
     private mutating func parsePrefix(_ minimum: Int) throws(SQLError) -> Expression {
-        let start = token
         switch token.kind {
         case .keyword(.not):
             guard minimum <= Precedence.not else {
                 throw error("NOT needs parentheses here")
             }
-            advance()
-            let operand = try parseExpression(Precedence.not)
-            try grow()
-            return Expression(.not(operand), span: span(from: start))
-        case .symbol(.minus):
-            return try parseUnary(.minus, Precedence.sign)
-        case .symbol(.plus):
-            return try parseUnary(.plus, Precedence.sign)
-        case .symbol(.tilde):
-            return try parseUnary(.bitwiseNot, Precedence.sum)
+            return try parseNot()
+        case .symbol(.minus): return try parseUnary(.minus, Precedence.sign)
+        case .symbol(.plus): return try parseUnary(.plus, Precedence.sign)
+        case .symbol(.tilde): return try parseUnary(.bitwiseNot, Precedence.sum)
         default:
             var expression = try parsePrimary()
-            try parsePostfix(&expression)
+            if case .symbol = token.kind { try parsePostfix(&expression) }
             return expression
         }
     }
 
+    @inline(never)
+    private mutating func parseNot() throws(SQLError) -> Expression {
+        let start = advance()
+        let operand = try parseExpression(Precedence.not)
+        try grow()
+        return Expression(.not(operand), span: span(from: start))
+    }
+
+    @inline(never)
     private mutating func parseUnary(
         _ unary: UnaryOperator,
         _ precedence: Int
@@ -92,6 +97,7 @@ extension Parser {
 
     // MARK: Infix
 
+    @inline(never)
     private mutating func parseInfix(
         _ left: inout Expression,
         _ minimum: Int
@@ -109,6 +115,7 @@ extension Parser {
         }
     }
 
+    @inline(never)
     static func binaryOperator(_ symbol: Symbol) -> BinaryOperator? {
         switch symbol {
         case .plus: .add
@@ -144,6 +151,7 @@ extension Parser {
     }
 
     /// One more operator and its right operand; false when the expression ends here.
+    @inline(never)
     private mutating func parseInfixSymbol(
         _ left: inout Expression,
         _ symbol: Symbol,
@@ -157,12 +165,14 @@ extension Parser {
         guard let binary = Self.binaryOperator(symbol) else { return false }
         let precedence = Precedence.of(binary)
         guard precedence >= minimum else { return false }
-        let operatorToken = advance()
-        if let quantifier = takeQuantifier() {
+        advance()
+        let isTest = precedence == Precedence.comparison || precedence == Precedence.other
+        if isTest, let quantifier = takeQuantifier() {
             try parseQuantified(&left, .binary(binary), quantifier)
         } else {
             let right = try parseExpression(precedence + 1)
-            try grow()
+            // Arrows are printed with parentheses, and those nest.
+            try grow(binary == .arrow ? 3 : 1)
             let span = left.span.through(right.span)
             left = Expression(.binary(binary, left, right), span: span)
         }
@@ -172,15 +182,14 @@ extension Parser {
         {
             throw error(
                 "comparisons cannot be chained",
-                hint: "write a \(symbol(operatorToken)) b AND b \(next.rawValue) c, or parentheses"
+                hint: "write a \(symbol.rawValue) b AND b \(next.rawValue) c, or parentheses"
             )
         }
         return true
     }
 
-    private func symbol(_ token: Token) -> String { text.source(token) }
-
     /// `a || b || c` as one node.
+    @inline(never)
     private mutating func parseConcatenation(_ left: inout Expression) throws(SQLError) {
         var operands: [Expression] = []
         var span = left.span
@@ -198,6 +207,7 @@ extension Parser {
         left = Expression(.concatenation(operands), span: span)
     }
 
+    @inline(never)
     private mutating func parseInfixKeyword(
         _ left: inout Expression,
         _ keyword: Keyword,
@@ -242,6 +252,7 @@ extension Parser {
         return true
     }
 
+    @inline(never)
     private mutating func parseConjunction(_ left: inout Expression) throws(SQLError) {
         var span = left.span
         var operands: [Expression] = []
@@ -255,6 +266,7 @@ extension Parser {
         left = Expression(.and(operands), span: span)
     }
 
+    @inline(never)
     private mutating func parseDisjunction(_ left: inout Expression) throws(SQLError) {
         var span = left.span
         var operands: [Expression] = []
@@ -276,6 +288,7 @@ extension Parser {
         if case .or(let parts) = part.node { operands += parts } else { operands.append(part) }
     }
 
+    @inline(never)
     private mutating func parseAtTimeZone(_ left: inout Expression) throws(SQLError) {
         advance()
         advance()
@@ -288,6 +301,7 @@ extension Parser {
 
     // MARK: IS, BETWEEN, IN, LIKE, ANY
 
+    @inline(never)
     private mutating func parseIs(
         _ left: inout Expression,
         _ keyword: Keyword
@@ -340,6 +354,7 @@ extension Parser {
         }
     }
 
+    @inline(never)
     private mutating func parseBetween(
         _ left: inout Expression,
         isNegated: Bool
@@ -362,6 +377,7 @@ extension Parser {
         left = Expression(.between(between), span: span)
     }
 
+    @inline(never)
     private mutating func parseIn(
         _ left: inout Expression,
         isNegated: Bool
@@ -381,6 +397,7 @@ extension Parser {
         left = Expression(node, span: left.span.through(previous.span))
     }
 
+    @inline(never)
     private mutating func parsePattern(
         _ left: inout Expression,
         isNegated: Bool
@@ -413,6 +430,7 @@ extension Parser {
     }
 
     /// `ANY (`, `SOME (` or `ALL (`, up to the parenthesis.
+    @inline(never)
     private mutating func takeQuantifier() -> Quantifier? {
         if at(.any, .leftParenthesis) || at(.some, .leftParenthesis) {
             advance()
@@ -423,6 +441,7 @@ extension Parser {
         return .all
     }
 
+    @inline(never)
     private mutating func parseQuantified(
         _ left: inout Expression,
         _ quantified: QuantifiedOperator,
@@ -450,8 +469,8 @@ extension Parser {
     /// The JSON arrow binds like any operator: `j -> 'a' = 1` compares. A lambda's body is all that
     /// follows: `x -> x = 1`. Which of them it is shows when all before the arrow are new names and
     /// no constant key follows; the tree has the same form for both.
+    @inline(never)
     private mutating func parseLambdaArrow(_ left: inout Expression) throws(SQLError) {
-        guard at(.arrow) else { return }
         switch peek().kind {
         case .string, .integer: return
         default: break

@@ -1,5 +1,6 @@
 extension Parser {
     /// The rest of a call after its opening parenthesis; `leading` arguments are already read.
+    @inline(never)
     mutating func parseCall(
         _ name: ObjectName,
         leading: [FunctionArgument],
@@ -13,6 +14,7 @@ extension Parser {
         return Expression(.function(call), span: span(from: start))
     }
 
+    @inline(never)
     private mutating func parseArguments(of call: inout FunctionCall) throws(SQLError) {
         if call.arguments.isEmpty {
             if take(.distinct) { call.isDistinct = true } else { _ = take(.all) }
@@ -25,25 +27,31 @@ extension Parser {
     }
 
     /// `value`, `name => value`, `name := value`.
+    @inline(never)
     mutating func parseArgument() throws(SQLError) -> FunctionArgument {
-        var name: Identifier?
-        if isLabel(token) {
-            let next = peek().kind
-            if next == .symbol(.rightArrow) || next == .symbol(.colonEqual) {
-                name = identifier(advance())
-                advance()
-            }
-        }
+        let name = takeArgumentName()
         starOffset = token.offset
         let value = try parseExpression(Precedence.lowest, isArgument: true)
         return FunctionArgument(name: name, value: value)
     }
 
+    @inline(never)
+    private mutating func takeArgumentName() -> Identifier? {
+        guard isLabel(token) else { return nil }
+        let next = peek().kind
+        guard next == .symbol(.rightArrow) || next == .symbol(.colonEqual) else { return nil }
+        let name = identifier(advance())
+        advance()
+        return name
+    }
+
+    @inline(never)
     private mutating func takeNullTreatment() -> NullTreatment? {
         if take(.ignore, .nulls) { return .ignore }
         return take(.respect, .nulls) ? .respect : nil
     }
 
+    @inline(never)
     private mutating func parseCallSuffixes(_ call: inout FunctionCall) throws(SQLError) {
         if at(.within, .group) {
             advance()
@@ -73,7 +81,10 @@ extension Parser {
 
     // MARK: Windows
 
+    @inline(never)
     mutating func parseWindowSpecification() throws(SQLError) -> WindowSpecification {
+        // Twice as much of the stack as an expression takes.
+        try enter(2)
         try expect(.leftParenthesis)
         var window = WindowSpecification()
         if isName(token), !startsWindowClause() { window.base = identifier(advance()) }
@@ -89,6 +100,7 @@ extension Parser {
                 candidates: [.partition, .order, .rows, .range, .groups]
             )
         }
+        leave(2)
         return window
     }
 
@@ -96,6 +108,7 @@ extension Parser {
         at(.partition) || at(.rows) || at(.range) || at(.groups)
     }
 
+    @inline(never)
     private mutating func parseFrame() throws(SQLError) -> WindowFrame {
         let start = advance()
         let unit: WindowFrame.Unit =
@@ -137,6 +150,7 @@ extension Parser {
         )
     }
 
+    @inline(never)
     private mutating func parseFrameBound() throws(SQLError) -> WindowFrame.Bound {
         if take(.unbounded, .preceding) { return .unboundedPreceding }
         if take(.unbounded, .following) { return .unboundedFollowing }
@@ -153,6 +167,7 @@ extension Parser {
 
     /// `EXTRACT`, `SUBSTRING`, `POSITION`, `TRIM` and `OVERLAY`, in either notation; see
     /// `FunctionCall` for what they become.
+    @inline(never)
     mutating func parseWordedCall(_ keyword: Keyword) throws(SQLError) -> Expression {
         let start = advance()
         let name = identifier(start)
@@ -195,6 +210,7 @@ extension Parser {
         return try finishCall(name, arguments, from: start)
     }
 
+    @inline(never)
     private mutating func parseFirstArgument(
         _ keyword: Keyword
     ) throws(SQLError) -> FunctionArgument {
@@ -202,6 +218,7 @@ extension Parser {
         return FunctionArgument(value: try parseExpression(Precedence.matching + 1))
     }
 
+    @inline(never)
     private mutating func finishCall(
         _ name: Identifier,
         _ arguments: [FunctionArgument],
@@ -214,6 +231,7 @@ extension Parser {
         return Expression(.function(call), span: span(from: start))
     }
 
+    @inline(never)
     private mutating func parseExtract(
         _ name: Identifier,
         from start: Token
@@ -233,6 +251,7 @@ extension Parser {
     }
 
     /// `FROM a [FOR b]` or `FOR b [FROM a]`, as the arguments a and b.
+    @inline(never)
     private mutating func parseSubstringBounds() throws(SQLError) -> [FunctionArgument] {
         var first: Expression?
         var count: Expression?
@@ -250,16 +269,17 @@ extension Parser {
     }
 
     /// `TRIM([BOTH | LEADING | TRAILING] [characters] FROM x)`, `TRIM(x, characters)`.
+    @inline(never)
     private mutating func parseTrim(
         _ name: Identifier,
         from start: Token
     ) throws(SQLError) -> Expression {
-        var function = "btrim"
+        var name = name
         var isWorded = true
         if take(.leading) {
-            function = "ltrim"
+            name.name = "ltrim"
         } else if take(.trailing) {
-            function = "rtrim"
+            name.name = "rtrim"
         } else if !take(.both) {
             isWorded = false
         }
@@ -275,7 +295,6 @@ extension Parser {
             arguments.insert(FunctionArgument(value: try parseExpression()), at: 0)
             while take(.comma) { arguments.append(FunctionArgument(value: try parseExpression())) }
         }
-        let trimmed = Identifier(function, span: name.span)
-        return try finishCall(trimmed, arguments, from: start)
+        return try finishCall(name, arguments, from: start)
     }
 }

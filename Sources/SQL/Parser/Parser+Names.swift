@@ -16,6 +16,7 @@ extension Parser {
         }
     }
 
+    @inline(never)
     func identifier(_ token: Token) -> Identifier {
         Identifier(
             text.name(token),
@@ -25,18 +26,21 @@ extension Parser {
     }
 
     /// A name; `expected` says of what.
+    @inline(never)
     mutating func parseIdentifier(_ expected: String) throws(SQLError) -> Identifier {
         guard isName(token) else { throw unexpected(expected) }
         return identifier(advance())
     }
 
     /// A name or any keyword.
+    @inline(never)
     mutating func parseLabel(_ expected: String) throws(SQLError) -> Identifier {
         guard isLabel(token) else { throw unexpected(expected) }
         return identifier(advance())
     }
 
     /// `a.b.c`.
+    @inline(never)
     mutating func parseObjectName(_ expected: String) throws(SQLError) -> ObjectName {
         var name = [try parseIdentifier(expected)]
         while take(.dot) { name.append(try parseLabel("a name after the dot")) }
@@ -53,6 +57,7 @@ extension Parser {
     // MARK: Small literals
 
     /// A string, of which neighbours on later lines are a part, as the SQL standard has it.
+    @inline(never)
     mutating func parseString(_ expected: String) throws(SQLError) -> String {
         guard case .string(let form) = token.kind else { throw unexpected(expected) }
         var value = try stringValue(advance(), form: form)

@@ -1,11 +1,20 @@
 extension Parser {
     /// What binds tightest: a constant, a name, a call, anything in brackets.
+    ///
+    /// Nothing but a switch: the functions on the way down to a nested expression keep small frames.
+    @inline(never)
     mutating func parsePrimary() throws(SQLError) -> Expression {
         switch token.kind {
-        case .identifier, .quotedIdentifier:
-            return try parseNamed()
-        case .keyword(let keyword):
-            return try parseKeywordPrimary(keyword)
+        case .identifier, .quotedIdentifier: try parseNamed()
+        case .keyword(let keyword): try parseKeywordPrimary(keyword)
+        case .symbol(let symbol): try parseSymbolPrimary(symbol)
+        default: try parseConstant()
+        }
+    }
+
+    @inline(never)
+    private mutating func parseConstant() throws(SQLError) -> Expression {
+        switch token.kind {
         case .integer:
             return literal(.integer(text.number(token)))
         case .decimal:
@@ -26,17 +35,17 @@ extension Parser {
             return literal(.blob(bytes))
         case .numberedParameter, .namedParameter:
             return try parseParameter()
-        case .symbol(let symbol):
-            return try parseSymbolPrimary(symbol)
-        case .end, .invalid:
+        default:
             throw unexpected("an expression")
         }
     }
 
+    @inline(never)
     private mutating func literal(_ literal: Literal) -> Expression {
         Expression(.literal(literal), span: advance().span)
     }
 
+    @inline(never)
     private mutating func parseParameter() throws(SQLError) -> Expression {
         let name = text.source(token).dropFirst()
         guard token.kind == .numberedParameter else {
@@ -48,16 +57,21 @@ extension Parser {
         return Expression(.parameter(.numbered(number)), span: advance().span)
     }
 
+    @inline(never)
     private mutating func parseSymbolPrimary(_ symbol: Symbol) throws(SQLError) -> Expression {
+        switch symbol {
+        case .leftParenthesis: try parseParenthesisedExpression()
+        case .leftBracket: try parseListLiteral(from: token)
+        case .leftBrace: try parseStructure()
+        default: try parseSymbolConstant(symbol)
+        }
+    }
+
+    /// A parameter or a star.
+    @inline(never)
+    private mutating func parseSymbolConstant(_ symbol: Symbol) throws(SQLError) -> Expression {
         let start = token
         switch symbol {
-        case .leftParenthesis:
-            return try parseParenthesisedExpression()
-        case .leftBracket:
-            let elements = try parseListElements()
-            return Expression(.list(elements), span: span(from: start))
-        case .leftBrace:
-            return try parseStructure()
         case .question:
             questionCount += 1
             guard questionCount <= Self.parameterNumberMax else {
@@ -77,6 +91,7 @@ extension Parser {
         }
     }
 
+    @inline(never)
     private mutating func parseKeywordPrimary(_ keyword: Keyword) throws(SQLError) -> Expression {
         switch keyword {
         case .null:
@@ -113,6 +128,7 @@ extension Parser {
         }
     }
 
+    @inline(never)
     private mutating func parseOtherKeyword(_ keyword: Keyword) throws(SQLError) -> Expression {
         switch keyword.role {
         case .free:
@@ -134,9 +150,20 @@ extension Parser {
     // MARK: Names
 
     /// A column, a call or a constant of a named type.
+    @inline(never)
     private mutating func parseNamed() throws(SQLError) -> Expression {
-        let start = token
         if startsTypedLiteral() { return try parseTypedLiteral() }
+        let start = token
+        let named = try parsePath()
+        guard at(.leftParenthesis), case .column(let name) = named.node else { return named }
+        advance()
+        return try parseCall(name, leading: [], from: start)
+    }
+
+    /// `a.b` or, where one may stand, `a.*`.
+    @inline(never)
+    private mutating func parsePath() throws(SQLError) -> Expression {
+        let start = token
         var name = [identifier(advance())]
         while at(.dot) {
             if peek().kind == .symbol(.star) {
@@ -152,13 +179,10 @@ extension Parser {
             advance()
             name.append(try parseLabel("a name after the dot"))
         }
-        guard at(.leftParenthesis) else {
-            return Expression(.column(name), span: span(from: start))
-        }
-        advance()
-        return try parseCall(name, leading: [], from: start)
+        return Expression(.column(name), span: span(from: start))
     }
 
+    @inline(never)
     private mutating func startsTypedLiteral() -> Bool {
         guard token.kind != .quotedIdentifier else { return false }
         switch peek().kind {
@@ -178,6 +202,7 @@ extension Parser {
         }
     }
 
+    @inline(never)
     private mutating func parseTypedLiteral() throws(SQLError) -> Expression {
         let start = token
         let type = try parseTypeName()
@@ -190,6 +215,7 @@ extension Parser {
     }
 
     /// `CURRENT_DATE`, `CURRENT_TIMESTAMP(3)`, ….
+    @inline(never)
     private mutating func parseBareCall() throws(SQLError) -> Expression {
         let start = advance()
         let name = [identifier(start)]
@@ -203,6 +229,7 @@ extension Parser {
     // MARK: Postfix
 
     /// Casts, subscripts, fields and methods after a primary.
+    @inline(never)
     mutating func parsePostfix(_ base: inout Expression) throws(SQLError) {
         while case .symbol(let symbol) = token.kind {
             switch symbol {
@@ -211,6 +238,8 @@ extension Parser {
                 let type = try parseTypeName()
                 let span = base.span.through(previous.span)
                 base = Expression(.cast(base, type, isTry: false), span: span)
+                // It is printed as a call, and those nest.
+                try grow(2)
             case .leftBracket:
                 try parseBracket(&base)
             case .dot:
@@ -222,6 +251,7 @@ extension Parser {
         }
     }
 
+    @inline(never)
     private mutating func parseField(_ base: inout Expression) throws(SQLError) {
         if case .star = base.node { throw unexpected("\",\" or the end of the list") }
         advance()
@@ -238,6 +268,7 @@ extension Parser {
         var call = try parseCall([name], leading: [FunctionArgument(value: base)], from: start)
         call.span = base.span.through(previous.span)
         base = call
+        try grow()
     }
 
     private func startsSpecialCall() -> Bool {
@@ -248,6 +279,7 @@ extension Parser {
         }
     }
 
+    @inline(never)
     private mutating func parseBracket(_ base: inout Expression) throws(SQLError) {
         advance()
         var lower: Expression?
@@ -279,158 +311,9 @@ extension Parser {
         return try parseExpression()
     }
 
-    // MARK: Parentheses
-
-    /// What stood between parentheses.
-    enum Parenthesised {
-        case query(Query)
-        /// At least one.
-        case list([Expression])
-    }
-
-    private mutating func parseParenthesisedExpression() throws(SQLError) -> Expression {
-        let start = token
-        switch try parseParenthesised() {
-        case .query(let query):
-            try grow()
-            return Expression(.subquery(query), span: span(from: start))
-        case .list(var values):
-            if values.count == 1, var value = values.popLast() {
-                value.span = span(from: start)
-                return value
-            }
-            try grow()
-            return Expression(.row(values), span: span(from: start))
-        }
-    }
-
-    /// A query or expressions in parentheses; of parentheses around parentheses the innermost decide
-    /// as late as possible, so that nothing is read twice.
-    mutating func parseParenthesised() throws(SQLError) -> Parenthesised {
-        try enter()
-        let start = token
-        try expect(.leftParenthesis)
-        let result: Parenthesised
-        if startsQuery() {
-            result = .query(try parseQuery())
-        } else if at(.leftParenthesis) {
-            let innerStart = token
-            switch try parseParenthesised() {
-            case .query(let query):
-                if continuesQuery() {
-                    result = .query(try continueQuery(query, from: innerStart))
-                } else if at(.rightParenthesis) {
-                    result = .query(query)
-                } else {
-                    try grow()
-                    let subquery = Expression(.subquery(query), span: span(from: innerStart))
-                    result = .list(try parseRest(after: subquery))
-                }
-            case .list(var values):
-                if values.count == 1, var value = values.popLast() {
-                    value.span = span(from: innerStart)
-                    result = .list(try parseRest(after: value))
-                } else {
-                    try grow()
-                    let row = Expression(.row(values), span: span(from: innerStart))
-                    result = .list(try parseRest(after: row))
-                }
-            }
-        } else {
-            guard !at(.rightParenthesis) else {
-                throw error("empty parentheses where an expression is expected", at: start)
-            }
-            result = .list(try parseExpressions())
-        }
-        try expect(.rightParenthesis)
-        leave()
-        return result
-    }
-
-    mutating func parseExpressions() throws(SQLError) -> [Expression] {
-        try list { (parser) throws(SQLError) in try parser.parseExpression() }
-    }
-
-    private mutating func parseRest(after first: Expression) throws(SQLError) -> [Expression] {
-        var values = [try continueExpression(first)]
-        while take(.comma) { values.append(try parseExpression()) }
-        return values
-    }
-
-    // MARK: Brackets and braces
-
-    /// `[a, b]`.
-    private mutating func parseListElements() throws(SQLError) -> [Expression] {
-        try expect(.leftBracket)
-        let elements = at(.rightBracket) ? [] : try parseExpressions()
-        try expect(.rightBracket)
-        try grow()
-        return elements
-    }
-
-    private mutating func parseArray() throws(SQLError) -> Expression {
-        let start = advance()
-        if at(.leftBracket) {
-            let elements = try parseListElements()
-            return Expression(.list(elements), span: span(from: start))
-        }
-        guard at(.leftParenthesis) else { throw unexpected("\"[\" or \"(\" after ARRAY") }
-        let open = token
-        guard case .query(let query) = try parseParenthesised() else {
-            throw error("ARRAY(…) takes a query", at: open, hint: "a list is written ARRAY[a, b]")
-        }
-        try grow()
-        return Expression(.listQuery(query), span: span(from: start))
-    }
-
-    private mutating func parseRow() throws(SQLError) -> Expression {
-        let start = advance()
-        advance()
-        let values = at(.rightParenthesis) ? [] : try parseExpressions()
-        try expect(.rightParenthesis)
-        try grow()
-        return Expression(.row(values), span: span(from: start))
-    }
-
-    /// `{'a': 1, b: 2}`.
-    private mutating func parseStructure() throws(SQLError) -> Expression {
-        let start = advance()
-        let entries = try list { (parser) throws(SQLError) -> StructureEntry in
-            let name: Identifier
-            if case .string = parser.token.kind {
-                let start = parser.token
-                let text = try parser.parseString("a field name")
-                name = Identifier(text, isQuoted: true, span: parser.span(from: start))
-            } else {
-                name = try parser.parseLabel("a field name")
-            }
-            try parser.expect(.colon)
-            return StructureEntry(name: name, value: try parser.parseExpression())
-        }
-        try expect(.rightBrace)
-        try grow()
-        return Expression(.structure(entries), span: span(from: start))
-    }
-
-    /// `MAP {'k': v}`.
-    private mutating func parseMap() throws(SQLError) -> Expression {
-        let start = advance()
-        advance()
-        var entries: [MapEntry] = []
-        if !at(.rightBrace) {
-            entries = try list { (parser) throws(SQLError) -> MapEntry in
-                let key = try parser.parseExpression()
-                try parser.expect(.colon)
-                return MapEntry(key: key, value: try parser.parseExpression())
-            }
-        }
-        try expect(.rightBrace)
-        try grow()
-        return Expression(.map(entries), span: span(from: start))
-    }
-
     // MARK: Worded forms
 
+    @inline(never)
     private mutating func parseCase() throws(SQLError) -> Expression {
         let start = advance()
         let operand = at(.when) ? nil : try parseExpression()
@@ -451,6 +334,7 @@ extension Parser {
         return Expression(.cased(node), span: span(from: start))
     }
 
+    @inline(never)
     private mutating func parseCast(isTry: Bool) throws(SQLError) -> Expression {
         let start = advance()
         try expect(.leftParenthesis)
@@ -462,6 +346,7 @@ extension Parser {
         return Expression(.cast(operand, type, isTry: isTry), span: span(from: start))
     }
 
+    @inline(never)
     private mutating func parseExists() throws(SQLError) -> Expression {
         let start = advance()
         let open = token
@@ -472,6 +357,7 @@ extension Parser {
         return Expression(.exists(query), span: span(from: start))
     }
 
+    @inline(never)
     private mutating func parseLambda() throws(SQLError) -> Expression {
         let start = advance()
         let parameters = try list { (parser) throws(SQLError) in
@@ -494,6 +380,7 @@ extension Parser {
         }
     }
 
+    @inline(never)
     private mutating func parseInterval() throws(SQLError) -> Expression {
         let start = advance()
         let value = at(.leftParenthesis) ? try parseIntervalValue() : try parsePrimary()
@@ -513,6 +400,7 @@ extension Parser {
         return Expression(.interval(interval), span: span(from: start))
     }
 
+    @inline(never)
     private mutating func parseIntervalValue() throws(SQLError) -> Expression {
         advance()
         let value = try parseExpression()
@@ -520,6 +408,7 @@ extension Parser {
         return value
     }
 
+    @inline(never)
     private mutating func takeIntervalField() -> IntervalField? {
         guard isLabel(token), token.kind != .quotedIdentifier else { return nil }
         let word = text.source(token).lowercased()

@@ -1,5 +1,6 @@
 extension Parser {
     /// Whether a query without parentheses around it starts here.
+    @inline(never)
     mutating func startsQuery() -> Bool {
         switch token.kind {
         case .keyword(.select), .keyword(.with), .keyword(.from), .keyword(.table): true
@@ -20,6 +21,7 @@ extension Parser {
     }
 
     /// `[WITH …] body [ORDER BY …] [LIMIT …]`.
+    @inline(never)
     mutating func parseQuery() throws(SQLError) -> Query {
         try enter(Self.queryDepth)
         let outerHeight = height
@@ -42,11 +44,13 @@ extension Parser {
     }
 
     /// Goes on after a query in parentheses: `(SELECT 1) UNION SELECT 2 ORDER BY 1`.
+    @inline(never)
     mutating func continueQuery(_ first: Query, from start: Token) throws(SQLError) -> Query {
         let body = try parseUnions(first: try parseIntersections(first: Self.operand(first)))
         return try parseQueryTail(with: nil, body: body, from: start)
     }
 
+    @inline(never)
     private mutating func parseQueryTail(
         with: WithClause?,
         body: QueryBody,
@@ -68,6 +72,7 @@ extension Parser {
 
     // MARK: WITH
 
+    @inline(never)
     mutating func parseWith() throws(SQLError) -> WithClause {
         let start = advance()
         let isRecursive = take(.recursive)
@@ -101,6 +106,7 @@ extension Parser {
     }
 
     /// `(query)`.
+    @inline(never)
     mutating func parseParenthesisedQuery() throws(SQLError) -> Query {
         try expect(.leftParenthesis)
         let query = try parseQuery()
@@ -121,6 +127,7 @@ extension Parser {
         return query.body
     }
 
+    @inline(never)
     private mutating func parseOperand() throws(SQLError) -> QueryBody {
         switch token.kind {
         case .symbol(.leftParenthesis):
@@ -156,23 +163,28 @@ extension Parser {
         return try parseExpression()
     }
 
+    /// What a set operation on top of another costs of `heightMax`: comparing takes that much stack.
+    private static let setOperationHeight = 6
+
+    @inline(never)
     private mutating func parseIntersections(first: QueryBody) throws(SQLError) -> QueryBody {
         var chain = SetChain(first)
         while at(.intersect) {
             let operation = try parseSetOperator(.intersect)
             let isNewLevel = chain.append(operation, try parseOperand())
-            if isNewLevel { try grow() }
+            if isNewLevel { try grow(Self.setOperationHeight) }
         }
         return chain.body
     }
 
+    @inline(never)
     private mutating func parseUnions(first: QueryBody) throws(SQLError) -> QueryBody {
         var chain = SetChain(first)
         while at(.union) || at(.except) {
             let operation = try parseSetOperator(at(.union) ? .union : .except)
             let right = try parseIntersections(first: try parseOperand())
             let isNewLevel = chain.append(operation, right)
-            if isNewLevel { try grow() }
+            if isNewLevel { try grow(Self.setOperationHeight) }
         }
         return chain.body
     }
@@ -232,6 +244,7 @@ extension Parser {
 
     // MARK: SELECT
 
+    @inline(never)
     private mutating func parseSelectBlock() throws(SQLError) -> SelectBlock {
         let start = token
         var block = SelectBlock(items: [])
@@ -252,6 +265,7 @@ extension Parser {
         return block
     }
 
+    @inline(never)
     private mutating func parseSelectList(_ block: inout SelectBlock) throws(SQLError) {
         if take(.distinct) {
             if take(.on) {
@@ -277,6 +291,7 @@ extension Parser {
         return items
     }
 
+    @inline(never)
     private mutating func parseSelectItem() throws(SQLError) -> SelectItem {
         starOffset = token.offset
         let expression = try parseExpression()
@@ -284,6 +299,7 @@ extension Parser {
         return SelectItem(expression: expression, alias: try parseColumnAlias())
     }
 
+    @inline(never)
     private mutating func parseColumnAlias() throws(SQLError) -> Identifier? {
         if take(.as) {
             if case .string = token.kind {
@@ -298,6 +314,7 @@ extension Parser {
     }
 
     /// What follows the star: `EXCLUDE (…) REPLACE (…) RENAME (…)`, in any order.
+    @inline(never)
     mutating func parseStarOptions(_ qualifier: ObjectName) throws(SQLError) -> Star {
         var star = Star(qualifier: qualifier)
         while true {
@@ -332,6 +349,7 @@ extension Parser {
         at(.leftParenthesis) ? try parenthesised(element) : [try element(&self)]
     }
 
+    @inline(never)
     private mutating func parseSelectClauses(_ block: inout SelectBlock) throws(SQLError) {
         if take(.where) { block.filter = try parseExpression() }
         if take(.group) {
@@ -360,6 +378,7 @@ extension Parser {
 
     // MARK: GROUP BY, ORDER BY, LIMIT
 
+    @inline(never)
     private mutating func parseGroupBy() throws(SQLError) -> GroupBy {
         if take(.all) { return .all }
         let isDistinct = take(.distinct)
@@ -367,6 +386,7 @@ extension Parser {
         return .elements(elements, isDistinct: isDistinct)
     }
 
+    @inline(never)
     private mutating func parseGroupingElement() throws(SQLError) -> GroupingElement {
         try enter()
         defer { leave() }
@@ -407,6 +427,7 @@ extension Parser {
         return [expression]
     }
 
+    @inline(never)
     private mutating func parseOrderBy() throws(SQLError) -> OrderBy {
         if peek(2).kind == .keyword(.all) {
             advance()
@@ -419,6 +440,7 @@ extension Parser {
     }
 
     /// `ORDER BY a DESC NULLS LAST, …`.
+    @inline(never)
     mutating func parseOrderItems() throws(SQLError) -> [OrderItem] {
         try expect(.order)
         try expect(.by)
@@ -430,11 +452,13 @@ extension Parser {
         }
     }
 
+    @inline(never)
     mutating func takeDirection() -> SortDirection? {
         if take(.asc) { return .ascending }
         return take(.desc) ? .descending : nil
     }
 
+    @inline(never)
     mutating func parseNullOrder() throws(SQLError) -> NullOrder? {
         guard take(.nulls) else { return nil }
         if take(.first) { return .first }
@@ -444,6 +468,7 @@ extension Parser {
         return .last
     }
 
+    @inline(never)
     private mutating func parseRowLimit() throws(SQLError) -> RowLimit? {
         guard at(.limit) || at(.offset) || at(.fetch) else { return nil }
         var limit = RowLimit()
@@ -469,6 +494,7 @@ extension Parser {
         return limit
     }
 
+    @inline(never)
     private mutating func parseLimitCount(_ limit: inout RowLimit) throws(SQLError) {
         if take(.all) || take(.null) { return }
         if startsPercentage() {
@@ -495,6 +521,7 @@ extension Parser {
         }
     }
 
+    @inline(never)
     private mutating func parseFetch(_ limit: inout RowLimit) throws(SQLError) {
         guard take(.first) || take(.next) else {
             throw unexpected("FIRST or NEXT", candidates: [.first, .next])

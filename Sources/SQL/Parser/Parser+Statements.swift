@@ -1,5 +1,6 @@
 extension Parser {
     /// One statement, up to but without its semicolon.
+    @inline(never)
     mutating func parseStatement() throws(SQLError) -> Statement {
         try enter()
         defer { leave() }
@@ -31,6 +32,7 @@ extension Parser {
         }
     }
 
+    @inline(never)
     private func unexpectedStatement() -> SQLError {
         if let meant = nearest(to: token, among: Self.statementKeywords) {
             return error(

@@ -5,6 +5,7 @@ extension Parser {
     }
 
     /// A table with everything joined to it.
+    @inline(never)
     mutating func parseTableReference() throws(SQLError) -> TableReference {
         try enter()
         let outerHeight = height
@@ -31,6 +32,7 @@ extension Parser {
     }
 
     /// Whether the words of a join come next.
+    @inline(never)
     private mutating func startsJoin() -> Bool {
         switch token.kind {
         case .keyword(.join), .keyword(.inner), .keyword(.left), .keyword(.right), .keyword(.full),
@@ -48,6 +50,7 @@ extension Parser {
     }
 
     /// The words of a join up to and with `JOIN`; nil when none starts here.
+    @inline(never)
     private mutating func takeJoin() throws(SQLError) -> JoinWords? {
         guard startsJoin() else { return nil }
         if take(.cross) {
@@ -86,6 +89,7 @@ extension Parser {
         return JoinWords(kind: kind, isNatural: isNatural)
     }
 
+    @inline(never)
     private mutating func parseJoin(
         _ left: TableReference,
         _ words: JoinWords
@@ -96,11 +100,15 @@ extension Parser {
         if words.needsCondition {
             // a JOIN b JOIN c ON x ON y: the inner condition comes first.
             while !at(.on), !at(.using), let inner = try takeJoin() {
+                // As deep as the parentheses it is printed with.
+                try enter(2)
                 right = try parseJoin(right, inner)
+                leave(2)
             }
             condition = try parseJoinCondition()
         }
-        try grow()
+        // Two levels: comparing and freeing joins takes that much.
+        try grow(2)
         leave()
         return .join(
             Join(
@@ -114,6 +122,7 @@ extension Parser {
     }
 
     /// `ON condition` or `USING (columns)`.
+    @inline(never)
     mutating func parseJoinCondition() throws(SQLError) -> Join.Condition {
         if take(.on) { return .on(try parseExpression()) }
         guard at(.using), peek().kind == .symbol(.leftParenthesis) else {
@@ -125,6 +134,7 @@ extension Parser {
 
     // MARK: Tables
 
+    @inline(never)
     private mutating func parseTablePrimary() throws(SQLError) -> TableReference {
         let start = token
         if at(.leftParenthesis) { return try parseParenthesisedPrimary() }
@@ -161,6 +171,7 @@ extension Parser {
         return try parseNamedTable(name, from: start)
     }
 
+    @inline(never)
     private mutating func parseNamedTable(
         _ name: ObjectName,
         from start: Token
@@ -180,6 +191,7 @@ extension Parser {
         )
     }
 
+    @inline(never)
     private mutating func parseTableFunction(
         _ name: ObjectName,
         isLateral: Bool,
@@ -208,11 +220,12 @@ extension Parser {
 
     // MARK: Parentheses
 
-    private enum ParenthesisedTable {
+    private indirect enum ParenthesisedTable {
         case query(Query)
         case table(TableReference)
     }
 
+    @inline(never)
     private mutating func parseParenthesisedPrimary() throws(SQLError) -> TableReference {
         let start = token
         switch try parseParenthesisedTable() {
@@ -224,33 +237,45 @@ extension Parser {
     }
 
     /// A query or joined tables in parentheses; see `parseParenthesised` for expressions.
+    @inline(never)
     private mutating func parseParenthesisedTable() throws(SQLError) -> ParenthesisedTable {
         try enter()
         try expect(.leftParenthesis)
         let result: ParenthesisedTable
         if startsQuery() {
-            result = .query(try parseQuery())
+            result = try parseQueryInside()
         } else if at(.leftParenthesis) {
             let innerStart = token
-            switch try parseParenthesisedTable() {
-            case .query(let query):
-                if continuesQuery() {
-                    result = .query(try continueQuery(query, from: innerStart))
-                } else if at(.rightParenthesis) {
-                    result = .query(query)
-                } else {
-                    let first = try finishDerived(query, isLateral: false, from: innerStart)
-                    result = .table(try continueJoins(first))
-                }
-            case .table(let table):
-                result = .table(try continueJoins(try finishParenthesised(table)))
-            }
+            let inner = try parseParenthesisedTable()
+            result = try continueInside(inner, from: innerStart)
         } else {
             result = .table(try parseTableReference())
         }
         try expect(.rightParenthesis)
         leave()
         return result
+    }
+
+    @inline(never)
+    private mutating func parseQueryInside() throws(SQLError) -> ParenthesisedTable {
+        .query(try parseQuery())
+    }
+
+    /// Goes on after inner parentheses.
+    @inline(never)
+    private mutating func continueInside(
+        _ inner: ParenthesisedTable,
+        from start: Token
+    ) throws(SQLError) -> ParenthesisedTable {
+        switch inner {
+        case .query(let query):
+            if continuesQuery() { return .query(try continueQuery(query, from: start)) }
+            if at(.rightParenthesis) { return inner }
+            let first = try finishDerived(query, isLateral: false, from: start)
+            return .table(try continueJoins(first))
+        case .table(let table):
+            return .table(try continueJoins(try finishParenthesised(table)))
+        }
     }
 
     private mutating func continueJoins(_ first: TableReference) throws(SQLError) -> TableReference
@@ -260,6 +285,7 @@ extension Parser {
         return table
     }
 
+    @inline(never)
     private mutating func finishDerived(
         _ query: Query,
         isLateral: Bool,
@@ -279,6 +305,7 @@ extension Parser {
     }
 
     /// The alias of joined tables in parentheses.
+    @inline(never)
     private mutating func finishParenthesised(
         _ table: TableReference
     ) throws(SQLError) -> TableReference {
@@ -297,6 +324,7 @@ extension Parser {
 
     // MARK: Aliases, samples, time travel
 
+    @inline(never)
     private mutating func startsBareAlias() -> Bool {
         guard isName(token) else { return false }
         switch token.kind {
@@ -315,6 +343,7 @@ extension Parser {
         }
     }
 
+    @inline(never)
     mutating func parseTableAlias() throws(SQLError) -> TableAlias? {
         let name: Identifier
         if take(.as) {
@@ -327,17 +356,20 @@ extension Parser {
         return TableAlias(name: name, columns: columns)
     }
 
+    @inline(never)
     private mutating func parseAliasAndSample() throws(SQLError) -> (TableAlias?, TableSample?) {
         let alias = try parseTableAlias()
         return (alias, try parseTableSample())
     }
 
+    @inline(never)
     private mutating func parseTableSample() throws(SQLError) -> TableSample? {
         guard at(.tablesample) else { return nil }
         return try parseSampleRest(from: advance())
     }
 
     /// `[method] (size [PERCENT | ROWS])`, `size%`, with `REPEATABLE (seed)` or `(method, seed)`.
+    @inline(never)
     mutating func parseSampleRest(from start: Token) throws(SQLError) -> TableSample {
         var method: Identifier?
         if isName(token) { method = identifier(advance()) }
@@ -384,6 +416,7 @@ extension Parser {
     }
 
     /// `FOR VERSION AS OF x`, `VERSION AS OF x`, `AT (VERSION => x)` and the same for times.
+    @inline(never)
     private mutating func parseTimeTravel() throws(SQLError) -> TimeTravel? {
         if startsAt() {
             advance()

@@ -1,5 +1,6 @@
 extension Parser {
     /// The name of a data type with its suffixes: `decimal(10, 2)[]`.
+    @inline(never)
     mutating func parseTypeName() throws(SQLError) -> TypeName {
         try enter()
         let outerHeight = height
@@ -29,6 +30,7 @@ extension Parser {
         return type
     }
 
+    @inline(never)
     private mutating func parseTypeNode() throws(SQLError) -> TypeName.Node {
         if at(.array) {
             advance()
@@ -173,6 +175,7 @@ extension Parser {
         return .map(key: key, value: value)
     }
 
+    @inline(never)
     private mutating func parseStructureFields() throws(SQLError) -> [TypeName.StructureField] {
         let closing = try parseOpening()
         let fields = try list { (parser) throws(SQLError) -> TypeName.StructureField in

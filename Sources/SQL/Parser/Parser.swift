@@ -10,12 +10,14 @@
 package struct Parser: Sendable {
     /// The longest text that is read, in UTF-8 bytes.
     package static let textBytesMax = 16 << 20
-    /// How deep expressions, and how high trees, may be.
+    /// How deep parentheses, calls and operands may nest.
     ///
     /// A query inside a query counts as `queryDepth` levels.
-    package static let nestingMax = 500
+    package static let nestingMax = 200
+    /// How high a tree may grow, which is more: `a + b + c` nests only in the tree.
+    package static let heightMax = 500
     /// What a nested query costs of `nestingMax`: reading it takes that many times the stack.
-    package static let queryDepth = 5
+    package static let queryDepth = 3
     /// The highest number of `$n`.
     package static let parameterNumberMax = 65_535
 
@@ -57,6 +59,7 @@ package struct Parser: Sendable {
     }
 
     /// Reads exactly one statement, with or without a semicolon.
+    @inline(never)
     package static func parseStatement(_ text: String) throws(SQLError) -> Statement {
         var parser = try Parser(text)
         let statement = try parser.parseStatement()
@@ -65,6 +68,7 @@ package struct Parser: Sendable {
     }
 
     /// Reads exactly one query, with or without a semicolon.
+    @inline(never)
     package static func parseQuery(_ text: String) throws(SQLError) -> Query {
         var parser = try Parser(text)
         guard parser.startsQuery() || parser.at(.leftParenthesis) else {
@@ -76,6 +80,7 @@ package struct Parser: Sendable {
     }
 
     /// Reads exactly one expression, as transform specs, row filters and checks hold them.
+    @inline(never)
     package static func parseExpression(_ text: String) throws(SQLError) -> Expression {
         var parser = try Parser(text)
         let expression = try parser.parseExpression()
@@ -92,6 +97,7 @@ package struct Parser: Sendable {
     }
 
     /// Reads the name of a data type.
+    @inline(never)
     package static func parseTypeName(_ text: String) throws(SQLError) -> TypeName {
         var parser = try Parser(text)
         let type = try parser.parseTypeName()
@@ -100,6 +106,7 @@ package struct Parser: Sendable {
     }
 
     /// Reads a dotted name: `ns.table`.
+    @inline(never)
     package static func parseObjectName(_ text: String) throws(SQLError) -> ObjectName {
         var parser = try Parser(text)
         let name = try parser.parseObjectName("a name")
@@ -129,7 +136,6 @@ package struct Parser: Sendable {
             throw SQLError(
                 code: .limit,
                 message: "the text is longer than \(Self.textBytesMax) bytes",
-                position: SourcePosition(line: 1, column: 1),
                 span: .none,
                 token: "",
                 hint: nil
@@ -151,6 +157,7 @@ package struct Parser: Sendable {
 
     /// Moves to the next token and returns the one left behind.
     @discardableResult
+    @inline(never)
     mutating func advance() -> Token {
         previous = token
         if aheadCount > 0 {
@@ -164,6 +171,7 @@ package struct Parser: Sendable {
     }
 
     /// The token `distance` places after the current one; at most eight.
+    @inline(never)
     mutating func peek(_ distance: Int = 1) -> Token {
         precondition((1...8).contains(distance), "look-ahead beyond the ring")
         while aheadCount < distance {
@@ -186,18 +194,21 @@ package struct Parser: Sendable {
         at(first) && peek().kind == .symbol(symbol)
     }
 
+    @inline(never)
     mutating func take(_ symbol: Symbol) -> Bool {
         guard at(symbol) else { return false }
         advance()
         return true
     }
 
+    @inline(never)
     mutating func take(_ keyword: Keyword) -> Bool {
         guard at(keyword) else { return false }
         advance()
         return true
     }
 
+    @inline(never)
     mutating func take(_ first: Keyword, _ second: Keyword) -> Bool {
         guard at(first, second) else { return false }
         advance()
@@ -205,24 +216,28 @@ package struct Parser: Sendable {
         return true
     }
 
+    @inline(never)
     mutating func expect(_ symbol: Symbol) throws(SQLError) {
         guard take(symbol) else { throw unexpected("\"\(symbol.rawValue)\"") }
     }
 
+    @inline(never)
     mutating func expect(_ keyword: Keyword) throws(SQLError) {
         guard take(keyword) else { throw unexpected(keyword.text, candidates: [keyword]) }
     }
 
     /// From `start` to the last token taken.
+    @inline(never)
     func span(from start: Token) -> SourceSpan {
         start.span.through(previous.span)
     }
 
     // MARK: Bounds
 
+    @inline(never)
     mutating func enter(_ levels: Int = 1) throws(SQLError) {
         depth += levels
-        guard depth <= Self.nestingMax else { throw tooDeep() }
+        guard depth <= Self.nestingMax else { throw tooDeep(Self.nestingMax) }
     }
 
     mutating func leave(_ levels: Int = 1) {
@@ -230,14 +245,19 @@ package struct Parser: Sendable {
     }
 
     /// Notes that a node was put on top of what the call under way has built.
-    mutating func grow() throws(SQLError) {
-        height += 1
-        guard height <= Self.nestingMax else { throw tooDeep() }
+    ///
+    /// What prints with parentheses around it that the text did without counts as much as they do,
+    /// so that the printed text can be read again.
+    @inline(never)
+    mutating func grow(_ levels: Int = 1) throws(SQLError) {
+        height += levels
+        guard height <= Self.heightMax else { throw tooDeep(Self.heightMax) }
     }
 
-    private func tooDeep() -> SQLError {
+    @inline(never)
+    private func tooDeep(_ levels: Int) -> SQLError {
         error(
-            "the statement is nested too deeply: more than \(Self.nestingMax) levels",
+            "the statement is nested too deeply: more than \(levels) levels",
             code: .limit
         )
     }
@@ -245,6 +265,7 @@ package struct Parser: Sendable {
     // MARK: Lists
 
     /// `element, element, …`.
+    @inline(never)
     mutating func list<Element>(
         _ element: (inout Parser) throws(SQLError) -> Element
     ) throws(SQLError) -> [Element] {

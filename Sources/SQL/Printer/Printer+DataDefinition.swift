@@ -8,6 +8,7 @@ extension Printer {
         text += "\(what) "
     }
 
+    @inline(never)
     mutating func write(_ table: CreateTable) {
         writeCreate("TABLE", isOrReplace: table.isOrReplace, isTemporary: table.isTemporary)
         if table.isIfNotExists { text += "IF NOT EXISTS " }
@@ -52,6 +53,7 @@ extension Printer {
         write(properties)
     }
 
+    @inline(never)
     private mutating func write(_ properties: [Property]) {
         parenthesised(properties) { printer, property in
             printer.writeString(property.key)
@@ -60,6 +62,7 @@ extension Printer {
         }
     }
 
+    @inline(never)
     private mutating func write(_ column: ColumnDefinition) {
         write(column.name)
         writeColumnRest(column)
@@ -91,6 +94,7 @@ extension Printer {
         }
     }
 
+    @inline(never)
     private mutating func write(_ constraint: TableConstraint) {
         switch constraint {
         case .primaryKey(let columns):
@@ -111,6 +115,7 @@ extension Printer {
         }
     }
 
+    @inline(never)
     mutating func write(_ transform: Transform) {
         guard let name = transform.name else { return write(transform.column) }
         write(name)
@@ -120,6 +125,7 @@ extension Printer {
         text += ")"
     }
 
+    @inline(never)
     mutating func write(_ field: PartitionField) {
         write(field.transform)
         guard let name = field.name else { return }
@@ -127,11 +133,13 @@ extension Printer {
         write(name)
     }
 
+    @inline(never)
     mutating func write(_ field: SortField) {
         write(field.transform)
         writeOrder(field.direction, field.nulls)
     }
 
+    @inline(never)
     mutating func write(_ view: CreateView) {
         writeCreate("VIEW", isOrReplace: view.isOrReplace, isTemporary: view.isTemporary)
         if view.isIfNotExists { text += "IF NOT EXISTS " }
@@ -149,6 +157,7 @@ extension Printer {
         write(view.query)
     }
 
+    @inline(never)
     mutating func write(_ schema: CreateSchema) {
         writeCreate("SCHEMA", isOrReplace: false)
         if schema.isIfNotExists { text += "IF NOT EXISTS " }
@@ -160,6 +169,7 @@ extension Printer {
 
     // MARK: DROP, COMMENT ON
 
+    @inline(never)
     mutating func write(_ drop: Drop) {
         text += "DROP \(drop.kind.rawValue) "
         if drop.isIfExists { text += "IF EXISTS " }
@@ -168,6 +178,7 @@ extension Printer {
         if drop.isPurge { text += " PURGE" }
     }
 
+    @inline(never)
     mutating func write(_ comment: CommentOn) {
         text += "COMMENT ON \(comment.kind.rawValue) "
         write(comment.name)
@@ -177,6 +188,7 @@ extension Printer {
 
     // MARK: ALTER
 
+    @inline(never)
     mutating func write(_ alter: AlterTable) {
         text += alter.isView ? "ALTER VIEW " : "ALTER TABLE "
         if alter.isIfExists { text += "IF EXISTS " }
@@ -185,6 +197,7 @@ extension Printer {
         list(alter.actions) { $0.write($1) }
     }
 
+    @inline(never)
     private mutating func write(_ action: AlterTableAction) {
         switch action {
         case .addColumn(let column):
@@ -215,6 +228,7 @@ extension Printer {
         }
     }
 
+    @inline(never)
     private mutating func write(_ place: ColumnPlace?) {
         switch place {
         case .none: break
@@ -225,6 +239,7 @@ extension Printer {
         }
     }
 
+    @inline(never)
     private mutating func write(_ change: ColumnChange) {
         switch change {
         case .type(let type):
@@ -283,6 +298,7 @@ extension Printer {
         }
     }
 
+    @inline(never)
     private mutating func write(_ reference: CreateReference) {
         if reference.isCreate { text += reference.isReplace ? "CREATE OR REPLACE " : "CREATE " }
         if !reference.isCreate { text += "REPLACE " }

@@ -1,4 +1,5 @@
 extension Printer {
+    @inline(never)
     mutating func write(_ expression: Expression) {
         switch expression.node {
         case .literal(let literal): write(literal)
@@ -33,6 +34,7 @@ extension Printer {
         }
     }
 
+    @inline(never)
     mutating func writeParenthesised(_ query: Query) {
         text += "("
         write(query)
@@ -70,6 +72,7 @@ extension Printer {
     }
 
     /// The expression, in parentheses unless it binds at least as tightly as `minimum`.
+    @inline(never)
     private mutating func write(_ expression: Expression, atLeast minimum: Int) {
         guard Self.precedence(expression) < minimum else { return write(expression) }
         text += "("
@@ -79,18 +82,14 @@ extension Printer {
 
     // MARK: Operators
 
+    @inline(never)
     private mutating func writeOperator(_ expression: Expression) {
         switch expression.node {
         case .unary(let unary, let operand):
             text += unary.rawValue
-            // Two signs in a row would be a comment, two tildes another operator.
-            if case .unary = operand.node {
-                text += "("
-                write(operand)
-                text += ")"
-            } else {
-                write(operand, atLeast: unary == .bitwiseNot ? Precedence.sum : Precedence.sign)
-            }
+            // Two signs in a row would be a comment, a tilde and a star another operator.
+            if case .unary = operand.node { text += " " }
+            write(operand, atLeast: unary == .bitwiseNot ? Precedence.other : Precedence.sign)
         case .binary(.arrow, let left, let right):
             write(left, atLeast: Precedence.other)
             text += " -> "
@@ -123,6 +122,7 @@ extension Printer {
         }
     }
 
+    @inline(never)
     private mutating func writeChain(
         _ operands: [Expression],
         _ separator: String,
@@ -137,34 +137,35 @@ extension Printer {
 
     // MARK: Tests
 
+    @inline(never)
     private mutating func writeTest(_ expression: Expression) {
         switch expression.node {
         case .isTest(let operand, let test, let isNegated):
-            write(operand, atLeast: Precedence.comparison)
+            write(operand, atLeast: Precedence.isTest)
             text += isNegated ? " IS NOT " : " IS "
             text += test.rawValue
         case .isDistinct(let left, let right, let isNegated):
-            write(left, atLeast: Precedence.comparison)
+            write(left, atLeast: Precedence.isTest)
             text += isNegated ? " IS NOT DISTINCT FROM " : " IS DISTINCT FROM "
             write(right, atLeast: Precedence.comparison)
         case .between(let between):
-            write(between.operand, atLeast: Precedence.other)
+            write(between.operand, atLeast: Precedence.matching)
             text += between.isNegated ? " NOT BETWEEN " : " BETWEEN "
             if between.isSymmetric { text += "SYMMETRIC " }
             write(between.lower, atLeast: Precedence.other)
             text += " AND "
             write(between.upper, atLeast: Precedence.other)
         case .inList(let operand, let values, let isNegated):
-            write(operand, atLeast: Precedence.other)
+            write(operand, atLeast: Precedence.matching)
             text += isNegated ? " NOT IN (" : " IN ("
             write(values)
             text += ")"
         case .inQuery(let operand, let query, let isNegated):
-            write(operand, atLeast: Precedence.other)
+            write(operand, atLeast: Precedence.matching)
             text += isNegated ? " NOT IN " : " IN "
             writeParenthesised(query)
         case .inValue(let operand, let value, let isNegated):
-            write(operand, atLeast: Precedence.other)
+            write(operand, atLeast: Precedence.matching)
             text += isNegated ? " NOT IN " : " IN "
             writeBareValue(value)
         case .pattern(let test):
@@ -184,6 +185,7 @@ extension Printer {
 
     /// The right side of `IN` without parentheses: it must not start with one, so a chain of arrows
     /// goes without those that `precedence` asks for.
+    @inline(never)
     private mutating func writeBareValue(_ value: Expression) {
         switch value.node {
         case .binary(let binary, let left, let right)
@@ -203,6 +205,7 @@ extension Printer {
         }
     }
 
+    @inline(never)
     private mutating func writeQuantified(
         _ operand: Expression,
         _ quantified: QuantifiedOperator,
@@ -221,8 +224,9 @@ extension Printer {
         text += "\(quantifier.rawValue) "
     }
 
+    @inline(never)
     private mutating func write(_ test: PatternTest) {
-        write(test.operand, atLeast: Precedence.other)
+        write(test.operand, atLeast: Precedence.matching)
         text += test.isNegated ? " NOT \(test.kind.rawValue) " : " \(test.kind.rawValue) "
         write(test.pattern, atLeast: Precedence.other)
         guard let escape = test.escape else { return }
@@ -232,6 +236,7 @@ extension Printer {
 
     // MARK: Constants
 
+    @inline(never)
     private mutating func write(_ literal: Literal) {
         switch literal {
         case .null: text += "NULL"
@@ -252,6 +257,7 @@ extension Printer {
         }
     }
 
+    @inline(never)
     private mutating func write(_ interval: IntervalExpression) {
         text += "INTERVAL "
         switch interval.value.node {
@@ -268,6 +274,7 @@ extension Printer {
 
     // MARK: Nested values
 
+    @inline(never)
     private mutating func writeNested(_ expression: Expression) {
         switch expression.node {
         case .row(let values):
@@ -320,6 +327,7 @@ extension Printer {
         }
     }
 
+    @inline(never)
     private mutating func writeSlice(
         _ lower: Expression?,
         _ upper: Expression?,
@@ -338,6 +346,7 @@ extension Printer {
     }
 
     /// What a subscript can follow without parentheses.
+    @inline(never)
     private mutating func writeBase(_ base: Expression) {
         switch base.node {
         case .column, .element, .slice, .field, .list, .function, .cast, .parameter, .literal,
@@ -351,6 +360,7 @@ extension Printer {
     }
 
     /// A column before a dot would become a longer name.
+    @inline(never)
     private mutating func writeFieldBase(_ base: Expression) {
         switch base.node {
         case .element, .slice, .field, .list, .function, .cast, .parameter, .literal(.string),
@@ -363,6 +373,7 @@ extension Printer {
         }
     }
 
+    @inline(never)
     private mutating func write(_ cased: CaseExpression) {
         text += "CASE"
         if let operand = cased.operand {
@@ -382,6 +393,7 @@ extension Printer {
         text += " END"
     }
 
+    @inline(never)
     mutating func write(_ star: Star) {
         if !star.qualifier.isEmpty {
             write(star.qualifier)
@@ -412,16 +424,9 @@ extension Printer {
 
     // MARK: Calls
 
+    @inline(never)
     mutating func write(_ call: FunctionCall) {
-        write(call.name)
-        text += "("
-        if call.isDistinct { text += "DISTINCT " }
-        list(call.arguments) { $0.write($1) }
-        if !call.orderBy.isEmpty {
-            if !call.arguments.isEmpty { text += " " }
-            writeOrderBy(call.orderBy)
-        }
-        text += ")"
+        if !writeWorded(call) { writePlain(call) }
         if !call.withinGroup.isEmpty {
             text += " WITHIN GROUP ("
             writeOrderBy(call.withinGroup)
@@ -444,6 +449,64 @@ extension Printer {
         }
     }
 
+    @inline(never)
+    private mutating func writePlain(_ call: FunctionCall) {
+        write(call.name)
+        text += "("
+        if call.isDistinct { text += "DISTINCT " }
+        list(call.arguments) { $0.write($1) }
+        if !call.orderBy.isEmpty {
+            if !call.arguments.isEmpty { text += " " }
+            writeOrderBy(call.orderBy)
+        }
+        text += ")"
+    }
+
+    /// Writes the calls that other engines know only with words between their arguments; false for
+    /// all others.
+    @inline(never)
+    private mutating func writeWorded(_ call: FunctionCall) -> Bool {
+        guard call.name.count == 1, !call.isDistinct, call.orderBy.isEmpty,
+            call.nullTreatment == nil, call.arguments.allSatisfy({ $0.name == nil })
+        else { return false }
+        let name = call.name[0]
+        guard !name.isQuoted else { return false }
+        let arguments = call.arguments.map(\.value)
+        for argument in arguments {
+            if case .star = argument.node { return false }
+        }
+        let isBare = call.filter == nil && call.over == nil && call.withinGroup.isEmpty
+        switch (name.name.lowercased(), arguments.count) {
+        case ("extract", 2):
+            guard case .literal(.string) = arguments[0].node else { return false }
+            writeWorded(name, [("", arguments[0]), (" FROM ", arguments[1])])
+        case ("position", 2):
+            writeWorded(name, [("", arguments[1]), (" IN ", arguments[0])])
+        case ("overlay", 3), ("overlay", 4):
+            writeWorded(name, Array(zip(["", " PLACING ", " FROM ", " FOR "], arguments)))
+        case ("current_catalog", 0), ("current_date", 0), ("current_role", 0),
+            ("current_schema", 0), ("current_time", 0), ("current_timestamp", 0),
+            ("current_user", 0), ("localtime", 0), ("localtimestamp", 0), ("session_user", 0),
+            ("user", 0):
+            guard isBare else { return false }
+            text += name.name
+        default:
+            return false
+        }
+        return true
+    }
+
+    private mutating func writeWorded(_ name: Identifier, _ parts: [(String, Expression)]) {
+        text += "\(name.name)("
+        for (words, value) in parts {
+            text += words
+            // The first of POSITION stops at IN, and so may what is written for it.
+            write(value, atLeast: Precedence.other)
+        }
+        text += ")"
+    }
+
+    @inline(never)
     mutating func write(_ argument: FunctionArgument) {
         if let name = argument.name {
             write(name, isLabel: true)
@@ -452,6 +515,7 @@ extension Printer {
         write(argument.value)
     }
 
+    @inline(never)
     mutating func write(_ window: WindowSpecification) {
         var parts: [String] = []
         func part(_ write: (inout Printer) -> Void) {
@@ -471,6 +535,7 @@ extension Printer {
         text += "(\(parts.joined(separator: " ")))"
     }
 
+    @inline(never)
     private mutating func write(_ frame: WindowFrame) {
         text += "\(frame.unit.rawValue) BETWEEN "
         write(frame.start)
@@ -479,6 +544,7 @@ extension Printer {
         if frame.exclusion != .noOthers { text += " EXCLUDE \(frame.exclusion.rawValue)" }
     }
 
+    @inline(never)
     private mutating func write(_ bound: WindowFrame.Bound) {
         switch bound {
         case .unboundedPreceding: text += "UNBOUNDED PRECEDING"
@@ -493,6 +559,7 @@ extension Printer {
         }
     }
 
+    @inline(never)
     mutating func writeOrderBy(_ items: [OrderItem]) {
         text += "ORDER BY "
         list(items) { printer, item in

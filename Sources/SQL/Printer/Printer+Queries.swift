@@ -1,4 +1,5 @@
 extension Printer {
+    @inline(never)
     mutating func write(_ query: Query) {
         write(query.with)
         write(query.body)
@@ -7,6 +8,7 @@ extension Printer {
     }
 
     /// `WITH …` and a space, or nothing.
+    @inline(never)
     mutating func write(_ with: WithClause?) {
         guard let with else { return }
         text += with.isRecursive ? "WITH RECURSIVE " : "WITH "
@@ -27,6 +29,7 @@ extension Printer {
 
     // MARK: Bodies
 
+    @inline(never)
     private mutating func write(_ body: QueryBody) {
         switch body {
         case .select(let block): write(block)
@@ -41,13 +44,14 @@ extension Printer {
         }
     }
 
+    @inline(never)
     private mutating func write(_ operation: SetOperation) {
         var separator = " \(operation.setOperator.rawValue) "
         if operation.isAll { separator += "ALL " }
         if operation.isByName { separator += "BY NAME " }
         for (index, operand) in operation.operands.enumerated() {
             if index > 0 { text += separator }
-            if case .setOperation = operand {
+            if Self.needsParentheses(operand, in: operation, at: index) {
                 text += "("
                 write(operand)
                 text += ")"
@@ -57,6 +61,20 @@ extension Printer {
         }
     }
 
+    /// Chains go from the left, and `INTERSECT` binds tighter than the others.
+    private static func needsParentheses(
+        _ operand: QueryBody,
+        in operation: SetOperation,
+        at index: Int
+    ) -> Bool {
+        guard case .setOperation(let inner) = operand else { return false }
+        if operation.setOperator == .intersect {
+            return index > 0 || inner.setOperator != .intersect
+        }
+        return index > 0 && inner.setOperator != .intersect
+    }
+
+    @inline(never)
     private mutating func write(_ block: SelectBlock) {
         text += "SELECT "
         switch block.distinct {
@@ -87,12 +105,14 @@ extension Printer {
         if let sample = block.sample { write(sample, after: " USING SAMPLE ") }
     }
 
+    @inline(never)
     mutating func writeClause(_ words: String, _ expression: Expression?) {
         guard let expression else { return }
         text += words
         write(expression)
     }
 
+    @inline(never)
     mutating func write(_ items: [SelectItem]) {
         list(items) { printer, item in
             printer.write(item.expression)
@@ -104,6 +124,7 @@ extension Printer {
 
     // MARK: GROUP BY, ORDER BY, LIMIT
 
+    @inline(never)
     private mutating func write(_ groupBy: GroupBy?) {
         switch groupBy {
         case .none: break
@@ -114,6 +135,7 @@ extension Printer {
         }
     }
 
+    @inline(never)
     private mutating func write(_ element: GroupingElement) {
         switch element {
         case .expressions(let expressions): writeGrouping(expressions)
@@ -136,6 +158,7 @@ extension Printer {
         text += ")"
     }
 
+    @inline(never)
     private mutating func write(_ orderBy: OrderBy?) {
         switch orderBy {
         case .none: break
@@ -148,6 +171,7 @@ extension Printer {
         }
     }
 
+    @inline(never)
     private mutating func write(_ limit: RowLimit?) {
         guard let limit else { return }
         if let count = limit.count {
@@ -176,6 +200,7 @@ extension Printer {
 
     // MARK: Tables
 
+    @inline(never)
     mutating func write(_ table: TableReference) {
         switch table {
         case .table(let named):
@@ -203,6 +228,7 @@ extension Printer {
         }
     }
 
+    @inline(never)
     private mutating func write(_ asOf: TimeTravel?) {
         switch asOf {
         case .none: break
@@ -222,6 +248,7 @@ extension Printer {
         }
     }
 
+    @inline(never)
     mutating func write(_ alias: TableAlias?) {
         guard let alias else { return }
         text += " AS "
@@ -231,11 +258,13 @@ extension Printer {
         writeNames(alias.columns)
     }
 
+    @inline(never)
     private mutating func write(_ sample: TableSample?) {
         guard let sample else { return }
         write(sample, after: " TABLESAMPLE ")
     }
 
+    @inline(never)
     private mutating func write(_ sample: TableSample, after words: String) {
         text += words
         if let method = sample.method {
@@ -251,6 +280,7 @@ extension Printer {
         text += ")"
     }
 
+    @inline(never)
     private mutating func write(_ join: Join) {
         // Only a join with a name, or on the right, has parentheses of its own.
         if join.alias != nil { text += "(" }
@@ -269,6 +299,7 @@ extension Printer {
         write(join.alias)
     }
 
+    @inline(never)
     mutating func write(_ condition: Join.Condition?) {
         switch condition {
         case .on(let expression): writeClause(" ON ", expression)

@@ -1,4 +1,5 @@
 extension Printer {
+    @inline(never)
     mutating func write(_ statement: Statement) {
         switch statement {
         case .query(let query): write(query)
@@ -38,6 +39,7 @@ extension Printer {
         write(alias)
     }
 
+    @inline(never)
     private mutating func write(_ insert: Insert) {
         write(insert.with)
         text += insert.isOverwrite ? "INSERT OVERWRITE " : "INSERT INTO "
@@ -58,6 +60,7 @@ extension Printer {
         writeReturning(insert.returning)
     }
 
+    @inline(never)
     private mutating func write(_ assignments: [Assignment]) {
         list(assignments) { printer, assignment in
             if assignment.targets.count == 1 {
@@ -70,6 +73,7 @@ extension Printer {
         }
     }
 
+    @inline(never)
     private mutating func write(_ update: Update) {
         write(update.with)
         text += "UPDATE "
@@ -85,6 +89,7 @@ extension Printer {
         writeReturning(update.returning)
     }
 
+    @inline(never)
     private mutating func write(_ delete: Delete) {
         write(delete.with)
         text += "DELETE FROM "
@@ -98,6 +103,7 @@ extension Printer {
         writeReturning(delete.returning)
     }
 
+    @inline(never)
     private mutating func write(_ merge: Merge) {
         write(merge.with)
         text += "MERGE INTO "
@@ -116,6 +122,7 @@ extension Printer {
         writeReturning(merge.returning)
     }
 
+    @inline(never)
     private mutating func write(_ clause: MergeClause) {
         text += " WHEN \(clause.match.rawValue)"
         writeClause(" AND ", clause.condition)
@@ -141,6 +148,7 @@ extension Printer {
         }
     }
 
+    @inline(never)
     private mutating func write(_ copy: Copy) {
         text += "COPY "
         switch copy.subject {
@@ -168,6 +176,7 @@ extension Printer {
 
     // MARK: Session
 
+    @inline(never)
     private mutating func write(_ show: Show) {
         text += "SHOW "
         switch show.subject {
@@ -204,6 +213,7 @@ extension Printer {
         }
     }
 
+    @inline(never)
     private mutating func write(_ describe: Describe) {
         text += "DESCRIBE "
         switch describe.subject {
@@ -220,6 +230,7 @@ extension Printer {
         }
     }
 
+    @inline(never)
     private mutating func write(_ explain: Explain) {
         text += "EXPLAIN "
         switch explain.kind {

@@ -1,7 +1,8 @@
 /// Writes syntax trees as canonical SQL: one line, keywords in capitals, parentheses only where the
 /// tree needs them.
 ///
-/// What the parser has read prints to a text that the parser reads to an equal tree. A tree made by
+/// What the parser has read prints to a text that the parser reads to an equal tree; only near
+/// `Parser.nestingMax` may the canonical text nest too deeply where the original did not. A tree made by
 /// hand prints to valid SQL as long as it keeps to what its nodes say about themselves.
 package struct Printer {
     var text = ""
@@ -63,11 +64,13 @@ package struct Printer {
     // MARK: Names and strings
 
     /// A name where reserved words need quotes.
+    @inline(never)
     mutating func write(_ name: Identifier) {
         write(name, isLabel: false)
     }
 
     /// A name; as a label (after a dot or `AS`) it may be any word.
+    @inline(never)
     mutating func write(_ name: Identifier, isLabel: Bool) {
         guard name.isQuoted || !Self.isPlainWord(name.name, isLabel: isLabel) else {
             text += name.name
@@ -93,6 +96,7 @@ package struct Printer {
         }
     }
 
+    @inline(never)
     mutating func write(_ name: ObjectName) {
         for (index, part) in name.enumerated() {
             if index > 0 { text += "." }
@@ -112,6 +116,7 @@ package struct Printer {
 
     // MARK: Lists
 
+    @inline(never)
     mutating func list<Element>(
         _ elements: [Element],
         _ write: (inout Printer, Element) -> Void
@@ -135,12 +140,14 @@ package struct Printer {
         parenthesised(names) { $0.write($1) }
     }
 
+    @inline(never)
     mutating func write(_ expressions: [Expression]) {
         list(expressions) { $0.write($1) }
     }
 
     // MARK: Types
 
+    @inline(never)
     mutating func write(_ type: TypeName) {
         switch type.node {
         case .boolean: text += "BOOLEAN"
@@ -194,6 +201,7 @@ package struct Printer {
         parenthesised(numbers) { $0.text += String($1) }
     }
 
+    @inline(never)
     private mutating func write(_ field: TypeName.StructureField) {
         write(field.name, isLabel: true)
         text += " "

@@ -1,6 +1,6 @@
 // Equality and hashing of expressions, written out so that each kind of node is compared in a frame
 // of its own. What the compiler would derive compares every kind in one frame of kilobytes, and a
-// tree of `Parser.nestingMax` levels takes that many of them: see invariant 1 of `Parser`.
+// tree of `Parser.heightMax` levels takes that many of them: see invariant 1 of `Parser`.
 
 extension Expression {
     @inline(never)

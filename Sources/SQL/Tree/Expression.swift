@@ -1,7 +1,7 @@
 /// A value to compute, and where it was written.
 ///
 /// Parentheses leave no trace: the shape of the tree says what binds to what. Long chains of `AND`,
-/// `OR` and `||` are one node; every other chain is bounded by the parser (`Parser.nestingMax`), so
+/// `OR` and `||` are one node; every other chain is bounded by the parser (`Parser.heightMax`), so
 /// a parsed tree can be walked by plain recursion.
 package struct Expression: Sendable, Hashable {
     package var node: Node

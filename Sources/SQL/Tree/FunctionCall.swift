@@ -8,9 +8,12 @@
 /// | `SUBSTRING(x FROM a FOR b)` | `substring(x, a, b)`; without `FROM`, `a` is 1 |
 /// | `POSITION(a IN x)` | `position(x, a)` |
 /// | `OVERLAY(x PLACING y FROM a FOR b)` | `overlay(x, y, a, b)` |
-/// | `TRIM(LEADING c FROM x)`, `TRAILING`, `BOTH` | `ltrim(x, c)`, `rtrim`, `btrim` |
+/// | `TRIM(LEADING c FROM x)`, `TRAILING`, `BOTH` | `ltrim(x, c)`, `rtrim`, `trim` |
 /// | `CURRENT_DATE`, `CURRENT_TIMESTAMP`, … | `current_date()`, `current_timestamp()`, … |
 /// | `(x).f(y)` | `f(x, y)` |
+///
+/// `EXTRACT`, `POSITION`, `OVERLAY` and `CURRENT_…` are printed with their words again, which is how
+/// other engines know them.
 package struct FunctionCall: Sendable, Hashable {
     package var name: ObjectName
     package var arguments: [FunctionArgument]
@@ -65,7 +68,7 @@ package enum NullTreatment: String, Sendable, Hashable {
 }
 
 /// The window after `OVER`.
-package enum WindowReference: Sendable, Hashable {
+package indirect enum WindowReference: Sendable, Hashable {
     /// A name from the `WINDOW` clause.
     case named(Identifier)
     case specification(WindowSpecification)

@@ -39,6 +39,7 @@ package struct SourceSpan: Sendable, Hashable {
     package var endBytes: Int { Int(offset) + Int(length) }
 
     /// This span, stretched to where `other` ends.
+    @inline(never)
     package func through(_ other: SourceSpan) -> SourceSpan {
         var span = self
         span.length = UInt32(clamping: Swift.max(other.endBytes - offsetBytes, lengthBytes))

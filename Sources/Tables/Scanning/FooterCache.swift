@@ -1,6 +1,5 @@
 import ObjectStorage
 package import Parquet
-import Synchronization
 
 /// Footers that were parsed, the least recently used going first.
 ///
@@ -13,40 +12,28 @@ package final class FooterCache: Sendable {
         var version: String
     }
 
-    private struct Entry {
-        var footer: ParquetFooter
-        var lastUse: UInt64
-    }
-
-    private struct State {
-        var entries: [Key: Entry] = [:]
-        var byteCount = 0
-        var useCount: UInt64 = 0
-    }
-
-    private let byteCountMax: Int
-    private let state = Mutex(State())
+    private let cache: LeastRecentlyUsedCache<Key, ParquetFooter>
 
     /// The cache of this process: up to 64 MiB of footers.
     package static let shared = FooterCache(byteCountMax: 64 << 20)
 
     package init(byteCountMax: Int) {
-        self.byteCountMax = byteCountMax
+        cache = LeastRecentlyUsedCache(byteCountMax: byteCountMax)
     }
 
     /// How many bytes of footers are held.
-    package var byteCount: Int { state.withLock { $0.byteCount } }
+    package var byteCount: Int { cache.byteCount }
 
     /// The footer of a file, from the cache or else from the store.
     ///
     /// Two readers that miss at once both read.
     ///
-    /// - Throws: `TablesError.corrupt` when the file is no Parquet file or has another size than said.
+    /// - Throws: `TablesError.corrupt` when the file is no Parquet file.
     package func footer(of file: ScanFile, meter: ScanMeter? = nil) async throws -> ParquetFooter {
         let key = cacheKey(file)
-        if let key, let footer = find(key) { return footer }
+        if let key, let footer = cache.find(key) { return footer }
         let footer = try await Self.read(file, meter)
-        if let key { insert(footer, key) }
+        if let key { cache.insert(footer, for: key, byteCount: footer.byteCount) }
         return footer
     }
 
@@ -59,47 +46,12 @@ package final class FooterCache: Sendable {
         return Key(store: file.store.root, key: file.key, version: "\(size) \(tag)")
     }
 
-    private func find(_ key: Key) -> ParquetFooter? {
-        state.withLock { state in
-            guard let entry = state.entries[key] else { return nil }
-            state.useCount += 1
-            state.entries[key]?.lastUse = state.useCount
-            return entry.footer
-        }
-    }
-
-    private func insert(_ footer: ParquetFooter, _ key: Key) {
-        guard footer.byteCount <= byteCountMax else { return }
-        state.withLock { state in
-            state.useCount += 1
-            let old = state.entries.updateValue(
-                Entry(footer: footer, lastUse: state.useCount),
-                forKey: key
-            )
-            state.byteCount += footer.byteCount - (old?.footer.byteCount ?? 0)
-            guard state.byteCount > byteCountMax else { return }
-            // A tenth goes at once, so that the search for the oldest is paid for by many inserts.
-            let oldestFirst = state.entries.sorted { $0.value.lastUse < $1.value.lastUse }
-            for (key, entry) in oldestFirst {
-                if state.byteCount <= byteCountMax / 10 * 9 { break }
-                state.entries[key] = nil
-                state.byteCount -= entry.footer.byteCount
-            }
-        }
-    }
-
     private static func read(_ file: ScanFile, _ meter: ScanMeter?) async throws -> ParquetFooter {
         let suffix = try await file.store.getSuffix(
             file.key,
             count: ParquetFile.suggestedSuffixByteCount
         )
-        if let size = file.size, size != suffix.objectSize {
-            throw TablesError(
-                .corrupt,
-                "the file has \(suffix.objectSize) bytes, but \(size) were expected",
-                context: [file.name]
-            )
-        }
+        // What manifests say of a file's size is not always so; the store knows.
         var bytes = suffix.bytes
         var byteCount = bytes.count
         for _ in 0..<3 {

@@ -45,9 +45,9 @@ final class OpenFile: Sendable {
         var metadata = footer.metadata
         if options.readsBinaryAsString { metadata.schema.readBinaryAsString() }
         self.metadata = metadata
-        let hidden = file.deletes?.equality.flatMap(\.fields) ?? []
+        let hidden = file.deletes?.equality.flatMap(\.columns) ?? []
         sources = try Self.sources(
-            columns + hidden.map { ScanColumn($0) },
+            columns + hidden,
             metadata.schema,
             file,
             resolution
@@ -108,43 +108,59 @@ final class OpenFile: Sendable {
 
     // MARK: Row groups
 
-    /// The row groups in which a row may match.
+    /// The row groups in which a row may match, by statistics and then by bloom filters.
     func rowGroups(
-        matching predicate: BoundPredicate?,
+        matching predicate: Predicate?,
         columns: [ScanColumn],
-        types: [Int: IcebergType]
-    ) -> [Int] {
+        types: [Int: IcebergType],
+        meter: ScanMeter
+    ) async throws -> [Int] {
         let all = metadata.rowGroups.indices.filter { metadata.rowGroups[$0].rowCount > 0 }
         guard let predicate else { return all }
         var slots: [Int: Int] = [:]
         for (index, column) in columns.enumerated() {
             if let id = column.field.id { slots[id] = index }
         }
-        return all.filter { group in
-            predicate.outcome { id in
-                guard let slot = slots[id], let type = types[id] else { return ColumnFacts() }
-                return facts(rowGroup: group, slot: slot, type: type)
-            } != .none
+        func range(_ group: Int, _ id: Int) -> ValueRange {
+            guard let slot = slots[id], let type = types[id] else { return .unknown }
+            return self.range(rowGroup: group, slot: slot, type: type)
         }
+        let left = all.filter { group in predicate.mayMatch(range: { range(group, $0) }) }
+        var leaves: [Int: Int] = [:]
+        for id in predicate.equalityFieldIDs {
+            if let slot = slots[id], let leaf = flatLeaf(slot) { leaves[id] = leaf }
+        }
+        if leaves.isEmpty { return left }
+        var result: [Int] = []
+        for group in left {
+            let filters = try await RowGroupFilters.read(
+                leaves,
+                of: self,
+                rowGroup: group,
+                meter: meter
+            )
+            if predicate.mayMatch(range: { range(group, $0) }, excludes: filters.excludes) {
+                result.append(group)
+            }
+        }
+        return result
     }
 
-    private func facts(rowGroup: Int, slot: Int, type: IcebergType) -> ColumnFacts {
+    /// The leaf that a column of the scan is stored in; nil for others and nested ones.
+    private func flatLeaf(_ slot: Int) -> Int? {
+        guard case .stored(let index, _) = sources[slot] else { return nil }
+        let column = metadata.schema.columns[index]
+        return column.isFlat ? column.leaves.lowerBound : nil
+    }
+
+    private func range(rowGroup: Int, slot: Int, type: IcebergType) -> ValueRange {
         switch sources[slot] {
-        case .constant(let value, _): return ColumnFacts(constant: value, type: type)
-        case .stored(let column, _):
-            let column = metadata.schema.columns[column]
-            guard column.isFlat else { return ColumnFacts() }
-            let leaf = column.leaves.lowerBound
-            let order =
-                metadata.columnOrders.indices.contains(leaf)
-                ? metadata.columnOrders[leaf] : .undefined
-            return ColumnFacts(
-                metadata.rowGroups[rowGroup].columns[leaf],
-                leaf: metadata.schema.leaves[leaf],
-                order: order
-            )
-        case .fileName: return ColumnFacts(constant: .string(file.name), type: type)
-        case .position, .rowID, .sequenceNumber: return ColumnFacts()
+        case .constant(let value, _): return ValueRange(constant: value, type: type)
+        case .stored:
+            guard let leaf = flatLeaf(slot) else { return .unknown }
+            return ValueRange(metadata, rowGroup: rowGroup, leaf: leaf)
+        case .fileName: return ValueRange(constant: .string(file.name), type: type)
+        case .position, .rowID, .sequenceNumber: return .unknown
         }
     }
 

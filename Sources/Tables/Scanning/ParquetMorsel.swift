@@ -75,7 +75,7 @@ package final class ParquetMorsel {
         live = Self.undeleted(deletes.positions, start: start, count: cursor.windowCount)
         var slot = columnCount
         for equality in deletes.equality {
-            let slots = slot..<slot + equality.fields.count
+            let slots = slot..<slot + equality.columns.count
             slot = slots.upperBound
             if live?.count == 0 { continue }
             let columns = try slots.map { try cursor.read($0, live) }

@@ -49,7 +49,7 @@ package final class ParquetScan: Sendable {
     package let rowCount: Int?
     private let files: [ScanFile]
     private let resolution: ColumnResolution
-    private let predicate: BoundPredicate?
+    private let predicate: Predicate?
     private let types: [Int: IcebergType]
     private let options: ScanOptions
     private let readOptions: ParquetReadOptions
@@ -77,29 +77,31 @@ package final class ParquetScan: Sendable {
         service: FetchService,
         meter: ScanMeter = ScanMeter()
     ) async throws -> ParquetScan {
-        var types: [Int: IcebergType] = [:]
+        var known: [Int: IcebergType] = [:]
         for column in columns {
             if let id = column.field.id, let type = try? IcebergType(column.field.type) {
-                types[id] = type
+                known[id] = type
             }
         }
+        let types = known
         let bound =
             predicate == .always || !options.parquet.prunesRowGroups
-            ? nil : BoundPredicate(predicate) { types[$0] }
-        var openFiles: [Int: OpenFile] = [:]
+            ? nil : BoundTablePredicate(predicate) { types[$0] }.predicate
+        var openFiles: [Int: (file: OpenFile, groups: [Int])] = [:]
         if files.count <= options.eagerFooterCountMax {
             let opened = try await mapBounded(
                 Array(files.indices),
                 countMax: options.footerParallelCount
             ) { index in
                 let footer = try await options.footers.footer(of: files[index], meter: meter)
-                return try OpenFile(
+                let file = try OpenFile(
                     files[index],
                     footer: footer,
                     columns: columns,
                     resolution: resolution,
                     options: options.parquet
                 )
+                return (file, try await rowGroups(file, bound, columns, types, meter))
             }
             for (index, file) in opened.enumerated() { openFiles[index] = file }
         }
@@ -120,12 +122,12 @@ package final class ParquetScan: Sendable {
         _ files: [ScanFile],
         _ columns: [ScanColumn],
         _ resolution: ColumnResolution,
-        _ predicate: BoundPredicate?,
+        _ predicate: Predicate?,
         _ types: [Int: IcebergType],
         _ options: ScanOptions,
         _ service: FetchService,
         _ meter: ScanMeter,
-        _ openFiles: [Int: OpenFile]
+        _ opened: [Int: (file: OpenFile, groups: [Int])]
     ) {
         self.files = files
         self.columns = columns
@@ -135,7 +137,7 @@ package final class ParquetScan: Sendable {
         self.options = options
         self.service = service
         self.meter = meter
-        self.openFiles = openFiles
+        openFiles = opened.mapValues(\.file)
         var readOptions = ParquetReadOptions()
         readOptions.keepDictionary = options.parquet.keepsDictionaries ? .text : .never
         self.readOptions = readOptions
@@ -143,13 +145,13 @@ package final class ParquetScan: Sendable {
         var plans: [Plan] = []
         var rowCount: Int? = 0
         for index in files.indices {
-            guard let file = openFiles[index] else {
+            guard let (file, groups) = opened[index] else {
                 let size = min(files[index].size ?? Self.unknownFileByteCount, 256 << 20)
                 plans.append(Plan(file: index, rowGroup: nil, byteCount: size))
                 rowCount = nil
                 continue
             }
-            for group in Self.rowGroups(file, predicate, columns, types, meter) {
+            for group in groups {
                 plans.append(
                     Plan(file: index, rowGroup: group, byteCount: file.byteCount(rowGroup: group))
                 )
@@ -172,12 +174,17 @@ package final class ParquetScan: Sendable {
 
     private static func rowGroups(
         _ file: OpenFile,
-        _ predicate: BoundPredicate?,
+        _ predicate: Predicate?,
         _ columns: [ScanColumn],
         _ types: [Int: IcebergType],
         _ meter: ScanMeter
-    ) -> [Int] {
-        let groups = file.rowGroups(matching: predicate, columns: columns, types: types)
+    ) async throws -> [Int] {
+        let groups = try await file.rowGroups(
+            matching: predicate,
+            columns: columns,
+            types: types,
+            meter: meter
+        )
         let all = file.metadata.rowGroups.count
         meter.add {
             $0.rowGroups += all
@@ -193,7 +200,9 @@ package final class ParquetScan: Sendable {
     /// What the scan has done so far.
     package var counters: ScanCounters { meter.current }
 
-    /// Opens a morsel; blocks the calling thread until its bytes are there. Never to be called from a
+    /// Opens a morsel; blocks the calling thread until its bytes are there.
+    ///
+    /// Never to be called from a
     /// task, and once for each index.
     package func morsel(_ index: Int) throws -> ParquetMorsel {
         let ticket = state.withLock { state in
@@ -249,7 +258,7 @@ package final class ParquetScan: Sendable {
                 resolution: resolution,
                 options: options.parquet
             )
-            groups = Self.rowGroups(file, predicate, columns, types, meter)
+            groups = try await Self.rowGroups(file, predicate, columns, types, meter)
         }
         guard let first = groups.first else { return Opening(first: nil, rest: []) }
         let fetched = try await file.fetch(rowGroup: first, meter: meter)

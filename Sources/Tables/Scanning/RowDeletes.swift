@@ -18,12 +18,12 @@ package struct RowDeletes: Sendable {
 /// Rows taken away by the values of some columns.
 package final class EqualityDeletes: Sendable {
     /// The columns that are compared, each with its id.
-    package let fields: [Field]
+    package let columns: [ScanColumn]
     private let keys: Set<[Value]>
 
-    /// - Parameter rows: one column a field, of the same length.
-    package init(fields: [Field], rows: [[Column]]) {
-        self.fields = fields
+    /// - Parameter rows: one column for each of `columns`, of the same length.
+    package init(columns: [ScanColumn], rows: [[Column]]) {
+        self.columns = columns
         var keys: Set<[Value]> = []
         for columns in rows {
             for row in 0..<(columns.first?.count ?? 0) {
@@ -45,7 +45,9 @@ package final class EqualityDeletes: Sendable {
         return Selection(rows)
     }
 
-    /// The values of a row in a form in which equal means equal: texts by their bytes (Swift's strings
+    /// The values of a row in a form in which equal means equal.
+    ///
+    /// Texts by their bytes (Swift's strings
     /// compare by canonical equivalence), one NaN, one zero. Nulls are equal here.
     private static func key(_ columns: [Column], _ row: Int) -> [Value] {
         columns.map { column in

@@ -122,9 +122,7 @@ struct CSVColumnConverter {
         case .int64:
             result = fixed(base, index, &faults, Int64(0), FieldParsing.int64)
         case .float32:
-            result = fixed(base, index, &faults, Float(0)) { bytes, count in
-                FieldParsing.double(bytes, count).map { Float($0) }
-            }
+            result = fixed(base, index, &faults, Float(0), FieldParsing.float)
         case .float64:
             result = fixed(base, index, &faults, Double(0), FieldParsing.double)
         case .decimal(let precision, let scale) where precision <= 18:

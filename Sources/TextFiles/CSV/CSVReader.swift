@@ -8,7 +8,8 @@ package import Columnar
 ///    └────────────┴──────────┴──▶ failed (the same error again and again)
 /// ```
 ///
-/// 1. `next` gives a batch as soon as 2048 rows (or 32 MiB of text) are there; the last one is shorter.
+/// 1. `next` gives a batch as soon as 2048 rows (or 32 MiB of text, or 8 Mi fields) are there; the last
+///    one is shorter.
 /// 2. Which rows make a batch does not depend on how the bytes were cut into pieces.
 /// 3. Memory is bounded by the sample, one batch of text, one row, and what is fed at a time: take all
 ///    batches out before feeding on.
@@ -99,6 +100,12 @@ package final class CSVReader {
         guard format.schema.count > 0 else {
             throw TextFileError(.invalidOption, "a CSV file without columns")
         }
+        guard format.schema.count <= CSVRowIndex.columnCountMax else {
+            throw TextFileError(
+                .limit,
+                "\(format.schema.count) columns; \(CSVRowIndex.columnCountMax) are allowed"
+            )
+        }
         self.format = format
         tokenizer = CSVTokenizer(
             format.dialect,
@@ -112,7 +119,7 @@ package final class CSVReader {
         }
         index = CSVRowIndex(
             columnCount: format.schema.count,
-            capacity: RecordBatch.rowCountMax
+            capacity: CSVRowIndex.capacity(columnCount: format.schema.count)
         )
         linesToSkip = format.dialect.skipLineCount
         isHeaderToSkip = format.dialect.hasHeader

@@ -22,6 +22,14 @@ final class CSVRowIndex {
         var rowsBefore: Int
     }
 
+    /// How many columns a file may have.
+    static let columnCountMax = 1 << 16
+
+    /// How many rows an index has: fewer when there are very many columns.
+    static func capacity(columnCount: Int) -> Int {
+        min(2048, max(1, (1 << 23) / max(1, columnCount)))
+    }
+
     let columnCount: Int
     let capacity: Int
     let fields: UnsafeMutablePointer<UInt64>

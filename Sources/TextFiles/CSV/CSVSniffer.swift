@@ -60,6 +60,12 @@ package enum CSVSniffer {
             )
         }
         let fieldCount = options.columns?.count ?? columnCount
+        guard fieldCount <= CSVRowIndex.columnCountMax else {
+            throw TextFileError(
+                .limit,
+                "\(fieldCount) columns; \(CSVRowIndex.columnCountMax) are allowed"
+            )
+        }
         var first =
             CSVPlainTokenizer(dialect: dialect)
             .rows(head, isComplete: isHeadComplete, countMax: 1)
@@ -102,7 +108,8 @@ package enum CSVSniffer {
         var rowsSeen = 0
         var outcome = CSVTokenizer.Outcome.full
         while case .full = outcome, rowsSeen < options.sampleRowCount {
-            let index = CSVRowIndex(columnCount: fieldCount, capacity: 2048)
+            let capacity = CSVRowIndex.capacity(columnCount: fieldCount)
+            let index = CSVRowIndex(columnCount: fieldCount, capacity: capacity)
             var inBatch = 0
             outcome = tokenizer.run(
                 base + offset,
@@ -110,7 +117,7 @@ package enum CSVSniffer {
                 end: sample.count - offset,
                 isFinal: isComplete,
                 index: index,
-                rowCountMax: min(2048, options.sampleRowCount - rowsSeen)
+                rowCountMax: min(capacity, options.sampleRowCount - rowsSeen)
             )
             inference.add(base + offset, index)
             rowsSeen += index.rows.count

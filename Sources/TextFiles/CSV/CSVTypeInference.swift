@@ -38,8 +38,12 @@ struct CSVTypeInference {
         let inner = CSVColumnConverter.trimmed(bytes, count)
         let (bytes, count) = inner
         guard count > 0 else { return .all }
-        if FieldParsing.int64(bytes, count) != nil { return [.integer, .double] }
-        if FieldParsing.double(bytes, count) != nil { return .double }
+        // Leading zeros are part of codes, which would lose them as numbers.
+        let first = bytes[0] == UInt8(ascii: "-") || bytes[0] == UInt8(ascii: "+") ? 1 : 0
+        let isCode =
+            count > first + 1 && bytes[first] == UInt8(ascii: "0") && bytes[first + 1] &- 48 < 10
+        if FieldParsing.int64(bytes, count) != nil { return isCode ? [] : [.integer, .double] }
+        if FieldParsing.double(bytes, count) != nil { return isCode ? [] : .double }
         if FieldParsing.booleanWord(bytes, count) != nil { return .boolean }
         if FieldParsing.date(bytes, count) != nil { return [.date, .timestamp] }
         if FieldParsing.time(bytes, count) != nil { return .time }

@@ -204,8 +204,8 @@ final class JSONColumnNode {
             guard let value = FieldParsing.int64(bytes, count) else { return false }
             builder.append(value)
         case .float32:
-            guard let value = FieldParsing.double(bytes, count) else { return false }
-            builder.append(Float(value))
+            guard let value = FieldParsing.float(bytes, count) else { return false }
+            builder.append(value)
         case .float64:
             guard let value = FieldParsing.double(bytes, count) else { return false }
             builder.append(value)

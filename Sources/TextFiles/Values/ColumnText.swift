@@ -2,8 +2,9 @@ import Columnar
 
 /// A column made ready for being written as text, cell by cell.
 ///
-/// The type is looked at once; a cell then costs one switch over a small enum.
-struct ColumnText {
+/// The type is looked at once; a cell then costs one switch over a small enum. A class, so that going
+/// through columns cell by cell does not count references to all of its parts.
+final class ColumnText {
     private enum Cells {
         case bits(UnsafePointer<UInt64>)
         case int32(UnsafePointer<Int32>)
@@ -38,14 +39,16 @@ struct ColumnText {
     private let column: Column
     private let cells: Cells
     private let validity: UnsafePointer<UInt64>?
-    private var children: [ColumnText] = []
+    private let children: [ColumnText]
     /// Names of a struct's fields as JSON strings, with a colon.
-    private var names: [[UInt8]] = []
+    private let names: [[UInt8]]
 
     init(_ source: Column) {
         let column = source.flattened()
         self.column = column
         validity = column.validity?.words
+        var children: [ColumnText] = []
+        var names: [[UInt8]] = []
         switch (column.storage, column.type) {
         case (.bits(let bits), _): cells = .bits(bits.words)
         case (.fixed(let values), let type):
@@ -80,6 +83,8 @@ struct ColumnText {
             children = [ColumnText(keys.column), ColumnText(values.column)]
         default: cells = .null
         }
+        self.children = children
+        self.names = names
     }
 
     /// A name as a JSON string with a colon behind.

@@ -158,6 +158,17 @@ enum FieldParsing {
         )
     }
 
+    /// The nearest float to what the text says.
+    static func float(_ bytes: Bytes, _ count: Int) -> Float? {
+        guard let value = double(bytes, count) else { return nil }
+        // A double that lies in the middle between two floats may have been rounded to get there.
+        if value.bitPattern & 0x1FFF_FFFF == 0x1000_0000 {
+            let text = UnsafeBufferPointer(start: bytes, count: count)
+            return Float(String(decoding: text, as: UTF8.self))
+        }
+        return Float(value)
+    }
+
     private static func statedExponent(_ bytes: Bytes, _ count: Int) -> Int? {
         guard count > 0 else { return nil }
         let isNegative = bytes[0] == UInt8(ascii: "-")

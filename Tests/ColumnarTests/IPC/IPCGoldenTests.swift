@@ -302,7 +302,7 @@ struct IPCGoldenTests {
         let (schema, batches) = try Self.read(stream: try Golden.bytes(name + ".stream"))
         guard let schema, schema.count > 0 else { return }
         for options in IPCCases.options {
-            let writer = IPCStreamWriter(schema: schema, options: options)
+            var writer = IPCStreamWriter(schema: schema, options: options)
             var bytes = try writer.schemaMessage()
             for batch in batches { bytes += try writer.encode(batch) }
             bytes += writer.end()

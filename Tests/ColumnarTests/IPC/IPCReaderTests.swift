@@ -54,7 +54,73 @@ struct IPCReaderTests {
             columns: [Column(.int32, [.null])],
             rowCount: 1
         )
-        #expect(throws: IPCError.self) { try IPCStreamWriter(schema: schema).encode(other) }
+        #expect(throws: IPCError.self) {
+            var writer = IPCStreamWriter(schema: schema)
+            _ = try writer.encode(other)
+        }
+    }
+
+    static func dictionaryBatches() -> [RecordBatch] {
+        let shared = ColumnDictionary(Column(.string, [.string("x"), .string("a longer text")]))
+        func encoded(_ codes: [UInt32], _ validity: [Bool]) -> Column {
+            Column(
+                type: .string,
+                count: 3,
+                validity: Bitmap(validity),
+                storage: .dictionary(
+                    codes: BufferSlice(codes.withUnsafeBytes { Buffer(copying: $0) }),
+                    shared
+                )
+            )
+        }
+        let schema = Schema([Field("s", .string), Field("n", .int64)])
+        let columns: [(Column, Column)] = [
+            (
+                encoded([1, 0, 1], [true, false, true]),
+                Column(.int64, [.int64(5), .null, .int64(5)])
+            ),
+            (encoded([0, 0, 1], [true, true, true]), .constant(.int64(9), .int64, count: 3)),
+            (Column(.string, [.string("new"), .null, .string("x")]), .nulls(.int64, count: 3)),
+        ]
+        return columns.map { RecordBatch(schema: schema, columns: [$0, $1], rowCount: 3) }
+    }
+
+    @Test("gets dictionaries as dictionaries when they were written so")
+    func dictionaries() throws {
+        var options = IPCWriteOptions()
+        options.dictionaryColumns = [0, 1]
+        let batches = Self.dictionaryBatches()
+        let bytes = try IPCCases.stream(batches, options)
+        let (_, read) = try IPCGoldenTests.read(stream: bytes)
+        for (a, b) in zip(batches, read) {
+            for (left, right) in zip(a.columns, b.columns) { #expect(left.values == right.values) }
+        }
+        guard case .dictionary(_, let first) = read[0].columns[0].storage,
+            case .dictionary(_, let second) = read[1].columns[0].storage
+        else {
+            Issue.record("no dictionaries")
+            return
+        }
+        // The second batch has the first one's dictionary: it was sent once.
+        #expect(first === second)
+        guard Python.path != nil else { return }
+        let script = """
+            import pyarrow.ipc as ipc
+            with ipc.open_stream(open('a.stream', 'rb')) as r:
+                for b in r: print([str(c.type) for c in b.columns], [c.to_pylist() for c in b.columns])
+            """
+        let (output, _) = try Python.run(script, files: ["a.stream": bytes])
+        let types =
+            "['dictionary<values=string, indices=int32, ordered=0>', "
+            + "'dictionary<values=int64, indices=int32, ordered=0>']"
+        #expect(
+            output == """
+                \(types) [['a longer text', None, 'a longer text'], [5, None, 5]]
+                \(types) [['x', 'x', 'a longer text'], [9, 9, 9]]
+                \(types) [['new', None, 'x'], [None, None, None]]
+
+                """
+        )
     }
 
     @Test("does not care how the bytes are cut")

@@ -80,7 +80,7 @@ enum IPCCases {
     }()
 
     static func stream(_ batches: [RecordBatch], _ options: IPCWriteOptions) throws -> [UInt8] {
-        let writer = IPCStreamWriter(schema: batches[0].schema, options: options)
+        var writer = IPCStreamWriter(schema: batches[0].schema, options: options)
         var bytes = try writer.schemaMessage()
         for batch in batches { bytes += try writer.encode(batch) }
         return bytes + writer.end()

@@ -1,0 +1,133 @@
+import Ambient
+import Bytes
+import Catalog
+import Columnar
+import Iceberg
+package import Lineage
+import Planner
+import Tables
+
+/// What made the rows of a commit.
+struct LineageJob: Sendable {
+    /// `sql`, `transform` or `import`.
+    var kind: String
+    /// The transform's name; nil for what is named after its output.
+    var name: String?
+    /// Tells versions of a transform apart.
+    var version: String?
+    /// Names the execution; nil for a new one.
+    var runID: String?
+}
+
+/// What a commit's log entry says of where its rows came from.
+struct LineageRecord: Sendable {
+    var json: JSON
+}
+
+extension Session {
+    /// The facts of a write: which snapshots were read, and which columns came from which.
+    ///
+    /// - Parameters:
+    ///   - outputs: the table's field of each column of the query.
+    ///   - replaces: whether nothing of the table's rows is left.
+    func lineage(
+        of prepared: PreparedQuery, outputs: [Field], table: OpenTable, job: LineageJob,
+        replaces: Bool = false
+    ) throws -> LineageRecord? {
+        var inputs: [LineageFacts.Input] = []
+        /// Of each source's name, its place among the inputs and its columns.
+        var places: [String: (index: Int, schema: Columnar.Schema)] = [:]
+        for source in prepared.inputs {
+            if places[source.table.name] != nil { continue }
+            let dataset: LineageFacts.Dataset
+            if let origin = source.origin {
+                dataset = .table(
+                    uuid: origin.uuid,
+                    name: origin.identifier.namespace.levels + [origin.identifier.name])
+            } else if let path = source.path {
+                dataset = .file(path)
+            } else {
+                continue
+            }
+            places[source.table.name] = (inputs.count, source.table.schema)
+            inputs.append(
+                LineageFacts.Input(dataset, snapshotID: source.origin?.snapshotID))
+        }
+        let columns = ColumnLineage(prepared.bound)
+        func origins(_ edges: [ColumnLineage.Edge]) -> [ColumnMap.Origin] {
+            edges.compactMap { edge in
+                guard let place = places[edge.inputTable] else { return nil }
+                let field = place.schema.fields.first { $0.name == edge.inputColumn }
+                return ColumnMap.Origin(
+                    input: place.index, column: edge.inputColumn,
+                    fieldID: field?.id.flatMap { Int32(exactly: $0) },
+                    kind: edge.type == .direct ? .direct : .indirect,
+                    subtype: edge.subtype.rawValue)
+            }
+        }
+        let map = ColumnMap(
+            outputs: zip(outputs, columns.columnEdges).map { field, edges in
+                ColumnMap.Output(
+                    name: field.name, fieldID: field.id.flatMap { Int32(exactly: $0) },
+                    origins: origins(edges))
+            }, rows: origins(columns.rowEdges))
+        let name = (table.identifier.namespace.levels + [table.identifier.name])
+        let facts = LineageFacts(
+            job: LineageFacts.Job(
+                kind: job.kind, name: job.name ?? name.joined(separator: "."),
+                version: job.version),
+            runID: job.runID ?? engine.options.ambient.uuidV7(), inputs: inputs,
+            output: LineageFacts.Output(
+                .table(uuid: table.metadata.tableUUID, name: name),
+                operation: replaces ? "overwrite" : "append", replacesContents: replaces))
+        var lineage = CommitLineage()
+        lineage.add(facts, map: map)
+        return LineageRecord(json: try lineage.encoded())
+    }
+
+    /// Where data came from and where it went, folded from the log.
+    package func lineageGraph() async throws -> LineageGraph {
+        try await engine.lineage.graph(of: try await engine.catalog(creating: false))
+    }
+
+    /// The state of the log that questions about lineage are about.
+    package var lineageInstant: LineageInstant {
+        switch asOf {
+        case nil: .newest
+        case .position(let position)?: .position(position)
+        case .millis(let millis)?: .timeMillis(millis)
+        }
+    }
+}
+
+/// The lineage graph of a process: folded once, then kept up with the log.
+///
+/// An actor because the fold must see each entry once and in order. A second question that comes
+/// while the first reads the log waits behind it only for what it needs: both read from where the
+/// graph ends, and the one that comes back second finds its entries applied already.
+package actor LineageFold {
+    private var graph = LineageGraph()
+
+    func graph(of catalog: WarehouseCatalog) async throws -> LineageGraph {
+        let last = try await catalog.read().position
+        while (graph.lastPosition ?? 0) < last {
+            let next = (graph.lastPosition ?? 0) + 1
+            let commits = try await catalog.commits(from: next, entryCountMax: 1000)
+            let known = graph.lastPosition ?? 0
+            let fresh = commits.filter { $0.position > known }
+            if fresh.isEmpty { break }
+            try graph.apply(fresh.map { LineageCommit($0) })
+        }
+        return graph
+    }
+}
+
+extension LineageCommit {
+    /// A commit as the catalog's history gives it.
+    init(_ commit: HistoricCommit) {
+        self.init(
+            position: commit.position, index: commit.index, timeMillis: commit.timeMillis,
+            id: commit.id, actor: commit.actor, message: commit.message,
+            changes: commit.changes.map(\.json), lineage: commit.lineage)
+    }
+}

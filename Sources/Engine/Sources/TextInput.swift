@@ -1,0 +1,46 @@
+import Bytes
+
+/// The plain bytes of a local file, piece by piece, whatever it is compressed with.
+final class TextInput {
+    private let path: String
+    private let file: LocalFileReader
+    private var decompressor: StreamDecompressor?
+    private var isFirst = true
+    private var isEnded = false
+
+    init(_ path: String) throws {
+        self.path = path
+        file = try LocalFileReader(path)
+    }
+
+    /// Bytes of the file as it lies on disk that have been read.
+    var bytesRead: Int { file.bytesRead }
+
+    /// The next bytes; nil at the end.
+    func next() throws -> [UInt8]? {
+        while true {
+            if let decompressor {
+                let plain = try located(path) { try decompressor.drain(countMax: 1 << 18) }
+                if !plain.isEmpty { return plain }
+            }
+            if isEnded { return nil }
+            let bytes = try file.next()
+            if bytes.isEmpty {
+                isEnded = true
+                if let decompressor {
+                    try located(path) { try decompressor.finish() }
+                    continue
+                }
+                return nil
+            }
+            if isFirst {
+                isFirst = false
+                if let format = bytes.withUnsafeBytes({ StreamFormat.detect($0) }) {
+                    decompressor = try located(path) { try StreamDecompressor(format) }
+                }
+            }
+            guard let decompressor else { return bytes }
+            bytes.withUnsafeBytes { decompressor.feed($0) }
+        }
+    }
+}

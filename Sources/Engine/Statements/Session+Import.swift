@@ -1,0 +1,274 @@
+import Ambient
+import Catalog
+import Columnar
+import Execution
+import Glibc
+import Iceberg
+import ObjectStorage
+import Planner
+import SQL
+import Tables
+import TextFiles
+
+/// What to import, where to, and how.
+package struct ImportRequest: Sendable {
+    /// What becomes of a table that may exist already.
+    package enum Mode: String, Sendable, CaseIterable {
+        /// The table must not exist: its columns are those of the files.
+        case create
+        /// The rows are added to those that are there.
+        case append
+        /// The rows take the place of those that are there.
+        case overwrite
+    }
+
+    /// What to do with rows that cannot be read.
+    package enum ErrorPolicy: String, Sendable, CaseIterable {
+        /// The first one ends the import; nothing is imported.
+        case fail
+        /// They are left out and counted.
+        case skip
+        /// They are left out and kept in a table of their own, named like the target with
+        /// `_rejected` behind, in the same commit.
+        case quarantine
+    }
+
+    package var paths: [String]
+    /// `ns.table` or `table`.
+    package var table: String
+    package var mode: Mode
+    /// nil: as the files' names end.
+    package var format: FileFormat?
+    package var onError: ErrorPolicy
+
+    package init(
+        paths: [String], table: String, mode: Mode = .create, format: FileFormat? = nil,
+        onError: ErrorPolicy = .fail
+    ) {
+        self.paths = paths
+        self.table = table
+        self.mode = mode
+        self.format = format
+        self.onError = onError
+    }
+}
+
+/// What an import did.
+package struct ImportReceipt: Sendable {
+    package var table: String
+    package var rowCount: Int
+    package var rejectedRowCount: Int
+    package var position: Int64
+    package var snapshotID: Int64?
+}
+
+extension Session {
+    /// How many rejected rows are kept at most under `quarantine`; more end the import.
+    private static let quarantineRowCountMax = 100_000
+
+    /// Reads files and commits their rows to a table: all of them or nothing.
+    ///
+    /// - Parameter progress: told while files are read.
+    package func importFiles(
+        _ request: ImportRequest, progress: ImportProgress = ImportProgress()
+    ) async throws -> ImportReceipt {
+        try requirePresent()
+        let parts = try Parser.parseObjectName(request.table).map(\.folded)
+        let target = try identifier(parts)
+        let catalog = try await engine.catalog(creating: true)
+        let snapshot = try await catalog.read()
+        let exists = snapshot.state.table(target) != nil
+        switch (request.mode, exists) {
+        case (.create, true):
+            throw EngineError(
+                .alreadyExists, "table \"\(target)\" already exists",
+                hint: "Use --mode append or --mode overwrite, or another name.")
+        case (.append, false), (.overwrite, false):
+            throw EngineError(
+                .notFound, "table \"\(target)\" does not exist",
+                hint: "Use --mode create to make it from the files.")
+        default: break
+        }
+
+        let prepared = try await prepareImport(request, progress)
+        let job = LineageJob(kind: "import")
+        var operations: [CatalogOperation] = []
+        let table: OpenTable
+        let fields: [Field]
+        if exists {
+            table = try await openTable(parts, in: snapshot)
+            let columns = try Columnar.Schema(table.metadata.currentSchema)
+            fields = try prepared.schema.fields.map {
+                try columns.field(named: Identifier($0.name), of: target)
+            }
+        } else {
+            if !snapshot.state.hasNamespace(target.namespace) {
+                operations.append(.createNamespace(target.namespace, properties: [:]))
+            }
+            table = try newTable(target, prepared.schema, catalog)
+            operations.append(.createTable(target, metadata: table.metadata))
+            fields = try Columnar.Schema(table.metadata.currentSchema).fields
+        }
+        let written = try await writeRows(
+            of: try prepared.cast(to: fields), to: table, fields: fields)
+        if !written.files.isEmpty || request.mode == .overwrite {
+            operations.append(
+                fileChange(
+                    request.mode == .overwrite ? .overwrite(.always) : .append,
+                    added: written.files, table: table))
+        }
+        if request.onError == .quarantine, progress.rejectedRowCount > 0 {
+            operations += try await quarantine(progress, target, snapshot, catalog)
+        }
+        guard !operations.isEmpty else {
+            return ImportReceipt(
+                table: target.description, rowCount: 0,
+                rejectedRowCount: progress.rejectedRowCount, position: snapshot.position)
+        }
+        let receipt = try await commit(
+            operations,
+            lineage: try lineage(
+                of: prepared, outputs: fields, table: table, job: job,
+                replaces: request.mode == .overwrite))
+        let committed = receipt.tables.last { $0.identifier == target }
+        return ImportReceipt(
+            table: target.description, rowCount: written.rowCount,
+            rejectedRowCount: progress.rejectedRowCount, position: receipt.position,
+            snapshotID: committed?.metadata.currentSnapshotID)
+    }
+
+    /// The files as a query of all their columns.
+    private func prepareImport(
+        _ request: ImportRequest, _ progress: ImportProgress
+    ) async throws -> PreparedQuery {
+        let paths = try request.paths.flatMap { try ExternalFiles.expand($0) }
+        guard let first = paths.first else { throw EngineError(.notFound, "no file is named") }
+        guard let format = request.format ?? ExternalFiles.format(of: first) else {
+            throw EngineError(
+                .invalid, "what \"\(first)\" holds cannot be told from its name",
+                hint: "Use --format csv, json, parquet or arrow.")
+        }
+        let policy: RowErrorPolicy =
+            switch request.onError {
+            case .fail: .fail
+            case .skip: .skip
+            case .quarantine: .collect(countMax: Self.quarantineRowCountMax)
+            }
+        progress.begin(bytesTotal: Self.byteCount(paths))
+        let resolver = SourceResolver(session: self)
+        let name = request.paths.joined(separator: ", ")
+        var table: SourceTable
+        switch format {
+        case .parquet:
+            let files = try paths.map { try engine.scanFile($0) }
+            let (source, rowCount) = try await ParquetFilesSource.open(
+                files, allowsMissing: true)
+            table = SourceTable(
+                sourceID: resolver.sources.add(source), name: name, schema: source.schema,
+                rowCount: rowCount)
+        case .csv, .json, .arrow:
+            let rowFormat: RowFormat
+            switch format {
+            case .csv:
+                var options = CSVOptions()
+                options.onError = policy
+                if first.lowercased().contains(".tsv") { options.delimiter = UInt8(ascii: "\t") }
+                rowFormat = .csv(options, nil)
+            case .json:
+                var options = JSONOptions()
+                options.onError = policy
+                rowFormat = .json(options, nil)
+            default: rowFormat = .arrow
+            }
+            let source = try await engine.options.store.workers.run {
+                try RowFilesSource(paths: paths, format: rowFormat, progress: progress)
+            }
+            table = SourceTable(
+                sourceID: resolver.sources.add(source), name: name, schema: source.schema)
+        }
+        resolver.note(ResolvedSource(table: table, path: name))
+        var binder = Binder(environment: environment([:]))
+        return try finish(binder.scan(of: table), resolver)
+    }
+
+    private static func byteCount(_ paths: [String]) -> Int? {
+        var total = 0
+        for path in paths {
+            var status = stat()
+            guard stat(path, &status) == 0 else { return nil }
+            total += Int(status.st_size)
+        }
+        return total
+    }
+
+    /// A new table with these columns.
+    func newTable(
+        _ target: TableIdentifier, _ schema: Columnar.Schema, _ catalog: WarehouseCatalog,
+        partitionedBy: [SQL.PartitionField] = [], properties: [String: String] = [:]
+    ) throws -> OpenTable {
+        let fields = schema.fields.map { field in
+            var field = field
+            field.isNullable = true
+            if field.type == .null { field.type = .string }
+            return field
+        }
+        let uuid = engine.options.ambient.uuidV4()
+        let columns = try Iceberg.Schema(numbering: Columnar.Schema(fields))
+        let metadata = try TableMetadata.create(
+            schema: columns,
+            spec: UnboundPartitionSpec(
+                fields: try partitionedBy.map { try partitionField($0, columns) }),
+            location: catalog.defaultLocation(of: target, uuid: uuid), properties: properties,
+            uuid: uuid, now: engine.options.ambient.time.nowMicros() / 1000)
+        return OpenTable(
+            identifier: target, metadata: metadata, storage: try storage(of: metadata, catalog))
+    }
+
+    // MARK: Quarantine
+
+    /// Writes the rejected rows to the table that keeps them, which is made when there is none.
+    private func quarantine(
+        _ progress: ImportProgress, _ target: TableIdentifier, _ snapshot: CatalogSnapshot,
+        _ catalog: WarehouseCatalog
+    ) async throws -> [CatalogOperation] {
+        let keeper = try TableIdentifier(target.namespace, target.name + "_rejected")
+        let schema = Columnar.Schema([
+            Field("file", .string), Field("line", .int64), Field("column_number", .int32),
+            Field("column_name", .string), Field("reason", .string), Field("raw", .string),
+            Field("rejected_at", .timestamptz),
+        ])
+        var operations: [CatalogOperation] = []
+        let table: OpenTable
+        if snapshot.state.table(keeper) != nil {
+            table = try await openTable(
+                keeper.namespace.levels + [keeper.name], in: snapshot)
+        } else {
+            table = try newTable(keeper, schema, catalog)
+            operations.append(.createTable(keeper, metadata: table.metadata))
+        }
+        let fields = try Columnar.Schema(table.metadata.currentSchema).fields
+        guard fields.map(\.type) == schema.fields.map(\.type) else {
+            throw EngineError(
+                .invalid, "table \"\(keeper)\" is not one that keeps rejected rows",
+                hint: "Rename or drop it.")
+        }
+        let now = engine.options.ambient.time.nowMicros()
+        let rows = progress.rejectedRows
+        let columns: [Column] = [
+            Column(.string, rows.map { .string($0.file) }),
+            Column(.int64, rows.map { .int64(Int64($0.line)) }),
+            Column(.int32, rows.map { $0.column.map { .int32(Int32(clamping: $0)) } ?? .null }),
+            Column(.string, rows.map { $0.columnName.map { .string($0) } ?? .null }),
+            Column(.string, rows.map { .string($0.reason) }),
+            Column(.string, rows.map { .string($0.rawText) }),
+            Column(.timestamptz, rows.map { _ in .timestamptz(now) }),
+        ]
+        let writer = try TableWriter(
+            table.metadata, storage: table.storage, ambient: engine.options.ambient)
+        try await writer.write(
+            RecordBatch(
+                schema: Columnar.Schema(fields), columns: columns, rowCount: rows.count))
+        operations.append(fileChange(.append, added: try await writer.finish(), table: table))
+        return operations
+    }
+}

@@ -1,0 +1,400 @@
+import Ambient
+import Catalog
+import Columnar
+import CommitLog
+import Execution
+import Iceberg
+import Planner
+import SQL
+import Tables
+
+extension Session {
+    // MARK: CREATE
+
+    func runCreateTable(
+        _ create: CreateTable, _ parameters: Parameters, _ consume: Consumer
+    ) async throws {
+        try requirePresent()
+        if create.isTemporary {
+            throw PlanError(
+                .unsupported, "temporary tables are not supported yet", at: create.span)
+        }
+        if let format = create.format, format.folded != "iceberg" {
+            throw PlanError(
+                .unsupported, "tables are Iceberg tables, not \(format.name)", at: format.span)
+        }
+        let catalog = try await engine.catalog(creating: true)
+        let target = try identifier(create.name.map(\.folded))
+        let before = try await catalog.read().state
+        let exists = before.table(target) != nil
+        if exists && create.isIfNotExists {
+            try await consume(.done(StatementSummary(tag: "CREATE TABLE")))
+            return
+        }
+        if exists && !create.isOrReplace {
+            throw EngineError(
+                .alreadyExists, "table \"\(target)\" already exists",
+                hint: "Use CREATE TABLE IF NOT EXISTS, CREATE OR REPLACE TABLE, or another name.")
+        }
+        var prepared: PreparedQuery?
+        if let query = create.query { prepared = try await prepare(query, parameters) }
+        let uuid = engine.options.ambient.uuidV4()
+        let metadata = try newTable(
+            create, prepared?.schema, target, uuid: uuid, parameters,
+            location: create.location ?? catalog.defaultLocation(of: target, uuid: uuid))
+        let table = OpenTable(
+            identifier: target, metadata: metadata, storage: try storage(of: metadata, catalog))
+
+        var operations: [CatalogOperation] = []
+        if exists { operations.append(.dropTable(target, purge: false)) }
+        operations.append(.createTable(target, metadata: metadata))
+        var rowCount: Int?
+        var lineageFacts: LineageRecord?
+        if let prepared, create.isWithData {
+            let fields = try Columnar.Schema(metadata.currentSchema).fields
+            let written = try await writeRows(
+                of: try prepared.cast(to: fields), to: table, fields: fields)
+            rowCount = written.rowCount
+            if !written.files.isEmpty {
+                operations.append(fileChange(.append, added: written.files, table: table))
+            }
+            lineageFacts = try lineage(
+                of: prepared, outputs: fields, table: table,
+                job: LineageJob(kind: "sql"))
+        }
+        do {
+            let receipt = try await commit(operations, lineage: lineageFacts)
+            try await consume(
+                .done(
+                    StatementSummary(
+                        tag: "CREATE TABLE", rowCount: rowCount, position: receipt.position,
+                        snapshotID: receipt.tables.last?.metadata.currentSnapshotID)))
+        } catch let error as CatalogError {
+            guard error.code == .alreadyExists, create.isIfNotExists else { throw error }
+            try await consume(.done(StatementSummary(tag: "CREATE TABLE")))
+        }
+    }
+
+    /// The metadata of a table that a statement describes.
+    private func newTable(
+        _ create: CreateTable, _ queried: Columnar.Schema?, _ target: TableIdentifier,
+        uuid: String, _ parameters: Parameters, location: String
+    ) throws -> TableMetadata {
+        var fields: [Field] = []
+        if let queried {
+            for (index, column) in queried.fields.enumerated() {
+                var field = column
+                if index < create.columns.count {
+                    field.name = create.columns[index].name.name
+                    if let type = create.columns[index].type { field.type = try DataType(type) }
+                }
+                if field.type == .null { field.type = .int32 }
+                // What a query happens to give without nulls may hold some later.
+                field.isNullable = true
+                fields.append(field)
+            }
+            guard create.columns.isEmpty || create.columns.count == queried.count else {
+                throw PlanError(
+                    .invalid,
+                    "\(create.columns.count) columns are named, the query gives \(queried.count)",
+                    at: create.span)
+            }
+        } else {
+            for column in create.columns {
+                guard let type = column.type else {
+                    throw PlanError(
+                        .invalid, "column \"\(column.name.name)\" has no type", at: column.span)
+                }
+                fields.append(
+                    Field(
+                        column.name.name, try DataType(type),
+                        isNullable: !(column.isNotNull || column.isPrimaryKey)))
+            }
+        }
+        var names: Set<String> = []
+        for field in fields where !names.insert(field.name.lowercased()).inserted {
+            throw PlanError(
+                .invalid, "column \"\(field.name)\" is there twice",
+                hint: "Give columns different names with AS.", at: create.span)
+        }
+        let plain = try Iceberg.Schema(numbering: Columnar.Schema(fields))
+        var nested = plain.fields
+        for (index, column) in create.columns.enumerated() where index < nested.count {
+            nested[index].doc = column.comment
+            if column.defaultValue != nil || column.check != nil || column.isUnique {
+                throw PlanError(
+                    .unsupported,
+                    "DEFAULT, CHECK and UNIQUE of columns are not supported yet", at: column.span)
+            }
+        }
+        var keys = create.columns.filter(\.isPrimaryKey).map(\.name)
+        for constraint in create.constraints {
+            guard case .primaryKey(let columns) = constraint else {
+                throw PlanError(
+                    .unsupported, "only PRIMARY KEY is supported as a table constraint",
+                    at: create.span)
+            }
+            keys += columns
+        }
+        let keyIDs = try keys.map { key -> Int in
+            guard let index = fields.firstIndex(where: { key.means($0.name) }) else {
+                throw PlanError(
+                    .invalid, "the key names \"\(key.name)\", which is no column", at: key.span)
+            }
+            nested[index].required = true
+            return nested[index].id
+        }
+        let schema = try Iceberg.Schema(fields: nested, identifierFieldIDs: keyIDs)
+        var properties = Dictionary(
+            create.properties.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 })
+        if let comment = create.comment { properties["comment"] = comment }
+        return try TableMetadata.create(
+            schema: schema,
+            spec: UnboundPartitionSpec(
+                fields: try create.partitionedBy.map { try partitionField($0, schema) }),
+            sortOrder: try sortOrder(create.sortedBy, schema), location: location,
+            properties: properties, uuid: uuid,
+            now: engine.options.ambient.time.nowMicros() / 1000)
+    }
+
+    func partitionField(
+        _ field: SQL.PartitionField, _ schema: Iceberg.Schema
+    ) throws -> UnboundPartitionSpec.Field {
+        let (source, transform) = try resolve(field.transform, schema)
+        return UnboundPartitionSpec.Field(
+            sourceIDs: [source.id],
+            name: field.name?.name ?? PartitionSpecChange.name(source.name, transform),
+            transform: transform)
+    }
+
+    /// The column and the transform of `bucket(16, id)` and its like.
+    private func resolve(
+        _ transform: SQL.Transform, _ schema: Iceberg.Schema
+    ) throws -> (NestedField, Iceberg.Transform) {
+        let path = transform.column.map(\.name).joined(separator: ".")
+        guard let source = schema.field(named: path) ?? schema.field(namedIgnoringCase: path)
+        else {
+            throw PlanError(
+                .invalid, "there is no column \"\(path)\" to partition or sort by",
+                at: transform.column.span)
+        }
+        var text = transform.name?.folded ?? "identity"
+        // Spark's spellings.
+        let plural = ["years": "year", "months": "month", "days": "day", "hours": "hour"]
+        text = plural[text] ?? text
+        if let parameter = transform.parameter { text += "[\(parameter)]" }
+        let parsed = Iceberg.Transform(text: text)
+        guard parsed.resultType(of: source.type) != nil else {
+            throw PlanError(
+                .invalid, "\(text) of column \"\(path)\" (\(source.type)) is not possible",
+                hint: "Known: identity, year, month, day, hour, bucket(n, c), truncate(w, c).",
+                at: transform.span)
+        }
+        return (source, parsed)
+    }
+
+    private func sortOrder(
+        _ fields: [SQL.SortField], _ schema: Iceberg.Schema
+    ) throws -> Iceberg.SortOrder? {
+        if fields.isEmpty { return nil }
+        return Iceberg.SortOrder(
+            orderID: 1,
+            fields: try fields.map { field in
+                let (source, transform) = try resolve(field.transform, schema)
+                let isDescending = field.direction == .descending
+                let nullsFirst = field.nulls.map { $0 == .first } ?? !isDescending
+                return Iceberg.SortField(
+                    sourceID: source.id, transform: transform,
+                    direction: isDescending ? .descending : .ascending,
+                    nullOrder: nullsFirst ? .nullsFirst : .nullsLast)
+            })
+    }
+
+    // MARK: DROP
+
+    func runDrop(_ drop: Drop, _ consume: Consumer) async throws {
+        try requirePresent()
+        var operations: [CatalogOperation] = []
+        let state = try await catalogSnapshot(creating: false).state
+        for name in drop.names {
+            switch drop.kind {
+            case .table:
+                let table = try identifier(name.map(\.folded))
+                if state.table(table) == nil {
+                    if drop.isIfExists { continue }
+                    throw PlanError(
+                        .noSuchTable, "table \"\(table)\" does not exist", at: name.span)
+                }
+                operations.append(.dropTable(table, purge: drop.isPurge))
+            case .schema:
+                let namespace = try Namespace(name.map(\.folded))
+                if !state.hasNamespace(namespace) {
+                    if drop.isIfExists { continue }
+                    throw PlanError(
+                        .invalid, "namespace \"\(namespace)\" does not exist", at: name.span)
+                }
+                if drop.isCascade {
+                    for table in try state.tables(in: namespace) {
+                        operations.append(.dropTable(table, purge: drop.isPurge))
+                    }
+                }
+                operations.append(.dropNamespace(namespace))
+            case .view:
+                throw PlanError(.unsupported, "views are not supported yet", at: drop.span)
+            }
+        }
+        var position: Int64?
+        if !operations.isEmpty { position = try await commit(operations).position }
+        try await consume(
+            .done(StatementSummary(tag: "DROP \(drop.kind.rawValue)", position: position)))
+    }
+
+    // MARK: ALTER
+
+    func runAlterTable(
+        _ alter: AlterTable, _ parameters: Parameters, _ consume: Consumer
+    ) async throws {
+        try requirePresent()
+        if alter.isView {
+            throw PlanError(.unsupported, "views are not supported yet", at: alter.span)
+        }
+        let snapshot = try await catalogSnapshot(creating: false)
+        let table: OpenTable
+        do {
+            table = try await openTable(alter.name.map(\.folded), in: snapshot)
+        } catch let error as PlanError where error.code == .noSuchTable && alter.isIfExists {
+            try await consume(.done(StatementSummary(tag: "ALTER TABLE")))
+            return
+        }
+        var operations: [CatalogOperation] = []
+        var changes: [AlterTableAction] = []
+        for action in alter.actions {
+            if case .renameTable(let name) = action {
+                let target = try identifier(
+                    name.count > 1
+                        ? name.map(\.folded)
+                        : table.identifier.namespace.levels + name.map(\.folded))
+                operations.append(.renameTable(table.identifier, to: target))
+            } else {
+                changes.append(action)
+            }
+        }
+        if !changes.isEmpty {
+            let editor = TableEditor(session: self, actions: changes)
+            // Made from the table as it is when the commit is tried, whatever came between.
+            operations.insert(
+                .changeTable(table.identifier) { base in
+                    guard let metadata = base.metadata else {
+                        throw EngineError(
+                            .notFound, "table \(table.identifier) was dropped meanwhile")
+                    }
+                    let edited = try editor.edit(metadata)
+                    return Catalog.TableChange(
+                        requirements: edited.requirements, updates: edited.updates)
+                }, at: 0)
+        }
+        let receipt = try await commit(operations)
+        try await consume(
+            .done(StatementSummary(tag: "ALTER TABLE", position: receipt.position)))
+    }
+
+    // MARK: SHOW
+
+    func runShow(_ show: Show, _ consume: @escaping Consumer) async throws {
+        switch show.subject {
+        case .tables(let name, let like):
+            let state = try await catalogSnapshot(creating: false).state
+            let levels = name.map { $0.map(\.folded) } ?? namespace
+            let tables = try state.tables(in: try Namespace(levels))
+                .filter { matches($0.name, like) }
+            try await consumeRows(
+                Schema([
+                    Field("namespace", .string, isNullable: false),
+                    Field("name", .string, isNullable: false),
+                ]),
+                tables.map { [.string($0.namespace.description), .string($0.name)] }, consume)
+        case .schemas(let parent, let like):
+            let state = try await catalogSnapshot(creating: false).state
+            let inside = try parent.map { try Namespace($0.map(\.folded)) }
+            let all = try inside.map { try state.namespaces(in: $0) } ?? state.allNamespaces
+            try await consumeRows(
+                Schema([Field("namespace", .string, isNullable: false)]),
+                all.filter { matches($0.description, like) }.map { [.string($0.description)] },
+                consume)
+        case .columns(let name):
+            try await describe(Query(body: .table(name), span: show.span), [:], consume)
+        case .createTable(let name):
+            let table = try await openTable(
+                name.map(\.folded), in: try await catalogSnapshot(creating: false))
+            try await consumeRows(
+                Schema([Field("statement", .string, isNullable: false)]),
+                [[.string(table.createStatement)]], consume)
+        case .views, .createView:
+            throw PlanError(.unsupported, "views are not supported yet", at: show.span)
+        case .setting(let name):
+            guard name.map(\.folded) == ["as_of"] else {
+                let text = name.map(\.name).joined(separator: ".")
+                throw PlanError(.invalid, "there is no setting \"\(text)\"", at: show.span)
+            }
+            let text: String
+            switch asOf {
+            case nil: text = "now"
+            case .position(let position)?: text = "position \(position)"
+            case .millis(let millis)?: text = "\(millis) ms since 1970"
+            }
+            try await consumeRows(
+                Schema([Field("as_of", .string, isNullable: false)]), [[.string(text)]], consume)
+        }
+    }
+
+    private func matches(_ name: String, _ pattern: String?) -> Bool {
+        guard let pattern else { return true }
+        let test = BoundExpression.pattern(
+            .like(ignoringCase: true), .constant(.string(name), .string),
+            pattern: .constant(.string(pattern), .string), escape: nil, isNegated: false)
+        return (try? evaluateConstant(test)) == .boolean(true)
+    }
+}
+
+extension OpenTable {
+    /// The statement that makes an equal, empty table.
+    fileprivate var createStatement: String {
+        func quoted(_ name: String) -> String {
+            "\"" + name.split(separator: "\"", omittingEmptySubsequences: false)
+                .joined(separator: "\"\"") + "\""
+        }
+        func literal(_ text: String) -> String {
+            "'" + text.split(separator: "'", omittingEmptySubsequences: false)
+                .joined(separator: "''") + "'"
+        }
+        let schema = metadata.currentSchema
+        let name = (identifier.namespace.levels + [identifier.name]).map(quoted)
+            .joined(separator: ".")
+        let columns = schema.fields.map { field -> String in
+            let type = (try? DataType(field.type)).map(\.description) ?? "\(field.type)"
+            var line = "  \(quoted(field.name)) \(type)"
+            if field.required { line += " NOT NULL" }
+            if let doc = field.doc { line += " COMMENT \(literal(doc))" }
+            return line
+        }
+        var text = "CREATE TABLE \(name) (\n" + columns.joined(separator: ",\n") + "\n)"
+        let parts = metadata.defaultSpec.fields.compactMap { field -> String? in
+            guard field.transform != .void,
+                let source = schema.field(id: field.sourceID)
+            else { return nil }
+            switch field.transform {
+            case .identity: return quoted(source.name)
+            case .bucket(let count): return "bucket(\(count), \(quoted(source.name)))"
+            case .truncate(let width): return "truncate(\(width), \(quoted(source.name)))"
+            default: return "\(field.transform.text)(\(quoted(source.name)))"
+            }
+        }
+        if !parts.isEmpty { text += "\nPARTITIONED BY (\(parts.joined(separator: ", ")))" }
+        if !metadata.properties.isEmpty {
+            let all = metadata.properties.sorted { $0.key < $1.key }
+                .map { "\(literal($0.key)) = \(literal($0.value))" }
+            text += "\nTBLPROPERTIES (\(all.joined(separator: ", ")))"
+        }
+        return text
+    }
+}

@@ -1,0 +1,169 @@
+import Catalog
+import CommitLog
+import Columnar
+import Execution
+import Iceberg
+import ObjectStorage
+import Planner
+import Tables
+
+/// A table of the catalog at one state, ready to be read or changed.
+struct OpenTable: Sendable {
+    var identifier: TableIdentifier
+    var metadata: TableMetadata
+    var storage: TableStorage
+    /// The file that the metadata were read from; nil for a table that is being made.
+    var metadataLocation: String?
+
+    var origin: TableOrigin {
+        TableOrigin(
+            identifier: identifier, uuid: metadata.tableUUID,
+            snapshotID: metadata.currentSnapshotID)
+    }
+}
+
+/// A version of a table that a statement reads.
+struct TableReadSource: OpenedSource {
+    let reader: TableReader
+    /// Field ids by position of the schema that the statement sees.
+    let fieldIDs: [Int]
+    /// The files to read, when they were chosen before; nil for what pruning leaves.
+    var chosen: TablePlan?
+
+    func open(_ request: ScanRequest, _ service: FetchService) throws -> any ScanSource {
+        let ids = request.positions.map { fieldIDs[$0] }
+        let predicate = TablePredicate(request.filters) { ids[$0] }
+        let (reader, chosen) = (reader, chosen)
+        return try service.wait {
+            let meter = ScanMeter()
+            var plan: TablePlan
+            if let chosen {
+                plan = chosen
+                plan.predicate = predicate
+            } else {
+                plan = try await reader.plan(predicate, meter: meter)
+            }
+            return ParquetScanSource(
+                try await reader.openScan(plan, fieldIDs: ids, service: service, meter: meter))
+        }
+    }
+}
+
+extension Session {
+    /// Finds a table by the parts of its name, at a state of the catalog.
+    ///
+    /// Names are looked up as folded; when there is none, one that differs only in case will do.
+    func openTable(_ parts: [String], in snapshot: CatalogSnapshot) async throws -> OpenTable {
+        let wanted = try identifier(parts)
+        let state = snapshot.state
+        var found: TableIdentifier?
+        if state.table(wanted) != nil {
+            found = wanted
+        } else if state.hasNamespace(wanted.namespace) {
+            let others = try state.tables(in: wanted.namespace)
+            let same = others.filter { $0.name.lowercased() == wanted.name.lowercased() }
+            if same.count == 1 { found = same.first }
+        }
+        guard let found else { throw noSuchTable(wanted, state) }
+        let catalog = try await engine.catalog(creating: false)
+        let loaded = try await catalog.load(found, in: snapshot)
+        return OpenTable(
+            identifier: found, metadata: loaded.metadata,
+            storage: try storage(of: loaded.metadata, catalog),
+            metadataLocation: loaded.metadataLocation)
+    }
+
+    private func noSuchTable(_ wanted: TableIdentifier, _ state: CatalogState) -> PlanError {
+        guard state.hasNamespace(wanted.namespace) else {
+            let near = nearest(
+                to: wanted.namespace.description,
+                among: state.allNamespaces.map(\.description))
+            return PlanError(
+                .noSuchTable, "namespace \"\(wanted.namespace)\" does not exist",
+                hint: near.map { "Did you mean \"\($0)\"?" })
+        }
+        let names = (try? state.tables(in: wanted.namespace).map(\.name)) ?? []
+        let near = nearest(to: wanted.name, among: names)
+        return PlanError(
+            .noSuchTable, "table \"\(wanted)\" does not exist",
+            hint: near.map { "Did you mean \"\($0)\"?" })
+    }
+
+    /// The store that a table's files are in: the warehouse's, or one of its own.
+    func storage(
+        of metadata: TableMetadata, _ catalog: WarehouseCatalog
+    ) throws -> TableStorage {
+        if catalog.key(of: metadata.location) != nil { return TableStorage(catalog.store) }
+        return TableStorage(
+            try openStore(url: metadata.location, options: engine.options.store))
+    }
+}
+
+extension TableReader {
+    /// The columns that statements see, with their field ids.
+    func columns() throws -> Columnar.Schema { try Columnar.Schema(schema) }
+
+    /// How many rows the version has, where metadata say so exactly.
+    var exactRowCount: Int? {
+        guard let snapshot else { return 0 }
+        let summary = snapshot.summary
+        guard (summary["total-delete-files"].flatMap { Int($0) } ?? 0) == 0 else { return nil }
+        return summary["total-records"].flatMap { Int($0) }
+    }
+}
+
+extension SourceResolver {
+    /// The table that a name means, at the version asked for.
+    func table(
+        _ parts: [String], _ version: Planner.TableVersion?
+    ) async throws -> ResolvedSource {
+        let snapshot = try await catalogSnapshot()
+        if let metadata = try await metadataTable(parts, version, snapshot) { return metadata }
+        let table = try await session.openTable(parts, in: snapshot)
+        let reader = try TableReader(
+            table.metadata, at: version.map { Tables.TableVersion($0) } ?? .current,
+            storage: table.storage)
+        let columns = try reader.columns()
+        let source = TableReadSource(
+            reader: reader, fieldIDs: columns.fields.map { $0.id ?? 0 }, chosen: nil)
+        var origin = table.origin
+        origin.snapshotID = reader.snapshot?.snapshotID
+        return ResolvedSource(
+            table: SourceTable(
+                sourceID: sources.add(source), name: table.identifier.description,
+                schema: columns, rowCount: reader.exactRowCount),
+            origin: origin)
+    }
+}
+
+extension SourceResolver {
+    /// `ns.t.snapshots` and its like; nil when the name is not of that form, or a table has it.
+    private func metadataTable(
+        _ parts: [String], _ version: Planner.TableVersion?, _ snapshot: CatalogSnapshot
+    ) async throws -> ResolvedSource? {
+        guard parts.count >= 2, let last = parts.last, let kind = MetadataTable(rawValue: last),
+            let full = try? await session.identifier(parts), snapshot.state.table(full) == nil,
+            let table = try? await session.openTable(Array(parts.dropLast()), in: snapshot)
+        else { return nil }
+        let reader = try TableReader(
+            table.metadata, at: version.map { Tables.TableVersion($0) } ?? .current,
+            storage: table.storage)
+        let batches = try await kind.batches(reader, metadataFile: table.metadataLocation)
+        let schema = try kind.schema(table.metadata)
+        return ResolvedSource(
+            table: SourceTable(
+                sourceID: sources.add(BatchSource(batches: batches)),
+                name: parts.joined(separator: "."), schema: schema,
+                rowCount: batches.reduce(0) { $0 + $1.rowCount }))
+    }
+}
+
+extension Tables.TableVersion {
+    init(_ version: Planner.TableVersion) {
+        switch version {
+        case .snapshot(let id): self = .snapshotID(id)
+        case .reference(let name): self = .ref(name)
+        case .timestamp(let micros): self = .timeMillis(micros / 1000)
+        }
+    }
+}

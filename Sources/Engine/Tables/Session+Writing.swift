@@ -1,0 +1,404 @@
+import Bytes
+import Catalog
+import Columnar
+import Execution
+import Iceberg
+import ObjectStorage
+import Planner
+import SQL
+import Tables
+
+/// What happens to the rows that a table has when others are written to it.
+package enum WriteMode: String, Sendable {
+    /// They stay.
+    case append
+    /// They all go, in the same commit.
+    case overwrite
+}
+
+/// Rows written as data files that no commit knows of yet.
+struct WrittenRows: Sendable {
+    var files: [DataFile]
+    var rowCount: Int
+}
+
+extension Session {
+    /// Writes the rows of a query as data files of a table.
+    ///
+    /// - Parameter fields: for each column of the query the table's field, in order.
+    nonisolated func writeRows(
+        of prepared: PreparedQuery, to table: OpenTable, fields: [Field]
+    ) async throws -> WrittenRows {
+        let schema = Columnar.Schema(fields)
+        let (metadata, storage, ambient) = (
+            table.metadata, table.storage, engine.options.ambient
+        )
+        return try await withRows(of: prepared) { rows in
+            let writer = try TableWriter(metadata, storage: storage, ambient: ambient)
+            do {
+                var count = 0
+                while let batch = try await rows.next() {
+                    count += batch.rowCount
+                    try await writer.write(
+                        RecordBatch(
+                            schema: schema, columns: batch.columns, rowCount: batch.rowCount))
+                }
+                return WrittenRows(files: try await writer.finish(), rowCount: count)
+            } catch {
+                // No commit was tried: nothing can refer to what was written.
+                let keys = await writer.abandon()
+                try? await storage.store.delete(keys)
+                throw error
+            }
+        }
+    }
+
+    /// A change of a table's files as the catalog prepares it, again for each attempt.
+    func fileChange(
+        _ kind: Tables.TableChange.Kind, added: [DataFile], table: OpenTable,
+        operation: SnapshotOperation? = nil
+    ) -> CatalogOperation {
+        let ambient = engine.options.ambient
+        let (base, storage) = (table.metadata, table.storage)
+        return .changeTable(table.identifier) { now in
+            guard let metadata = now.metadata else {
+                throw EngineError(.notFound, "table \(table.identifier) was dropped meanwhile")
+            }
+            let overlaid =
+                now.unwritten.isEmpty
+                ? storage
+                : TableStorage(OverlayStore(below: storage.store, files: now.unwritten))
+            let change = Tables.TableChange(
+                kind, added: added, operation: operation, base: base, storage: overlaid,
+                ambient: ambient)
+            let prepared = try await change.prepare(metadata)
+            return Catalog.TableChange(
+                requirements: prepared.requirements, updates: prepared.updates,
+                files: prepared.sideFiles.map {
+                    Catalog.TableChange.File(key: $0.key, bytes: $0.bytes)
+                })
+        }
+    }
+
+    // MARK: INSERT
+
+    func runInsert(
+        _ insert: Insert, _ parameters: Parameters, _ consume: Consumer
+    ) async throws {
+        try requirePresent()
+        guard insert.returning.isEmpty else {
+            throw PlanError(.unsupported, "RETURNING is not supported yet", at: insert.span)
+        }
+        let snapshot = try await catalogSnapshot(creating: true)
+        let table = try await openTable(insert.table.map(\.folded), in: snapshot)
+        guard case .query(var query) = insert.source else {
+            throw PlanError(
+                .unsupported, "DEFAULT VALUES is not supported yet", at: insert.span)
+        }
+        if let with = insert.with {
+            guard query.with == nil else {
+                throw PlanError(.unsupported, "two WITH clauses in one INSERT", at: insert.span)
+            }
+            query.with = with
+        }
+        let columns = try Columnar.Schema(table.metadata.currentSchema)
+        let targets: [Field]?
+        if insert.columns.isEmpty {
+            targets = nil
+        } else {
+            targets = try insert.columns.map { name in
+                try columns.field(named: name, of: table.identifier)
+            }
+        }
+        let receipt = try await write(
+            query, parameters, to: table,
+            mapping: insert.isByName ? .byName : .positions(targets),
+            mode: insert.isOverwrite ? .overwrite : .append,
+            job: LineageJob(kind: "sql"))
+        try await consume(
+            .done(
+                StatementSummary(
+                    tag: "INSERT", rowCount: receipt.rowCount, position: receipt.position,
+                    snapshotID: receipt.snapshotID)))
+    }
+
+    /// Which columns of a query go to which of a table.
+    enum ColumnMapping {
+        /// By place: all of the table's columns, or those named.
+        case positions([Field]?)
+        case byName
+    }
+
+    /// What a write did.
+    struct WriteReceipt: Sendable {
+        var rowCount: Int
+        var position: Int64
+        var snapshotID: Int64?
+    }
+
+    /// Runs a query and commits its rows to a table.
+    func write(
+        _ query: Query, _ parameters: Parameters, to table: OpenTable, mapping: ColumnMapping,
+        mode: WriteMode, job: LineageJob
+    ) async throws -> WriteReceipt {
+        let prepared = try await prepare(query, parameters)
+        return try await write(prepared, to: table, mapping: mapping, mode: mode, job: job)
+    }
+
+    func write(
+        _ prepared: PreparedQuery, to table: OpenTable, mapping: ColumnMapping,
+        mode: WriteMode, job: LineageJob
+    ) async throws -> WriteReceipt {
+        let columns = try Columnar.Schema(table.metadata.currentSchema)
+        let targets: [Field]
+        switch mapping {
+        case .positions(let named):
+            targets = named ?? columns.fields
+            guard targets.count == prepared.schema.count else {
+                throw PlanError(
+                    .invalid,
+                    "\(targets.count) columns are to be written, the query gives "
+                        + "\(prepared.schema.count)")
+            }
+        case .byName:
+            targets = try prepared.schema.fields.map {
+                try columns.field(
+                    named: Identifier($0.name), of: table.identifier)
+            }
+        }
+        var seen: Set<Int> = []
+        for field in targets where !seen.insert(field.id ?? 0).inserted {
+            throw PlanError(.invalid, "column \"\(field.name)\" is written twice")
+        }
+        let cast = try prepared.cast(to: targets)
+        let written = try await writeRows(of: cast, to: table, fields: targets)
+        let kind: Tables.TableChange.Kind =
+            mode == .append ? .append : .overwrite(.always)
+        if written.files.isEmpty && mode == .append {
+            let position = try await engine.catalog(creating: false).known.position
+            return WriteReceipt(rowCount: 0, position: position, snapshotID: nil)
+        }
+        let receipt = try await commit(
+            [fileChange(kind, added: written.files, table: table)],
+            lineage: try lineage(
+                of: prepared, outputs: targets, table: table, job: job,
+                replaces: mode == .overwrite))
+        return WriteReceipt(
+            rowCount: written.rowCount, position: receipt.position,
+            snapshotID: receipt.tables.first?.metadata.currentSnapshotID)
+    }
+
+    // MARK: DELETE
+
+    func runDelete(
+        _ delete: Delete, _ parameters: Parameters, _ consume: Consumer
+    ) async throws {
+        try requirePresent()
+        guard delete.returning.isEmpty, delete.using.isEmpty, delete.with == nil else {
+            throw PlanError(
+                .unsupported, "DELETE with USING, WITH or RETURNING is not supported yet",
+                at: delete.span)
+        }
+        let snapshot = try await catalogSnapshot(creating: false)
+        let table = try await openTable(delete.table.map(\.folded), in: snapshot)
+        let removal = try await prepareDelete(
+            delete.filter, alias: delete.alias?.name, table, parameters)
+        guard removal.rowCount > 0 else {
+            try await consume(.done(StatementSummary(tag: "DELETE", rowCount: 0)))
+            return
+        }
+        let receipt = try await commit([
+            fileChange(
+                .rewrite(removed: removal.removed, predicate: removal.predicate),
+                added: removal.added, table: table,
+                operation: removal.added.isEmpty ? .delete : .overwrite)
+        ])
+        try await consume(
+            .done(
+                StatementSummary(
+                    tag: "DELETE", rowCount: removal.rowCount, position: receipt.position,
+                    snapshotID: receipt.tables.first?.metadata.currentSnapshotID)))
+    }
+
+    private struct Removal {
+        var removed: [DataFile] = []
+        var added: [DataFile] = []
+        var rowCount = 0
+        var predicate = TablePredicate.always
+    }
+
+    /// Finds the files with rows to delete, and writes what stays of them to new ones.
+    private func prepareDelete(
+        _ filter: SQL.Expression?, alias: String?, _ table: OpenTable, _ parameters: Parameters
+    ) async throws -> Removal {
+        let reader = try TableReader(table.metadata, storage: table.storage)
+        let columns = try reader.columns()
+        guard let filter else {
+            let plan = try await reader.plan()
+            let files = plan.files.map(\.file)
+            return Removal(
+                removed: files, rowCount: files.reduce(0) { $0 + Int($1.recordCount) })
+        }
+        // The condition over the table, with the name of each row's file beside its columns.
+        let seen = Columnar.Schema(columns.fields + [MetadataColumn.file])
+        let resolver = SourceResolver(session: self)
+        var environment = environment(parameters)
+        let fieldIDs = seen.fields.map { $0.id ?? 0 }
+        let sourceID = resolver.sources.add(
+            TableReadSource(reader: reader, fieldIDs: fieldIDs, chosen: nil))
+        let source = SourceTable(
+            sourceID: sourceID, name: table.identifier.description, schema: seen,
+            rowCount: reader.exactRowCount)
+        var bound: (condition: BoundExpression, scan: LogicalPlan)?
+        var binder = Binder(environment: environment)
+        while bound == nil {
+            do {
+                binder = Binder(environment: environment)
+                bound = try binder.condition(filter, over: source, alias: alias)
+            } catch let missing as MissingTable {
+                environment.tables[missing.request] = await resolver.resolve(missing.request)
+            }
+        }
+        guard let bound else { preconditionFailure("bound or thrown") }
+
+        // How many rows of each file go.
+        let scanned = bound.scan.columns
+        let file = scanned[columns.count]
+        let counts = try await fileCounts(
+            .filter(bound.condition, bound.scan), file, &binder, resolver)
+        if counts.isEmpty { return Removal() }
+        var removal = Removal()
+        removal.rowCount = counts.values.reduce(0, +)
+        let plan = try await reader.plan()
+        let touched = plan.files.filter { counts[$0.file.filePath] != nil }
+        removal.removed = touched.map(\.file)
+        // Others may have added matching rows meanwhile: what pruning can see of the condition.
+        if case .scan(let scan) = Optimiser(evaluate: { try evaluateConstant($0) }).optimise(
+            .filter(bound.condition, bound.scan))
+        {
+            let ids = Dictionary(
+                scan.columns.map { ($0.column.id.number, fieldIDs[$0.position]) },
+                uniquingKeysWith: { a, _ in a })
+            removal.predicate = TablePredicate(scan.filters) { ids[$0] ?? 0 }
+        }
+        let partial = touched.filter {
+            (counts[$0.file.filePath] ?? 0) < Int($0.file.recordCount)
+        }
+        if !partial.isEmpty {
+            var part = plan
+            part.files = partial
+            removal.added = try await rewrite(
+                part, keeping: .isTruth(bound.condition, true, isNegated: true), bound.scan,
+                sourceID, reader, columns, table, resolver)
+        }
+        return removal
+    }
+
+    /// Rows of a plan by the file they are in.
+    private func fileCounts(
+        _ plan: LogicalPlan, _ file: PlanColumn, _ binder: inout Binder,
+        _ resolver: SourceResolver
+    ) async throws -> [String: Int] {
+        let grouped = binder.countRows(of: plan, by: file)
+        let prepared = try finish(grouped, resolver)
+        return try await withRows(of: prepared) { rows in
+            var counts: [String: Int] = [:]
+            while let batch = try await rows.next() {
+                for row in 0..<batch.rowCount {
+                    if case .string(let name) = batch.columns[0].value(at: row),
+                        case .int64(let count) = batch.columns[1].value(at: row)
+                    {
+                        counts[name] = Int(count)
+                    }
+                }
+            }
+            return counts
+        }
+    }
+
+    /// Writes the rows of some files that meet a condition to new files.
+    private func rewrite(
+        _ files: TablePlan, keeping condition: BoundExpression, _ scan: LogicalPlan,
+        _ sourceID: Int, _ reader: TableReader, _ columns: Columnar.Schema, _ table: OpenTable,
+        _ resolver: SourceResolver
+    ) async throws -> [DataFile] {
+        let chosen = TableReadSource(
+            reader: reader,
+            fieldIDs: columns.fields.map { $0.id ?? 0 } + [MetadataColumn.file.id ?? 0],
+            chosen: files)
+        resolver.sources.replace(sourceID, with: chosen)
+        let kept = Array(scan.columns.prefix(columns.count))
+        let plan = LogicalPlan.project(
+            kept.map { LogicalPlan.Projection($0.reference, $0) }, .filter(condition, scan))
+        let prepared = try finish(plan, resolver)
+        return try await writeRows(of: prepared, to: table, fields: columns.fields).files
+    }
+
+    func runTruncate(_ truncate: Truncate, _ consume: Consumer) async throws {
+        try requirePresent()
+        let snapshot = try await catalogSnapshot(creating: false)
+        var operations: [CatalogOperation] = []
+        for name in truncate.tables {
+            let table = try await openTable(name.map(\.folded), in: snapshot)
+            operations.append(
+                fileChange(.overwrite(.always), added: [], table: table, operation: .delete))
+        }
+        let receipt = try await commit(operations)
+        try await consume(
+            .done(StatementSummary(tag: "TRUNCATE TABLE", position: receipt.position)))
+    }
+}
+
+extension Columnar.Schema {
+    /// The field that a name means.
+    func field(named name: Identifier, of table: TableIdentifier) throws -> Field {
+        let exact = fields.filter { $0.name == name.name }
+        let found =
+            exact.isEmpty && !name.isQuoted
+            ? fields.filter { $0.name.lowercased() == name.name.lowercased() } : exact
+        guard found.count == 1, let field = found.first else {
+            let near = nearest(to: name.name, among: fields.map(\.name))
+            throw PlanError(
+                .invalid, "table \(table) has no column \"\(name.name)\"",
+                hint: near.map { "Did you mean \"\($0)\"?" }, at: name.span)
+        }
+        return field
+    }
+}
+
+extension PreparedQuery {
+    /// The same rows with their columns cast to the types of a table's fields.
+    func cast(to fields: [Field]) throws -> PreparedQuery {
+        var result = self
+        let expressions = try zip(schema.fields, fields).enumerated().map {
+            index, pair -> BoundExpression in
+            let (from, to) = pair
+            let column = BoundExpression.column(ColumnID(index), from.type)
+            if from.type == to.type { return column }
+            guard Self.canAssign(from.type, to.type) else {
+                throw PlanError(
+                    .invalid,
+                    "column \"\(to.name)\" is of type \(to.type), the value is of type \(from.type)",
+                    hint: "Use CAST to convert it.")
+            }
+            return .cast(column, to.type, isTry: false)
+        }
+        result.physical = .project(expressions, physical)
+        result.schema = Columnar.Schema(fields)
+        return result
+    }
+
+    /// Whether values of a type may be stored in a column of another without a CAST.
+    private static func canAssign(_ from: DataType, _ to: DataType) -> Bool {
+        if from == .null || from == to { return true }
+        if from.isNumeric && to.isNumeric { return true }
+        if from.isTemporal && to.isTemporal && from != .time && to != .time { return true }
+        // Text is read as whatever the column holds, as in DuckDB.
+        if from == .string || to == .string { return true }
+        switch (from, to) {
+        case (.fixed, .binary), (.binary, .fixed): return true
+        case (.list, .list), (.structure, .structure), (.map, .map): return true
+        default: return false
+        }
+    }
+}

@@ -1,0 +1,45 @@
+import Ambient
+
+/// Runs `body`, and cancels it when it takes longer than it may.
+///
+/// What `body` manages to return or throw after it was cancelled counts: a commit that got through got
+/// through.
+///
+/// - Throws: `timedOut` when the time ended it.
+func withDeadline<Value: Sendable>(
+    seconds: Int,
+    time: any TimeSource,
+    _ body: @escaping @Sendable () async throws -> Value
+) async throws -> Value {
+    try await withThrowingTaskGroup(of: DeadlineEvent<Value>.self) { group in
+        group.addTask {
+            do { return .ended(.success(try await body())) } catch {
+                return .ended(.failure(error))
+            }
+        }
+        group.addTask {
+            try? await time.sleep(nanoseconds: Int64(seconds) * 1_000_000_000)
+            return .timeIsUp
+        }
+        var isLate = false
+        while let event = try await group.next() {
+            switch event {
+            case .timeIsUp:
+                isLate = true
+                group.cancelAll()
+            case .ended(let result):
+                group.cancelAll()
+                if isLate, case .failure(let error) = result, error is CancellationError {
+                    throw ServerError(.timedOut, "the request took longer than \(seconds) seconds")
+                }
+                return try result.get()
+            }
+        }
+        throw CancellationError()
+    }
+}
+
+private enum DeadlineEvent<Value: Sendable>: Sendable {
+    case ended(Result<Value, any Error>)
+    case timeIsUp
+}

@@ -1,0 +1,188 @@
+import Ambient
+import Bytes
+import Engine
+import HTTPTypes
+import HummingbirdCore
+import Logging
+
+/// What becomes of every request: find its route, let it in, run it in its time, tell its errors, log it.
+struct RequestHandler: Sendable {
+    let parts: ServerParts
+    let routes: RouteTable
+
+    /// What is known of a request when it ends.
+    private struct Account {
+        var template = "unmatched"
+        var principal: String?
+        var error: ErrorReply?
+        var detail: String?
+    }
+
+    /// Answers one request.
+    ///
+    /// - Throws: when the client is gone, or a streamed body fails half-way: the caller then closes the
+    ///   connection, by which the client sees that the body is not complete.
+    func handle(_ request: Request, _ writer: consuming ResponseWriter) async throws {
+        let began = parts.ambient.time.monotonicNanos()
+        let id = requestID(request.headers)
+        var headers = HTTPFields()
+        headers[HTTPField.Name.requestID] = id
+        headers[.date] = httpDate(micros: parts.ambient.time.nowMicros())
+        let channel = ResponseChannel(writer, headers: headers, isHead: request.method == .head)
+        parts.metrics.requestBegan()
+        var account = Account()
+        var failure: (any Error)?
+        do {
+            try await answer(request, id, channel, &account)
+        } catch {
+            failure = error
+        }
+        let nanos = parts.ambient.time.monotonicNanos() - began
+        log(request, id, channel, account, failure, nanos)
+        parts.metrics.requestEnded(
+            route: account.template,
+            method: request.method.rawValue,
+            status: channel.status ?? 0,
+            seconds: Double(nanos) / 1e9
+        )
+        if let failure { throw failure }
+    }
+
+    private func answer(
+        _ request: Request,
+        _ id: String,
+        _ channel: ResponseChannel,
+        _ account: inout Account
+    ) async throws {
+        var mapping = ErrorMapping(effect: request.method == .get ? .read : .change)
+        var allowed = ""
+        do {
+            let target = try RequestTarget(request.head.path ?? "")
+            let (route, captures) = try find(request.method, target, allowed: &allowed)
+            account.template = route.template
+            mapping = ErrorMapping(
+                effect: route.effect,
+                namespaceMeansTable: route.namespaceMeansTable
+            )
+            if !route.isOpen {
+                account.principal = try authenticate(request)
+            }
+            try checkLength(request.headers)
+            guard parts.gate.enter(route.weight) else {
+                parts.metrics.rejected(reason: "busy")
+                throw ServerError(.tooManyRequests, "the server is busy; try again in a moment")
+            }
+            defer { parts.gate.leave(route.weight) }
+            let prepared = ServerRequest(
+                id: id,
+                method: request.method,
+                target: target,
+                headers: request.headers,
+                captures: captures,
+                principal: account.principal ?? "anonymous",
+                body: request.body,
+                bodyBytesMax: parts.configuration.limits.bodyBytesMax,
+                channel: channel
+            )
+            let limits = parts.configuration.limits
+            let seconds =
+                route.weight == .query ? limits.queryTimeoutSeconds : limits.requestTimeoutSeconds
+            let reply = try await withDeadline(seconds: seconds, time: parts.ambient.time) {
+                try await route.handler(prepared)
+            }
+            if let reply { try await channel.send(reply) }
+        } catch {
+            // Once a body has begun there is no other status to tell: it must end as what it is, cut off.
+            if channel.hasStarted { throw error }
+            // Routes that know better what they were about say so.
+            var told = error
+            if let placed = error as? PlacedError {
+                told = placed.error
+                mapping.effect = placed.effect
+            }
+            var reply = mapping.reply(to: told)
+            reply.statement = (error as? PlacedError)?.statement
+            account.error = reply
+            if reply.isServersFault { account.detail = "\(told)" }
+            var whole = Reply.error(reply)
+            if reply.status == 405 { whole.headers[.allow] = allowed }
+            // What is left of a body that was too large is not worth reading.
+            if reply.status == 413 { whole.headers[.connection] = "close" }
+            try await channel.send(whole)
+        }
+    }
+
+    private func find(
+        _ method: HTTPRequest.Method,
+        _ target: RequestTarget,
+        allowed: inout String
+    ) throws(ServerError) -> (Route, [String: String]) {
+        switch routes.match(method, target.segments) {
+        case .route(let route, let captures): return (route, captures)
+        case .otherMethods(let methods):
+            allowed = methods.joined(separator: ", ")
+            throw ServerError(.methodNotAllowed, "this path takes \(allowed)")
+        case .none: throw ServerError(.noRoute, "there is no such path here")
+        }
+    }
+
+    private func authenticate(_ request: Request) throws(ServerError) -> String {
+        do throws(ServerError) {
+            return try parts.authenticator.principal(
+                of: request.headers,
+                authority: request.head.authority
+            )
+        } catch {
+            parts.metrics.rejected(reason: "unauthorized")
+            throw error
+        }
+    }
+
+    /// Refuses what says itself that it is too large, before any of it is read.
+    private func checkLength(_ headers: HTTPFields) throws(ServerError) {
+        guard let text = headers[.contentLength], let length = Int(text) else { return }
+        let limit = parts.configuration.limits.bodyBytesMax
+        if length > limit {
+            throw ServerError(.bodyTooLarge, "the body is larger than \(limit) bytes")
+        }
+    }
+
+    /// The client's id when it is a harmless one; else a new one.
+    private func requestID(_ headers: HTTPFields) -> String {
+        if let given = headers[HTTPField.Name.requestID], (1...128).contains(given.utf8.count),
+            given.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x22 && $0 != 0x5C })
+        {
+            return given
+        }
+        return parts.ambient.uuidV7()
+    }
+
+    private func log(
+        _ request: Request,
+        _ id: String,
+        _ channel: ResponseChannel,
+        _ account: Account,
+        _ failure: (any Error)?,
+        _ nanos: Int64
+    ) {
+        var fields: Logger.Metadata = [
+            "request_id": "\(id)", "method": "\(request.method.rawValue)",
+            "route": "\(account.template)", "status": "\(channel.status ?? 0)",
+            "duration_ms": "\(Double(nanos / 1000) / 1000)", "bytes": "\(channel.byteCount)",
+        ]
+        if let principal = account.principal { fields["principal"] = "\(principal)" }
+        if let error = account.error { fields["error"] = "\(error.type)" }
+        if let detail = account.detail { fields["detail"] = "\(detail)" }
+        if let failure { fields["cut_off"] = "\(type(of: failure))" }
+        let isServersFault = account.error?.isServersFault == true
+        parts.logger.log(level: isServersFault ? .error : .info, "request", metadata: fields)
+    }
+}
+
+/// An error of a route that knows more of its effect than its table says.
+struct PlacedError: Error {
+    var error: any Error
+    var effect: RequestEffect
+    /// The number of the statement that failed, from 1, where there are several: those before it are done.
+    var statement: Int?
+}

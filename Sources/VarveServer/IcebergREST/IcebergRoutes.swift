@@ -1,0 +1,83 @@
+import Bytes
+import Catalog
+import CommitLog
+import Engine
+import HTTPTypes
+
+/// The Iceberg REST catalog.
+///
+/// - Spec: REST catalog of Apache Iceberg 1.9, without prefix: a server has one warehouse.
+struct IcebergRoutes: Sendable {
+    let parts: ServerParts
+
+    /// The same routes under `/v1` and under `/iceberg/v1`.
+    var all: [Route] { routes(under: "/v1") + routes(under: "/iceberg/v1") }
+
+    private func routes(under base: String) -> [Route] {
+        let first = Route(.get, "\(base)/config") { try configuration($0) }
+        return [first] + tokenRoutes(base) + namespaceRoutes(base) + tableRoutes(base)
+            + transactionRoutes(base) + viewRoutes(base)
+    }
+
+    /// What the configuration says we can do: clients call nothing else.
+    static let endpoints: [String] = [
+        "GET /v1/{prefix}/namespaces", "POST /v1/{prefix}/namespaces",
+        "GET /v1/{prefix}/namespaces/{namespace}", "HEAD /v1/{prefix}/namespaces/{namespace}",
+        "DELETE /v1/{prefix}/namespaces/{namespace}",
+        "POST /v1/{prefix}/namespaces/{namespace}/properties",
+        "GET /v1/{prefix}/namespaces/{namespace}/tables",
+        "POST /v1/{prefix}/namespaces/{namespace}/tables",
+        "POST /v1/{prefix}/namespaces/{namespace}/register",
+        "GET /v1/{prefix}/namespaces/{namespace}/tables/{table}",
+        "HEAD /v1/{prefix}/namespaces/{namespace}/tables/{table}",
+        "POST /v1/{prefix}/namespaces/{namespace}/tables/{table}",
+        "DELETE /v1/{prefix}/namespaces/{namespace}/tables/{table}",
+        "POST /v1/{prefix}/namespaces/{namespace}/tables/{table}/metrics",
+        "POST /v1/{prefix}/tables/rename", "POST /v1/{prefix}/transactions/commit",
+    ]
+
+    private func configuration(_ request: ServerRequest) throws -> Reply {
+        if let name = request.target.query["warehouse"], !name.isEmpty,
+            !parts.clientConfiguration.names.contains(name)
+        {
+            throw ServerError(.noWarehouse, "there is no warehouse \"\(name)\" here")
+        }
+        let hours = parts.engine.options.catalog.log.idWindowMillis / 3_600_000
+        return .json([
+            "defaults": .stringMap(parts.clientConfiguration.store),
+            "overrides": .object(JSONObject()),
+            "endpoints": .strings(Self.endpoints),
+            "idempotency-key-lifetime": .string("PT\(max(hours, 1))H"),
+        ])
+    }
+
+    // MARK: - Names in paths and bodies
+
+    /// The namespace of the path; its levels are joined by 0x1F.
+    func namespace(_ request: ServerRequest) throws -> Namespace {
+        try Namespace(levels(try request.capture("namespace")))
+    }
+
+    /// The table of the path.
+    func table(_ request: ServerRequest) throws -> TableIdentifier {
+        try TableIdentifier(try namespace(request), try request.capture("table"))
+    }
+
+    /// A `{"namespace": […], "name": "…"}` of a body.
+    func identifier(_ fields: RequestFields) throws -> TableIdentifier {
+        guard let levels = try fields.strings("namespace") else {
+            throw fields.wrong("namespace", "an array of strings")
+        }
+        return try TableIdentifier(try Namespace(levels), try fields.string("name"))
+    }
+}
+
+/// The levels of a namespace in a path or query.
+func levels(_ text: String) -> [String] {
+    text.split(separator: "\u{1F}", omittingEmptySubsequences: false).map(String.init)
+}
+
+extension TableIdentifier {
+    /// As bodies have it.
+    var json: JSON { ["namespace": .strings(namespace.levels), "name": .string(name)] }
+}

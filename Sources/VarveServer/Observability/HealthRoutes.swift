@@ -1,0 +1,50 @@
+import Ambient
+import Bytes
+import Catalog
+import Engine
+import HTTPTypes
+import Logging
+
+/// Probes and metrics.
+struct HealthRoutes: Sendable {
+    let parts: ServerParts
+
+    var all: [Route] {
+        [
+            Route(.get, "/health/live", isOpen: true, weight: .probe) { _ in
+                .json(["status": "live"])
+            },
+            Route(.get, "/health/ready", isOpen: true, weight: .probe) { _ in try await ready() },
+            Route(.get, "/metrics", weight: .probe) { _ in try await metrics() },
+        ]
+    }
+
+    /// Ready is who can read the log now: without it no request can be answered.
+    private func ready() async throws -> Reply {
+        do {
+            let position = try await withDeadline(seconds: 5, time: parts.ambient.time) {
+                try await parts.catalog().read().position
+            }
+            return .json(["status": "ready", "position": .integer(position)])
+        } catch {
+            parts.logger.warning("not ready", metadata: ["detail": "\(error)"])
+            throw ServerError(.notReady, "the log cannot be read now; the server's log says why")
+        }
+    }
+
+    private func metrics() async throws -> Reply {
+        let known = try await parts.catalog().known
+        let text = parts.metrics.render(gauges: [
+            ("varve_catalog_log_position", "The last entry of the log known here.", known.position),
+            (
+                "varve_catalog_tables", "Tables in the catalog as known here.",
+                Int64(known.state.tableCount)
+            ),
+            (
+                "varve_catalog_namespaces", "Namespaces in the catalog as known here.",
+                Int64(known.state.namespaceCount)
+            ),
+        ])
+        return .text(text, type: "text/plain; version=0.0.4; charset=utf-8")
+    }
+}

@@ -1,0 +1,120 @@
+import Ambient
+import Catalog
+import Engine
+import Logging
+
+/// What all routes share.
+struct ServerParts: Sendable {
+    let engine: Engine
+    let configuration: ServerConfiguration
+    let authenticator: Authenticator
+    let gate: RequestGate
+    let metrics: ServerMetrics
+    let logger: Logger
+    let clientConfiguration: ClientConfiguration
+
+    init(
+        engine: Engine,
+        configuration: ServerConfiguration,
+        environment: EnvironmentVariables,
+        logger: Logger
+    ) {
+        self.engine = engine
+        self.configuration = configuration
+        self.logger = logger
+        authenticator = Authenticator(
+            configuration: configuration,
+            time: engine.options.ambient.time
+        )
+        gate = RequestGate(
+            requestsMax: configuration.limits.requestsMax,
+            queriesMax: configuration.limits.queriesMax
+        )
+        metrics = ServerMetrics()
+        clientConfiguration = ClientConfiguration(
+            warehouseURL: engine.warehouseURL,
+            configuration: configuration,
+            environment: environment
+        )
+    }
+
+    var ambient: AmbientSources { engine.options.ambient }
+
+    func catalog() async throws -> WarehouseCatalog {
+        try await engine.catalog(creating: false)
+    }
+
+    /// Commits what a request asks for; its `Idempotency-Key`, if it has one, is the commit's id.
+    ///
+    /// - Parameter isExpected: whether a change is of the kind that the request makes: an earlier commit
+    ///   with the same id must have been made by the same request.
+    /// - Throws: what the catalog throws; `unprocessable` for an id that belongs to another request.
+    func commit(
+        _ operations: [CatalogOperation],
+        for request: ServerRequest,
+        isExpected: (CatalogChange) -> Bool
+    ) async throws -> CommitReceipt {
+        let catalog = try await catalog()
+        let id = try request.idempotencyKey() ?? catalog.makeCommitID()
+        let receipt = try await catalog.commit(
+            CatalogCommit(
+                id: id,
+                actor: request.principal,
+                requestID: request.id,
+                operations: operations
+            )
+        )
+        if receipt.isReplay, !receipt.changes.isEmpty,
+            !receipt.changes.contains(where: isExpected)
+        {
+            throw ServerError(
+                .unprocessable,
+                "the Idempotency-Key belongs to another request than this one"
+            )
+        }
+        committed(
+            kind: "catalog",
+            id: id,
+            position: receipt.position,
+            request: request,
+            isReplay: receipt.isReplay
+        )
+        return receipt
+    }
+
+    /// Counts and logs a commit.
+    func committed(
+        kind: String,
+        id: String?,
+        position: Int64,
+        request: ServerRequest,
+        isReplay: Bool = false
+    ) {
+        if !isReplay { metrics.committed(kind: kind) }
+        var fields: Logger.Metadata = [
+            "request_id": "\(request.id)", "principal": "\(request.principal)", "kind": "\(kind)",
+            "position": "\(position)",
+        ]
+        if let id { fields["commit_id"] = "\(id)" }
+        if isReplay { fields["replay"] = "true" }
+        logger.info("commit", metadata: fields)
+    }
+}
+
+extension ServerRequest {
+    /// The client's name for what it changes; nil when it gives none.
+    ///
+    /// - Throws: `badRequest` for what cannot be a commit's id.
+    func idempotencyKey() throws(ServerError) -> String? {
+        guard let key = headers[.idempotencyKey] else { return nil }
+        guard (8...128).contains(key.utf8.count),
+            key.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
+        else {
+            throw ServerError(
+                .badRequest,
+                "Idempotency-Key must be 8 to 128 visible characters, best a UUID"
+            )
+        }
+        return key
+    }
+}

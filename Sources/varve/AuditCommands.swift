@@ -1,0 +1,125 @@
+import ArgumentParser
+import Catalog
+import Columnar
+import CommitLog
+import Engine
+import TextFiles
+
+struct HistoryCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "history",
+        abstract: "List the commits of a table, or of the whole warehouse, newest first.",
+        discussion: """
+            Examples:
+              varve history
+              varve history sales.orders --format json
+            """)
+
+    @OptionGroup var global: GlobalOptions
+
+    @Argument(help: "The table: NS.TABLE, or TABLE in --namespace; without one the warehouse.")
+    var table: String?
+
+    @Option(help: "How many commits at most.")
+    var limit = 100
+
+    @Option(help: "How rows are written: \(OutputFormat.names).")
+    var format = OutputFormat.table
+
+    func run() async throws {
+        let session = try await global.session()
+        try show(try await session.history(of: table, limit: limit), format)
+    }
+}
+
+struct AuditCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "audit",
+        abstract: "Prove that history was not rewritten, and say who did what.",
+        subcommands: [Verify.self, Log.self])
+
+    struct Verify: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Walk the log's hash chain, and check metadata and data files.",
+            discussion: """
+                Every entry's checksum and link to the one before it, every table's metadata, and
+                every page of every data file of every snapshot. Exit status 1 when something is
+                wrong.
+                """)
+
+        @OptionGroup var global: GlobalOptions
+
+        @Flag(help: "Check the log and metadata only, not the pages of data files.")
+        var quick = false
+
+        func run() async throws {
+            let session = try await global.session()
+            let report = try await session.verify(readsData: !quick)
+            print(
+                "Log: \(report.log.last) entries, \(report.log.commitCount) commits, head "
+                    + report.log.hash)
+            print(
+                "Tables: \(report.tableCount), data files "
+                    + (quick ? "listed" : "read") + ": \(report.fileCount)")
+            for fault in report.faults { print("FAULT \(fault.place): \(fault.message)") }
+            if !report.isSound { throw Failure("\(report.faults.count) faults were found") }
+            print("Everything is sound.")
+        }
+    }
+
+    struct Log: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Who did what, when and why: commits, newest first.")
+
+        @OptionGroup var global: GlobalOptions
+
+        @Option(help: "How many commits at most.")
+        var limit = 100
+
+        @Option(help: "How rows are written: \(OutputFormat.names).")
+        var format = OutputFormat.table
+
+        func run() async throws {
+            let session = try await global.session()
+            try show(try await session.history(of: nil, limit: limit), format)
+        }
+    }
+}
+
+/// Writes commits as rows.
+private func show(_ commits: [HistoricCommit], _ format: OutputFormat) throws {
+    let schema = Schema([
+        Field("position", .int64, isNullable: false), Field("time", .timestamptz, isNullable: false),
+        Field("actor", .string, isNullable: false), Field("changes", .string, isNullable: false),
+        Field("message", .string), Field("commit_id", .string, isNullable: false),
+    ])
+    let columns = [
+        Column(.int64, commits.map { .int64($0.position) }),
+        Column(.timestamptz, commits.map { .timestamptz($0.timeMillis * 1000) }),
+        Column(.string, commits.map { .string($0.actor) }),
+        Column(
+            .string,
+            commits.map { .string($0.changes.map(\.summary).joined(separator: ", ")) }),
+        Column(.string, commits.map { $0.message.map { .string($0) } ?? .null }),
+        Column(.string, commits.map { .string($0.id) }),
+    ]
+    var writer = try RowWriter(format: format, schema: schema, to: 1)
+    try writer.write(RecordBatch(schema: schema, columns: columns, rowCount: commits.count))
+    writer.finish()
+}
+
+extension CatalogChange {
+    /// The change in a few words.
+    fileprivate var summary: String {
+        switch self {
+        case .createNamespace(let namespace, _): "create namespace \(namespace)"
+        case .dropNamespace(let namespace): "drop namespace \(namespace)"
+        case .updateNamespace(let namespace, _, _): "change namespace \(namespace)"
+        case .createTable(let table, _, _): "create \(table)"
+        case .updateTable(let table, _, _, let snapshot), .replaceTable(let table, _, _, let snapshot):
+            "change \(table)" + (snapshot.map { " (snapshot \($0))" } ?? "")
+        case .dropTable(let table, _, _): "drop \(table)"
+        case .renameTable(let table, let to, _): "rename \(table) to \(to)"
+        }
+    }
+}
