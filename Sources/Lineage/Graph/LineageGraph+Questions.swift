@@ -82,7 +82,7 @@ extension LineageGraph {
             count
         )
         answer.target = describe(to.key, 0, count).name
-        answer.gaps = walk.gaps.sorted(by: bytesPrecede)
+        answer.gaps = walk.gaps.union(generalGaps(before: count)).sorted(by: bytesPrecede)
         answer.isCut = walk.isCut
         return answer
     }
@@ -109,7 +109,7 @@ extension LineageGraph {
             edges: walk.edges,
             count
         )
-        answer.gaps = walk.gaps.sorted(by: bytesPrecede)
+        answer.gaps = walk.gaps.union(generalGaps(before: count)).sorted(by: bytesPrecede)
         answer.isCut = walk.isCut
         return answer
     }
