@@ -91,7 +91,7 @@ package struct TransformPlan: Sendable {
         let shared = checks.indices.filter { checks[$0].sharedColumn != nil }
         if !shared.isEmpty {
             let columns = shared.enumerated().map { place, index in
-                "\(checks[index].sharedColumn ?? "0") AS violations_\(place + 1)"
+                "\(checks[index].sharedColumn ?? "NULL") AS violations_\(place + 1)"
             }
             queries.append(
                 CheckQuery(
@@ -166,7 +166,7 @@ package struct Check: Sendable {
             return column.map { "count(*) - count(\(Printer.print([$0])))" }
         case .acceptedValues(let column, let values):
             return "count(*) FILTER (WHERE (\(acceptedText(column, values))) IS FALSE)"
-        case .rowCount: return "0"
+        case .rowCount: return "CAST(0 AS BIGINT)"
         case .unique, .relationship: return nil
         }
     }

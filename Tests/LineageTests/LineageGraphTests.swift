@@ -54,7 +54,7 @@ import Testing
             LineageOptions(selection: .directOnly)
         )
         #expect(direct.names == ["ns.c.x", "ns.b.x", "ns.a.x", "data/a.csv#x"])
-        #expect(direct.nodes.allSatisfy(\.isDirect))
+        #expect(direct.nodes.allSatisfy { $0.isDirect })
         let all = try graph.upstream(of: NodeName("ns.c.x"))
         #expect(all.arrows.contains("ns.a.y -> ns.b.*"))
         let y = try #require(all.nodes.first { $0.name == "ns.a.y" })
@@ -266,6 +266,27 @@ import Testing
         let answer = try graph.upstream(of: NodeName("ns.b"))
         #expect(!answer.isComplete)
         #expect(answer.names == ["ns.b", "ns.a"])
+    }
+
+    @Test(
+        "goes on after changes that it does not know, and says so; views are none of its business"
+    )
+    func unknownChanges() throws {
+        var log = chain()
+        log.commit([["change": "create-view", "namespace": ["ns"], "name": "v"]])
+        #expect(try log.graph().upstream(of: NodeName("ns.c")).isComplete)
+        log.commit([["change": "swap-tables"]])
+        let graph = try log.graph()
+        let answer = try graph.upstream(of: NodeName("ns.c"))
+        #expect(answer.names.count == 4)
+        #expect(
+            answer.gaps == ["the log has changes \"swap-tables\", which this program does not know"]
+        )
+        #expect(
+            try graph.upstream(of: NodeName("ns.c"), LineageOptions(asOf: .position(7))).isComplete
+        )
+        log.commit([["change": "drop-table"]])
+        #expect(throws: LineageError.self) { try log.graph() }
     }
 
     @Test("gives the same whether commits come at once or one by one, or twice")

@@ -12,27 +12,28 @@ enum Binding {
         "web.events": [Field("ts", .timestamp), Field("user_id", .int64)],
         "web.users": [Field("id", .int64), Field("country", .string)],
         "main.orders": [
-            Field("customer_id", .int64), Field("amount", .double), Field("tax", .double),
+            Field("customer_id", .int64), Field("amount", .float64), Field("tax", .float64),
         ],
         "main.customers": [Field("id", .int64), Field("city", .string)],
         "main.blocked": [Field("customer_id", .int64)],
         "main.old_orders": [
-            Field("customer_id", .int64), Field("city", .string), Field("amount", .double),
-            Field("net", .double), Field("label", .string),
+            Field("customer_id", .int64), Field("city", .string), Field("amount", .float64),
+            Field("net", .float64), Field("label", .float64),
         ],
         "main.staged": [
             Field("day", .date), Field("carrier", .string), Field("name", .string),
-            Field("flights", .int64), Field("avg_delay", .double),
+            Field("flights", .int64), Field("avg_delay", .float64),
         ],
     ]
 
-    private struct NoConstant: Error {}
+    /// Folds nothing: types are what these tests look at, so any value will do for what would be
+    /// computed.
+    private static func evaluate(_ expression: BoundExpression) -> Value {
+        if case .constant(let value, _) = expression { value } else { .null }
+    }
 
     static func bind(_ query: Query) throws -> LogicalPlan {
-        var environment = BindingEnvironment(nowMicros: 0) { expression in
-            guard case .constant(let value, _) = expression else { throw NoConstant() }
-            return value
-        }
+        var environment = BindingEnvironment(nowMicros: 0, evaluate: { evaluate($0) })
         while true {
             do {
                 var binder = Binder(environment: environment)
@@ -54,10 +55,7 @@ enum Binding {
 
     /// The optimised plan as text.
     static func plan(_ query: Query) throws -> String {
-        let optimiser = Optimiser(evaluate: { expression in
-            guard case .constant(let value, _) = expression else { throw NoConstant() }
-            return value
-        })
+        let optimiser = Optimiser(evaluate: { evaluate($0) })
         return PlanPrinter().print(optimiser.optimise(try bind(query)))
     }
 }

@@ -1,3 +1,5 @@
+import Columnar
+import Planner
 import SQL
 import TestSupport
 import Testing

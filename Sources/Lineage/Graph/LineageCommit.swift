@@ -62,8 +62,10 @@ enum DatasetChange {
     case written(TableWrite)
     case dropped(uuid: String)
     case renamed(uuid: String, name: [String])
-    /// Namespaces.
+    /// Namespaces and views: they hold no rows.
     case other
+    /// A later version's; it may have renamed or changed anything.
+    case unknown(String)
 
     struct TableWrite {
         var uuid: String
@@ -76,7 +78,7 @@ enum DatasetChange {
         var isReplacement: Bool
     }
 
-    /// - Throws: `corrupt` when a member is missing or wrong, `unsupported` for unknown kinds.
+    /// - Throws: `corrupt` when a member is missing or wrong.
     init(json: JSON) throws(LineageError) {
         let fields = try FactFields(json, place: "change")
         let kind = try fields.text("change")
@@ -105,7 +107,7 @@ enum DatasetChange {
                 name: try Self.name(fields, "to-namespace", "to-name")
             )
         default:
-            throw LineageError(.unsupported, "this program does not know the change \"\(kind)\"")
+            self = kind.hasSuffix("-view") ? .other : .unknown(kind)
         }
     }
 

@@ -82,7 +82,7 @@ extension LineageGraph {
             count
         )
         answer.target = describe(to.key, 0, count).name
-        answer.gaps = walk.gaps.sorted(by: bytesPrecede)
+        answer.gaps = walk.gaps.union(generalGaps(before: count)).sorted(by: bytesPrecede)
         answer.isCut = walk.isCut
         return answer
     }
@@ -109,7 +109,7 @@ extension LineageGraph {
             edges: walk.edges,
             count
         )
-        answer.gaps = walk.gaps.sorted(by: bytesPrecede)
+        answer.gaps = walk.gaps.union(generalGaps(before: count)).sorted(by: bytesPrecede)
         answer.isCut = walk.isCut
         return answer
     }
@@ -161,6 +161,7 @@ extension LineageGraph {
         }
         described.sort { a, b in
             if a.node.depth != b.node.depth { return a.node.depth < b.node.depth }
+            if (a.key == root) != (b.key == root) { return a.key == root }
             if a.node.name != b.node.name { return bytesPrecede(a.node.name, b.node.name) }
             return (a.key.dataset, a.key.column) < (b.key.dataset, b.key.column)
         }

@@ -12,6 +12,8 @@ package struct LineageGraph: Sendable {
     var maps: [ResolvedMap] = []
     /// The datasets that a name stood for, each with the commit from which on; nil for none.
     var names: [[String]: [(commit: Int, dataset: Int?)]] = [:]
+    /// Kinds of changes that this program does not know, with the first commit that has one.
+    private var unknownChanges: [String: Int] = [:]
     private var identities: [FoldedDataset.Identity: Int] = [:]
     private var columnMaps: [String: ColumnMap] = [:]
     private var resolved: [ResolvedKey: Int] = [:]
@@ -40,8 +42,10 @@ package struct LineageGraph: Sendable {
     ///
     /// What a commit says wrongly about lineage makes answers incomplete, it does not stop the fold.
     ///
-    /// - Throws: `invalid` when a commit does not follow the last one; `corrupt` or `unsupported` for
-    ///   changes of the catalog that cannot be understood.
+    /// Nor does a kind of change that this program does not know.
+    ///
+    /// - Throws: `invalid` when a commit does not follow the last one; `corrupt` for a change of the
+    ///   catalog that is not what the log's format says.
     package mutating func apply(_ commits: some Sequence<LineageCommit>) throws(LineageError) {
         for commit in commits {
             if let last = self.commits.last {
@@ -96,6 +100,8 @@ package struct LineageGraph: Sendable {
         for change in changes {
             switch change {
             case .other: break
+            case .unknown(let kind):
+                if unknownChanges[kind] == nil { unknownChanges[kind] = number }
             case .dropped(let uuid): call(dataset(.table(uuid)), nil, number)
             case .renamed(let uuid, let name): call(dataset(.table(uuid)), name, number)
             case .written(let write):
@@ -297,6 +303,15 @@ package struct LineageGraph: Sendable {
         guard let slash = location.lastIndex(of: "/") else { return nil }
         let folder = location[..<slash]
         return folder.hasSuffix("/metadata") ? String(folder.dropLast(9)) : String(folder)
+    }
+
+    /// What makes every answer after the first commits incomplete.
+    func generalGaps(before commitCount: Int) -> Set<String> {
+        Set(
+            unknownChanges.filter { $0.value < commitCount }.map {
+                "the log has changes \"\($0.key)\", which this program does not know"
+            }
+        )
     }
 
     // MARK: As of
