@@ -2,6 +2,7 @@
 import contextlib
 import datetime
 import decimal
+import functools
 import json
 import math
 import os
@@ -55,7 +56,7 @@ class Varve:
         self.environment = {**os.environ, "SWIFT_BACKTRACE": "enable=no", **(environment or {})}
 
     def command(self, *arguments):
-        return [str(BINARY), "--warehouse", self.warehouse, *map(str, arguments)]
+        return [str(BINARY), *map(str, arguments), "--warehouse", self.warehouse]
 
     def run(self, *arguments, seconds=SECONDS, input=None):
         """Runs a command to its end; a signal or a hang is a failure of the test whatever it expects."""
@@ -158,6 +159,7 @@ def local_path(url):
     return urllib.parse.unquote(parts.path) if parts.scheme == "file" else url
 
 
+@functools.cache
 def duckdb_with_iceberg():
     """DuckDB with its Iceberg extension from the wheels; the order of loading matters."""
     connection = duckdb.connect(config={"threads": 2})
@@ -196,6 +198,15 @@ def server(arguments, port, environment=None, seconds=30):
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@contextlib.contextmanager
+def rest_server(varve):
+    """`varve serve` on a warehouse, and PyIceberg's catalog that speaks with it."""
+    from pyiceberg.catalog.rest import RestCatalog
+    port = free_port()
+    with server(varve.command("serve", "--port", port), port, varve.environment):
+        yield RestCatalog("varve", uri=f"http://127.0.0.1:{port}")
 
 
 # Comparison of rows.
