@@ -1,3 +1,4 @@
+package import Bytes
 import SQL
 
 /// The text of one spec and the name that messages give it.
@@ -214,5 +215,14 @@ package func validate(
         return ([], set.plans.flatMap(\.unsupported))
     } catch {
         return (error.issues, [])
+    }
+}
+
+extension SpecSource {
+    /// The spec as JSON, member for member: what the JSON Schema in Formats/transform-spec is about.
+    ///
+    /// - Throws: `invalid` for text that is neither YAML nor JSON.
+    package func json() throws(PipelineError) -> JSON {
+        SpecDecoder().json(try SpecNode.parse(text, file: file))
     }
 }

@@ -29,7 +29,7 @@ struct GlobalOptions: ParsableArguments {
         "--warehouse", "--namespace", "--as-of", "--memory", "--threads",
     ]
 
-    /// `varve --warehouse X sql …` as `varve sql --warehouse X …`, which is how options reach the
+    /// `varve --warehouse X sql …` as `varve sql … --warehouse X`, which is how options reach the
     /// command that reads them.
     static func movedBehindCommand(_ arguments: [String], commands: Set<String>) -> [String] {
         var index = 0
@@ -39,7 +39,10 @@ struct GlobalOptions: ParsableArguments {
             index += arguments[index].contains("=") ? 1 : 2
         }
         guard index > 0, index < arguments.count else { return arguments }
-        return [arguments[index]] + arguments[..<index] + arguments[(index + 1)...]
+        // Behind everything else, since a command may have one of its own (audit verify).
+        let rest = arguments[index...]
+        let end = rest.firstIndex(of: "--") ?? rest.endIndex
+        return Array(rest[..<end] + arguments[..<index] + rest[end...])
     }
 
     /// How the engine that these options describe runs.

@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@testable import Lineage
+import Lineage
 
 @Suite("Lineage facts") struct LineageFactsTests {
     static let folder = URL(fileURLWithPath: #filePath)

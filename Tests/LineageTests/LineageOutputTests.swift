@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@testable import Lineage
+import Lineage
 
 private let shared: URL = {
     if let path = ProcessInfo.processInfo.environment["VARVE_SHARED"] {

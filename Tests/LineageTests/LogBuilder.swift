@@ -1,5 +1,5 @@
 import Bytes
-@testable import Lineage
+import Lineage
 
 /// Writes commits as the catalog and the engine would.
 struct LogBuilder {

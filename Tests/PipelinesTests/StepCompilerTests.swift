@@ -4,7 +4,7 @@ import SQL
 import TestSupport
 import Testing
 
-@testable import Pipelines
+import Pipelines
 
 @Suite("Steps") struct StepCompilerTests {
     private func plan(_ steps: String, source: String = "main.t") throws -> TransformPlan {

@@ -6,7 +6,7 @@ import SQL
 import TestSupport
 import Testing
 
-@testable import Pipelines
+import Pipelines
 
 private let formats = URL(fileURLWithPath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
@@ -257,8 +257,7 @@ private func examples() throws -> [SpecSource] {
         ]
         for source in try examples() {
             // YAML as JSON, since Python's standard library reads no YAML.
-            let node = try SpecNode.parse(source.text, file: source.file)
-            files["ok-\(source.file).json"] = SpecDecoder().json(node).serialized()
+            files["ok-\(source.file).json"] = try source.json().serialized()
         }
         for (index, text) in [
             #"{"sql": "SELECT 1"}"#, #"{"name": "a", "sql": "SELECT 1", "knd": "full"}"#,

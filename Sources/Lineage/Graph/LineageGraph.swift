@@ -10,6 +10,9 @@ package struct LineageGraph: Sendable {
     var runs: [FoldedRun] = []
     var datasets: [FoldedDataset] = []
     var maps: [ResolvedMap] = []
+
+    /// How many resolved column maps are kept: what memory depends on beside commits.
+    package var resolvedMapCount: Int { maps.count }
     /// The datasets that a name stood for, each with the commit from which on; nil for none.
     var names: [[String]: [(commit: Int, dataset: Int?)]] = [:]
     /// Kinds of changes that this program does not know, with the first commit that has one.

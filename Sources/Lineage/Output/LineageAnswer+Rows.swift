@@ -79,7 +79,7 @@ extension LineageAnswer {
 }
 
 /// A time as `2024-05-01T12:30:00.000Z`.
-func isoTime(millis: Int64) -> String {
+package func isoTime(millis: Int64) -> String {
     let day = millis >= 0 ? millis / 86_400_000 : (millis - 86_399_999) / 86_400_000
     let rest = millis - day * 86_400_000
     // Days since 0000-03-01, in eras of 400 years, so that leap days come last.
