@@ -137,8 +137,7 @@ struct QueryRoutesTests {
     }
 
     /// A query that takes far longer than any test.
-    static let endless =
-        "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range + b.range = -1"
+    static let endless = "SELECT count(*) FROM range(1000000000000) WHERE range % 7 = 9"
 
     @Test("ends a query when its client goes away")
     func disconnect() async throws {

@@ -98,6 +98,7 @@ struct QueryRoutes: Sendable {
                     } else {
                         // Earlier results are run, for their errors, but not sent.
                         while try await rows.next() != nil {}
+                        try Task.checkCancellation()
                     }
                 case .done(let summary):
                     if let position = summary.position {
@@ -133,6 +134,7 @@ struct QueryRoutes: Sendable {
         var next = try await rows.next()
         var piece = try encoder.begin()
         if let first = next { piece += try encoder.encode(first) }
+        try Task.checkCancellation()
         try await begin(format, request)
         while let batch = next {
             progress.add(rows: batch.rowCount)
@@ -143,6 +145,8 @@ struct QueryRoutes: Sendable {
             next = try await rows.next()
             if let batch = next { piece += try encoder.encode(batch) }
         }
+        // A query that is cancelled ends like one without more rows; it must not look complete.
+        try Task.checkCancellation()
         try await request.channel.write(piece + encoder.end())
         try await request.channel.finish()
     }
