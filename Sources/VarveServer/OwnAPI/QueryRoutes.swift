@@ -81,6 +81,7 @@ struct QueryRoutes: Sendable {
         guard !statements.isEmpty else {
             throw ServerError(.badRequest, "there is no statement in \"sql\"")
         }
+        request.channel.effect = statements.allSatisfy(\.statement.isRead) ? .read : .change
         let session = Session(
             engine: parts.engine,
             context: RequestContext(actor: request.principal, requestID: request.id)
@@ -115,7 +116,6 @@ struct QueryRoutes: Sendable {
         } catch {
             throw PlacedError(
                 error: error,
-                effect: statements.allSatisfy(\.statement.isRead) ? .read : .change,
                 statement: count > 1 ? min(progress.now.statements + 1, count) : nil
             )
         }
