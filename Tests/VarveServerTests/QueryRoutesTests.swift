@@ -47,7 +47,9 @@ struct QueryRoutesTests {
                 "SELECT $1 AS a, $2 AS b, $3 AS c, $4 IS NULL AS d",
                 ["parameters": [9_007_199_254_740_993, "it's", .number("1.5"), .null]]
             )
-            #expect(try byNumber.json["rows"] == [["9007199254740993", "it's", .number("1.5"), true]])
+            #expect(
+                try byNumber.json["rows"] == [["9007199254740993", "it's", .number("1.5"), true]]
+            )
             let byName = try await client.query(
                 "SELECT $x + 1 AS a",
                 ["parameters": ["x": 41]]
@@ -82,7 +84,8 @@ struct QueryRoutesTests {
         "tells what is wrong, where, and with an SQLSTATE",
         arguments: [
             ("SELEC 1", 400, "42601"), ("SELECT nothing", 400, "42000"),
-            ("SELECT 1 % range FROM range(3)", 422, "22012"), ("SELECT CAST('x' || range AS INTEGER) FROM range(3)", 422, "22018"),
+            ("SELECT 1 % range FROM range(3)", 422, "22012"),
+            ("SELECT CAST('x' || range AS INTEGER) FROM range(3)", 422, "22018"),
             ("SELECT * FROM no.such", 404, ""), ("", 400, ""),
         ]
     )
@@ -137,8 +140,7 @@ struct QueryRoutesTests {
     }
 
     /// A query that takes far longer than any test.
-    static let endless =
-        "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range + b.range = -1"
+    static let endless = "SELECT count(*) FROM range(1000000000000) WHERE range % 7 = 9"
 
     @Test("ends a query when its client goes away")
     func disconnect() async throws {

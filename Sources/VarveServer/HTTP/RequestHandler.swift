@@ -98,8 +98,8 @@ struct RequestHandler: Sendable {
             var told = error
             if let placed = error as? PlacedError {
                 told = placed.error
-                mapping.effect = placed.effect
             }
+            if let effect = channel.effect { mapping.effect = effect }
             var reply = mapping.reply(to: told)
             reply.statement = (error as? PlacedError)?.statement
             account.error = reply
@@ -179,10 +179,9 @@ struct RequestHandler: Sendable {
     }
 }
 
-/// An error of a route that knows more of its effect than its table says.
+/// An error of one of several statements.
 struct PlacedError: Error {
     var error: any Error
-    var effect: RequestEffect
     /// The number of the statement that failed, from 1, where there are several: those before it are done.
     var statement: Int?
 }

@@ -27,6 +27,9 @@ final class ResponseChannel: @unchecked Sendable {
     /// Whether a head was sent, after which no other status can be told.
     var hasStarted: Bool { status != nil }
 
+    /// What the request turned out to do, where its route alone does not say.
+    var effect: RequestEffect?
+
     /// Tells the client that the connection ends with this response.
     func closesConnection() {
         headers[.connection] = "close"

@@ -81,6 +81,7 @@ struct QueryRoutes: Sendable {
         guard !statements.isEmpty else {
             throw ServerError(.badRequest, "there is no statement in \"sql\"")
         }
+        request.channel.effect = statements.allSatisfy(\.statement.isRead) ? .read : .change
         let session = Session(
             engine: parts.engine,
             context: RequestContext(actor: request.principal, requestID: request.id)
@@ -98,6 +99,7 @@ struct QueryRoutes: Sendable {
                     } else {
                         // Earlier results are run, for their errors, but not sent.
                         while try await rows.next() != nil {}
+                        try Task.checkCancellation()
                     }
                 case .done(let summary):
                     if let position = summary.position {
@@ -114,7 +116,6 @@ struct QueryRoutes: Sendable {
         } catch {
             throw PlacedError(
                 error: error,
-                effect: statements.allSatisfy(\.statement.isRead) ? .read : .change,
                 statement: count > 1 ? min(progress.now.statements + 1, count) : nil
             )
         }
@@ -133,6 +134,7 @@ struct QueryRoutes: Sendable {
         var next = try await rows.next()
         var piece = try encoder.begin()
         if let first = next { piece += try encoder.encode(first) }
+        try Task.checkCancellation()
         try await begin(format, request)
         while let batch = next {
             progress.add(rows: batch.rowCount)
@@ -143,6 +145,8 @@ struct QueryRoutes: Sendable {
             next = try await rows.next()
             if let batch = next { piece += try encoder.encode(batch) }
         }
+        // A query that is cancelled ends like one without more rows; it must not look complete.
+        try Task.checkCancellation()
         try await request.channel.write(piece + encoder.end())
         try await request.channel.finish()
     }
