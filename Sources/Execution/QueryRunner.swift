@@ -183,8 +183,9 @@ final class QueryRunner {
             // depends on order (sums of floats) comes out the same.
             var index = worker
             while index < source.morselCount {
-                if stop.isSet || stream.wasAbandoned { break }
-                if try !reader.run(try source.morsel(index), stop) {
+                if stop.isSet { break }
+                if stream.wasAbandoned { throw CancellationError() }
+                if try !reader.run(try source.morsel(index), stop, stream) {
                     stop.set()
                     break
                 }
@@ -223,7 +224,8 @@ final class QueryRunner {
             keys: Array(all.columns[rightTypes.count...]), rowCount: all.rowCount,
             nullsMatch: join.nullsMatch)
         try memory.add(all.rowCount * 16)
-        let state = JoinState(plan: join, table: table, workerCount: team.count)
+        let state = JoinState(
+            plan: join, table: table, workerCount: team.count, stream: stream)
         if all.rowCount == 0, join.kind == .inner || join.kind == .semi || join.kind == .cross
             || join.kind == .right
         {
@@ -261,8 +263,9 @@ final class MorselScan {
     }
 
     /// - Returns: whether the sink wants more.
-    func run(_ morsel: any Morsel, _ stop: StopFlag) throws -> Bool {
+    func run(_ morsel: any Morsel, _ stop: StopFlag, _ stream: ResultStream) throws -> Bool {
         while !stop.isSet {
+            if stream.wasAbandoned { throw CancellationError() }
             let rowCount = try morsel.advance()
             if rowCount == 0 { return true }
             var known = [Column?](repeating: nil, count: scan.positions.count)

@@ -9,11 +9,21 @@ final class JoinState: Sendable {
     /// Of each worker, a byte for each built row that met a match; only for right and full joins.
     let matched: [MatchedRows]
 
-    init(plan: PhysicalPlan.Join, table: JoinTable, workerCount: Int) {
+    private let stream: ResultStream
+
+    init(
+        plan: PhysicalPlan.Join, table: JoinTable, workerCount: Int, stream: ResultStream
+    ) {
         self.plan = plan
         self.table = table
+        self.stream = stream
         let keeps = plan.kind == .right || plan.kind == .full
         matched = (0..<workerCount).map { _ in MatchedRows(count: keeps ? table.rowCount : 0) }
+    }
+
+    /// Ends the query when nobody waits for its result: a batch can have very many matches.
+    func checkWanted() throws {
+        if stream.wasAbandoned { throw CancellationError() }
     }
 }
 
@@ -106,6 +116,7 @@ final class JoinProbeOperator: PushOperator {
         var start = 0
         // A row with many matches makes many pairs: they go on in batches.
         while start < pairs.count {
+            try state.checkWanted()
             let count = min(pairs.count - start, RecordBatch.rowCountMax)
             var columns: [Column] = []
             for position in state.plan.leftOutput {
@@ -264,6 +275,7 @@ final class JoinProbeOperator: PushOperator {
     }
 
     private func pushProduct(_ chunk: Chunk) throws -> Bool {
+        try state.checkWanted()
         let rightCount = state.table.rowCount
         var builder = PairBuilder(capacity: chunk.rowCount * rightCount)
         for row in 0..<Int32(chunk.rowCount) {

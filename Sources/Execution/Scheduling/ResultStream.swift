@@ -106,6 +106,8 @@ package final class ResultStream: @unchecked Sendable {
         } onCancel: {
             abandon()
         }
+        // An abandoned query ends early: that must not look like the end of the rows.
+        if chunk == nil { try Task.checkCancellation() }
         return chunk.map {
             RecordBatch(schema: schema, columns: $0.columns, rowCount: $0.rowCount)
         }

@@ -49,7 +49,7 @@ package enum ResultFormat: String, Sendable, CaseIterable {
 }
 
 /// Encodes the rows of one result, piece by piece.
-final class ResultEncoder {
+struct ResultEncoder {
     private enum Form {
         case arrow(IPCStreamWriter)
         case ndjson(NDJSONWriter)
