@@ -40,8 +40,7 @@ def run_workers(varve, texts_of_worker):
     def work(texts):
         acknowledged = 0
         for text in texts:
-            done = varve.sql(text, seconds=SECONDS)
-            acknowledged += sum(line.startswith("INSERT 1 ") for line in done.stderr.decode().splitlines())
+            acknowledged += sum(line.startswith("INSERT 1 ") for line in varve.execute(text, seconds=SECONDS))
         return acknowledged
 
     start = time.monotonic()

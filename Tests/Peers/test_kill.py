@@ -64,6 +64,7 @@ def test_a_killed_writer_leaves_what_it_acknowledged_and_at_most_one_whole_commi
 
 def test_a_killed_table_maker_leaves_a_whole_table_or_none(varve):
     chance = random.Random(SEED + 1)
+    varve.execute("CREATE TABLE first (a INTEGER)")
     for round in range(max(5, KILLS // 5)):
         maker = varve.start("sql", f"CREATE TABLE made{round} AS SELECT 1 AS a UNION ALL SELECT 2")
         time.sleep(chance.uniform(0.0, 0.04))
