@@ -1,4 +1,4 @@
-"""Parquet files of pyarrow, DuckDB and Polars, read by varve: the same values as pyarrow reads, in the same order."""
+"""Parquet files of pyarrow, DuckDB and Polars, read by varve: the same values as pyarrow reads."""
 import decimal
 import random
 
@@ -8,20 +8,22 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from support import canonical_column
+from support import canonical, canonical_column
 from test_reading_tables import every_type
 
 CODECS = ["NONE", "SNAPPY", "GZIP", "ZSTD", "LZ4", "BROTLI"]
 
 
-def assert_read_as_pyarrow_does(varve, path, columns=None):
+def assert_read_as_pyarrow_does(varve, path):
+    assert_reads(varve, path, pyarrow.parquet.ParquetFile(path).read())
+
+
+def assert_reads(varve, path, expected):
+    """The same columns in the same order with the same rows; threads read row groups in any order."""
     got = varve.table(f"SELECT * FROM read_parquet('{path}')")
-    expected = pyarrow.parquet.ParquetFile(path).read()
     assert got.column_names == expected.column_names and got.num_rows == expected.num_rows
-    for name in expected.column_names:
-        mine, theirs = canonical_column(got[name]), canonical_column(expected[name])
-        for row, (left, right) in enumerate(zip(mine, theirs)):
-            assert left == right, f"{name}, row {row}: {left}, expected {right}"
+    for mine, theirs in zip(canonical(got), canonical(expected)):
+        assert mine == theirs
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +115,8 @@ def test_duckdb_files(codec, version, table, varve, tmp_path):
     rows = table  # DuckDB finds it by its name.  # noqa: F841
     duckdb.sql(f"COPY (SELECT * FROM rows) TO '{tmp_path}/f.parquet' "
                f"(FORMAT parquet, CODEC '{codec}', PARQUET_VERSION {version}, ROW_GROUP_SIZE 2048)")
-    assert_read_as_pyarrow_does(varve, tmp_path / "f.parquet")
+    # Some of its V2 files pyarrow 26 cannot read.
+    assert_reads(varve, tmp_path / "f.parquet", table)
 
 
 @pytest.mark.parametrize("codec", ["uncompressed", "snappy", "gzip", "zstd", "lz4"])
