@@ -85,7 +85,7 @@ class Varve:
 
     def execute(self, text, **keywords):
         """Runs statements that give no rows; answers what varve reported of each."""
-        return self.sql(text, **keywords).stderr.decode().splitlines()
+        return self.sql(text, format="table", **keywords).stderr.decode().splitlines()
 
     def table(self, text, *arguments, **keywords):
         """The rows of one query, as an Arrow table."""
