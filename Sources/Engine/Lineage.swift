@@ -85,6 +85,35 @@ extension Session {
         return LineageRecord(json: try lineage.encoded())
     }
 
+    /// The facts of a statement that leaves some of a table's rows out: what stays came from the
+    /// table as it was.
+    func lineage(ofRemovalFrom table: OpenTable, operation: String) throws -> LineageRecord {
+        let name = table.identifier.namespace.levels + [table.identifier.name]
+        let dataset = LineageFacts.Dataset.table(uuid: table.metadata.tableUUID, name: name)
+        let map = ColumnMap(
+            outputs: table.metadata.currentSchema.fields.map { field in
+                let id = Int32(exactly: field.id)
+                return ColumnMap.Output(
+                    name: field.name, fieldID: id,
+                    origins: [
+                        ColumnMap.Origin(
+                            input: 0, column: field.name, fieldID: id, kind: .direct,
+                            subtype: ColumnLineage.Subtype.identity.rawValue)
+                    ])
+            }, rows: [])
+        var lineage = CommitLineage()
+        lineage.add(
+            LineageFacts(
+                job: LineageFacts.Job(kind: "sql", name: name.joined(separator: ".")),
+                runID: engine.options.ambient.uuidV7(),
+                inputs: [
+                    LineageFacts.Input(dataset, snapshotID: table.metadata.currentSnapshotID)
+                ],
+                output: LineageFacts.Output(
+                    dataset, operation: operation, replacesContents: false)), map: map)
+        return LineageRecord(json: try lineage.encoded())
+    }
+
     /// Where data came from and where it went, folded from the log.
     package func lineageGraph() async throws -> LineageGraph {
         try await engine.lineage.graph(of: try await engine.catalog(creating: false))

@@ -1,3 +1,4 @@
+import Ambient
 import Bytes
 import Catalog
 import Columnar
@@ -199,25 +200,68 @@ extension Session {
                 .unsupported, "DELETE with USING, WITH or RETURNING is not supported yet",
                 at: delete.span)
         }
+        // The statement reads the table anew when another writer replaced a file that it was to
+        // replace: nothing that it saw was promised to anybody.
+        var attempt = 0
+        var summary: StatementSummary?
+        while summary == nil {
+            do {
+                summary = try await deleteRows(delete, parameters)
+            } catch {
+                guard Self.isConflict(error), attempt < Self.deleteAttemptCountMax else {
+                    throw error
+                }
+                attempt += 1
+                let random = engine.options.ambient.random.nextBits() % 50
+                try await engine.options.ambient.time.sleep(
+                    nanoseconds: Int64(random) * 1_000_000 * Int64(min(attempt, 10)))
+            }
+        }
+        if let summary { try await consume(.done(summary)) }
+    }
+
+    private static let deleteAttemptCountMax = 100
+
+    private static func isConflict(_ error: any Error) -> Bool {
+        switch error {
+        case let error as TablesError: error.code == .conflict
+        case let error as IcebergError: error.code == .conflict
+        case let error as CatalogError: error.code == .conflict
+        default: false
+        }
+    }
+
+    /// One attempt at a DELETE.
+    private func deleteRows(
+        _ delete: Delete, _ parameters: Parameters
+    ) async throws -> StatementSummary {
         let snapshot = try await catalogSnapshot(creating: false)
         let table = try await openTable(delete.table.map(\.folded), in: snapshot)
         let removal = try await prepareDelete(
             delete.filter, alias: delete.alias?.name, table, parameters)
         guard removal.rowCount > 0 else {
-            try await consume(.done(StatementSummary(tag: "DELETE", rowCount: 0)))
-            return
+            return StatementSummary(tag: "DELETE", rowCount: 0)
         }
-        let receipt = try await commit([
-            fileChange(
-                .rewrite(removed: removal.removed, predicate: removal.predicate),
-                added: removal.added, table: table,
-                operation: removal.added.isEmpty ? .delete : .overwrite)
-        ])
-        try await consume(
-            .done(
-                StatementSummary(
-                    tag: "DELETE", rowCount: removal.rowCount, position: receipt.position,
-                    snapshotID: receipt.tables.first?.metadata.currentSnapshotID)))
+        let operation: SnapshotOperation = removal.added.isEmpty ? .delete : .overwrite
+        do {
+            let receipt = try await commit(
+                [
+                    fileChange(
+                        .rewrite(removed: removal.removed, predicate: removal.predicate),
+                        added: removal.added, table: table, operation: operation)
+                ],
+                lineage: try lineage(ofRemovalFrom: table, operation: operation.rawValue))
+            return StatementSummary(
+                tag: "DELETE", rowCount: removal.rowCount, position: receipt.position,
+                snapshotID: receipt.tables.first?.metadata.currentSnapshotID)
+        } catch {
+            // A conflict means that nothing happened: nobody refers to the rewritten files.
+            if Self.isConflict(error) {
+                let keys = removal.added.compactMap { try? table.storage.key(of: $0.filePath) }
+                try? await table.storage.store.delete(keys)
+            }
+            throw error
+        }
     }
 
     private struct Removal {
@@ -337,15 +381,15 @@ extension Session {
     func runTruncate(_ truncate: Truncate, _ consume: Consumer) async throws {
         try requirePresent()
         let snapshot = try await catalogSnapshot(creating: false)
-        var operations: [CatalogOperation] = []
+        var position: Int64?
         for name in truncate.tables {
             let table = try await openTable(name.map(\.folded), in: snapshot)
-            operations.append(
-                fileChange(.overwrite(.always), added: [], table: table, operation: .delete))
+            let receipt = try await commit(
+                [fileChange(.overwrite(.always), added: [], table: table, operation: .delete)],
+                lineage: try lineage(ofRemovalFrom: table, operation: "delete"))
+            position = receipt.position
         }
-        let receipt = try await commit(operations)
-        try await consume(
-            .done(StatementSummary(tag: "TRUNCATE TABLE", position: receipt.position)))
+        try await consume(.done(StatementSummary(tag: "TRUNCATE TABLE", position: position)))
     }
 }
 

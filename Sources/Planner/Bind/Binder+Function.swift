@@ -104,6 +104,12 @@ extension Binder {
             type = .decimal(
                 precision: min(38, max(1, precision - scale + kept + 1)), scale: kept)
         }
+        if function == .datePart, case .constant(.string(let part), _) = arguments[0],
+            part.lowercased() == "epoch"
+        {
+            // Seconds since 1970 have a fraction.
+            type = .float64
+        }
         let result = BoundExpression.call(function, arguments, type)
         if arguments.allSatisfy(\.isConstant) { return try folded(result, at: span) }
         return result
