@@ -201,7 +201,8 @@ let package = Package(
             [
                 "Ambient", "Bytes", "Columnar", "Iceberg", "Kernels", "ObjectStorage", "Parquet",
                 "Tables",
-            ]
+            ],
+            exclude: ["oracle"]
         ),
         tests(
             of: "VarveServer",

@@ -6,7 +6,9 @@ package struct Column: Sendable {
     package let type: DataType
     /// How many rows.
     package let count: Int
-    /// Set for rows that hold a value; nil when all do. Always nil for `constant` and `null` storage.
+    /// Set for rows that hold a value; nil when all do.
+    ///
+    /// Always nil for `constant` and `null` storage.
     package let validity: Bitmap?
     package let storage: Storage
 

@@ -42,7 +42,10 @@ package final class Engine: Sendable {
             let storeOptions = self.options.store
             catalogOptions.openOutside = { try openStore(url: $0, options: storeOptions) }
             return try await WarehouseCatalog.open(
-                store: store, ambient: self.options.ambient, options: catalogOptions)
+                store: store,
+                ambient: self.options.ambient,
+                options: catalogOptions
+            )
         }
     }
 }
@@ -55,7 +58,9 @@ extension Engine {
             guard let slash = rest.firstIndex(of: "/"), rest.index(after: slash) < rest.endIndex
             else { throw EngineError(.invalid, "\(path) names no object") }
             let store = try openStore(
-                url: "s3://" + rest[..<slash], options: options.store)
+                url: "s3://" + rest[..<slash],
+                options: options.store
+            )
             return (store, String(rest[rest.index(after: slash)...]))
         }
         let local = path.hasPrefix("file://") ? String(path.dropFirst(7)) : path
@@ -64,7 +69,9 @@ extension Engine {
         }
         defer { free(resolved) }
         let absolute = String(cString: resolved)
-        return (try openStore(url: "file:///", options: options.store), String(absolute.dropFirst()))
+        return (
+            try openStore(url: "file:///", options: options.store), String(absolute.dropFirst())
+        )
     }
 
     /// A Parquet file that a statement names by path or URL.
@@ -82,7 +89,8 @@ private actor WarehouseOpening {
     private var catalog: WarehouseCatalog?
 
     func open(
-        creating: Bool, _ body: @Sendable (Bool) async throws -> WarehouseCatalog
+        creating: Bool,
+        _ body: @Sendable (Bool) async throws -> WarehouseCatalog
     ) async throws -> WarehouseCatalog {
         if let catalog { return catalog }
         let opened = try await body(creating)

@@ -31,7 +31,10 @@ extension Session {
     ///   - outputs: the table's field of each column of the query.
     ///   - replaces: whether nothing of the table's rows is left.
     func lineage(
-        of prepared: PreparedQuery, outputs: [Field], table: OpenTable, job: LineageJob,
+        of prepared: PreparedQuery,
+        outputs: [Field],
+        table: OpenTable,
+        job: LineageJob,
         replaces: Bool = false
     ) throws -> LineageRecord? {
         var inputs: [LineageFacts.Input] = []
@@ -43,7 +46,8 @@ extension Session {
             if let origin = source.origin {
                 dataset = .table(
                     uuid: origin.uuid,
-                    name: origin.identifier.namespace.levels + [origin.identifier.name])
+                    name: origin.identifier.namespace.levels + [origin.identifier.name]
+                )
             } else if let path = source.path {
                 dataset = .file(path)
             } else {
@@ -51,7 +55,8 @@ extension Session {
             }
             places[source.table.name] = (inputs.count, source.table.schema)
             inputs.append(
-                LineageFacts.Input(dataset, snapshotID: source.origin?.snapshotID))
+                LineageFacts.Input(dataset, snapshotID: source.origin?.snapshotID)
+            )
         }
         let columns = ColumnLineage(prepared.bound)
         func origins(_ edges: [ColumnLineage.Edge]) -> [ColumnMap.Origin] {
@@ -59,27 +64,39 @@ extension Session {
                 guard let place = places[edge.inputTable] else { return nil }
                 let field = place.schema.fields.first { $0.name == edge.inputColumn }
                 return ColumnMap.Origin(
-                    input: place.index, column: edge.inputColumn,
+                    input: place.index,
+                    column: edge.inputColumn,
                     fieldID: field?.id.flatMap { Int32(exactly: $0) },
                     kind: edge.type == .direct ? .direct : .indirect,
-                    subtype: edge.subtype.rawValue)
+                    subtype: edge.subtype.rawValue
+                )
             }
         }
         let map = ColumnMap(
             outputs: zip(outputs, columns.columnEdges).map { field, edges in
                 ColumnMap.Output(
-                    name: field.name, fieldID: field.id.flatMap { Int32(exactly: $0) },
-                    origins: origins(edges))
-            }, rows: origins(columns.rowEdges))
+                    name: field.name,
+                    fieldID: field.id.flatMap { Int32(exactly: $0) },
+                    origins: origins(edges)
+                )
+            },
+            rows: origins(columns.rowEdges)
+        )
         let name = (table.identifier.namespace.levels + [table.identifier.name])
         let facts = LineageFacts(
             job: LineageFacts.Job(
-                kind: job.kind, name: job.name ?? name.joined(separator: "."),
-                version: job.version),
-            runID: job.runID ?? engine.options.ambient.uuidV7(), inputs: inputs,
+                kind: job.kind,
+                name: job.name ?? name.joined(separator: "."),
+                version: job.version
+            ),
+            runID: job.runID ?? engine.options.ambient.uuidV7(),
+            inputs: inputs,
             output: LineageFacts.Output(
                 .table(uuid: table.metadata.tableUUID, name: name),
-                operation: replaces ? "overwrite" : "append", replacesContents: replaces))
+                operation: replaces ? "overwrite" : "append",
+                replacesContents: replaces
+            )
+        )
         var lineage = CommitLineage()
         lineage.add(facts, map: map)
         return LineageRecord(json: try lineage.encoded())
@@ -94,13 +111,21 @@ extension Session {
             outputs: table.metadata.currentSchema.fields.map { field in
                 let id = Int32(exactly: field.id)
                 return ColumnMap.Output(
-                    name: field.name, fieldID: id,
+                    name: field.name,
+                    fieldID: id,
                     origins: [
                         ColumnMap.Origin(
-                            input: 0, column: field.name, fieldID: id, kind: .direct,
-                            subtype: ColumnLineage.Subtype.identity.rawValue)
-                    ])
-            }, rows: [])
+                            input: 0,
+                            column: field.name,
+                            fieldID: id,
+                            kind: .direct,
+                            subtype: ColumnLineage.Subtype.identity.rawValue
+                        )
+                    ]
+                )
+            },
+            rows: []
+        )
         var lineage = CommitLineage()
         lineage.add(
             LineageFacts(
@@ -110,7 +135,13 @@ extension Session {
                     LineageFacts.Input(dataset, snapshotID: table.metadata.currentSnapshotID)
                 ],
                 output: LineageFacts.Output(
-                    dataset, operation: operation, replacesContents: false)), map: map)
+                    dataset,
+                    operation: operation,
+                    replacesContents: false
+                )
+            ),
+            map: map
+        )
         return LineageRecord(json: try lineage.encoded())
     }
 
@@ -155,8 +186,14 @@ extension LineageCommit {
     /// A commit as the catalog's history gives it.
     init(_ commit: HistoricCommit) {
         self.init(
-            position: commit.position, index: commit.index, timeMillis: commit.timeMillis,
-            id: commit.id, actor: commit.actor, message: commit.message,
-            changes: commit.changes.map(\.json), lineage: commit.lineage)
+            position: commit.position,
+            index: commit.index,
+            timeMillis: commit.timeMillis,
+            id: commit.id,
+            actor: commit.actor,
+            message: commit.message,
+            changes: commit.changes.map(\.json),
+            lineage: commit.lineage
+        )
     }
 }

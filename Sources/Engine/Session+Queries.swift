@@ -47,21 +47,25 @@ extension Session {
         BindingEnvironment(
             parameters: parameters,
             nowMicros: engine.options.ambient.time.nowMicros(),
-            evaluate: { try evaluateConstant($0) })
+            evaluate: { try evaluateConstant($0) }
+        )
     }
 
     /// Binds a query, opening what it names as it turns out, all at one state of the catalog.
     ///
     /// - Parameter given: a name that means rows which are in no catalog.
     func prepare(
-        _ query: Query, _ parameters: Parameters, given: GivenTable? = nil
+        _ query: Query,
+        _ parameters: Parameters,
+        given: GivenTable? = nil
     ) async throws -> PreparedQuery {
         let resolver = SourceResolver(session: self)
         var environment = environment(parameters)
         if let given {
             let id = resolver.sources.add(given.source)
             environment.tables[.named([given.name], version: nil)] = .success(
-                SourceTable(sourceID: id, name: given.name, schema: given.schema))
+                SourceTable(sourceID: id, name: given.name, schema: given.schema)
+            )
         }
         while true {
             do {
@@ -80,36 +84,54 @@ extension Session {
         let optimised = optimiser.optimise(bound)
         let physical = try PhysicalPlanner().plan(optimised)
         let schema = Schema(
-            bound.columns.map { Field($0.name, $0.type, isNullable: $0.isNullable) })
+            bound.columns.map { Field($0.name, $0.type, isNullable: $0.isNullable) }
+        )
         return PreparedQuery(
-            bound: bound, optimised: optimised, physical: physical, schema: schema,
-            sources: resolver.sources, inputs: resolver.inputs)
+            bound: bound,
+            optimised: optimised,
+            physical: physical,
+            schema: schema,
+            sources: resolver.sources,
+            inputs: resolver.inputs
+        )
     }
 
     /// Runs a prepared query and hands its rows to `body`.
     nonisolated func withRows<R: Sendable>(
-        of prepared: PreparedQuery, _ body: @Sendable @escaping (ResultStream) async throws -> R
+        of prepared: PreparedQuery,
+        _ body: @Sendable @escaping (ResultStream) async throws -> R
     ) async throws -> R {
         try await prepared.sources.serving {
             try await withResult(
-                of: prepared.physical, schema: prepared.schema, provider: prepared.sources,
-                options: self.engine.options.query, body)
+                of: prepared.physical,
+                schema: prepared.schema,
+                provider: prepared.sources,
+                options: self.engine.options.query,
+                body
+            )
         }
     }
 
     func runQuery(
-        _ query: Query, _ parameters: Parameters, _ consume: @escaping Consumer
+        _ query: Query,
+        _ parameters: Parameters,
+        _ consume: @escaping Consumer
     ) async throws {
         let prepared = try await prepare(query, parameters)
         try await withRows(of: prepared) { try await consume(.rows($0)) }
     }
 
     func runExplain(
-        _ explain: Explain, _ parameters: Parameters, _ consume: @escaping Consumer
+        _ explain: Explain,
+        _ parameters: Parameters,
+        _ consume: @escaping Consumer
     ) async throws {
         guard case .query(let query) = explain.statement else {
             throw PlanError(
-                .unsupported, "EXPLAIN is for queries in this version", at: explain.span)
+                .unsupported,
+                "EXPLAIN is for queries in this version",
+                at: explain.span
+            )
         }
         let prepared = try await prepare(query, parameters)
         switch explain.kind {
@@ -117,10 +139,15 @@ extension Session {
             let text = PlanPrinter().print(prepared.optimised)
             try await consumeRows(
                 Schema([Field("plan", .string)]),
-                text.split(separator: "\n").map { [.string(String($0))] }, consume)
+                text.split(separator: "\n").map { [.string(String($0))] },
+                consume
+            )
         case .analyze:
             throw PlanError(
-                .unsupported, "EXPLAIN ANALYZE is not supported yet", at: explain.span)
+                .unsupported,
+                "EXPLAIN ANALYZE is not supported yet",
+                at: explain.span
+            )
         case .lineage:
             let edges = ColumnLineage(prepared.bound).edges
             try await consumeRows(
@@ -134,24 +161,33 @@ extension Session {
                         .string($0.output), .string($0.inputTable), .string($0.inputColumn),
                         .string($0.type.rawValue), .string($0.subtype.rawValue), .boolean(false),
                     ]
-                }, consume)
+                },
+                consume
+            )
         }
     }
 
     func runDescribe(
-        _ describe: Describe, _ parameters: Parameters, _ consume: @escaping Consumer
+        _ describe: Describe,
+        _ parameters: Parameters,
+        _ consume: @escaping Consumer
     ) async throws {
         switch describe.subject {
         case .query(let query): try await self.describe(query, parameters, consume)
         case .table(let name):
             try await self.describe(
-                Query(body: .table(name), span: describe.span), parameters, consume)
+                Query(body: .table(name), span: describe.span),
+                parameters,
+                consume
+            )
         }
     }
 
     /// The columns of a query.
     func describe(
-        _ query: Query, _ parameters: Parameters, _ consume: @escaping Consumer
+        _ query: Query,
+        _ parameters: Parameters,
+        _ consume: @escaping Consumer
     ) async throws {
         let prepared = try await prepare(query, parameters)
         try await consumeRows(
@@ -161,12 +197,16 @@ extension Session {
             ]),
             prepared.schema.fields.map {
                 [.string($0.name), .string($0.type.description), .boolean($0.isNullable)]
-            }, consume)
+            },
+            consume
+        )
     }
 
     /// Hands over rows that are already there.
     func consumeRows(
-        _ schema: Schema, _ rows: [[Value]], _ consume: @escaping Consumer
+        _ schema: Schema,
+        _ rows: [[Value]],
+        _ consume: @escaping Consumer
     ) async throws {
         let columns = schema.fields.enumerated().map { index, field in
             Column(field.type, rows.map { $0[index] })
@@ -177,14 +217,21 @@ extension Session {
         let plan = PhysicalPlan.scan(
             PhysicalPlan.Scan(
                 table: SourceTable(sourceID: id, name: "result", schema: schema),
-                positions: Array(schema.fields.indices), types: schema.fields.map(\.type),
-                filters: [], output: Array(schema.fields.indices)))
+                positions: Array(schema.fields.indices),
+                types: schema.fields.map(\.type),
+                filters: [],
+                output: Array(schema.fields.indices)
+            )
+        )
         var options = engine.options.query
         options.threadCount = 1
         let queryOptions = options
         try await sources.serving {
             try await withResult(
-                of: plan, schema: schema, provider: sources, options: queryOptions
+                of: plan,
+                schema: schema,
+                provider: sources,
+                options: queryOptions
             ) { try await consume(.rows($0)) }
         }
     }

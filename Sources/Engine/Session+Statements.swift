@@ -8,7 +8,9 @@ import SQL
 
 extension Session {
     func run(
-        _ statement: Statement, parameters: Parameters, consume: @escaping Consumer
+        _ statement: Statement,
+        parameters: Parameters,
+        consume: @escaping Consumer
     ) async throws {
         switch statement {
         case .query(let query):
@@ -24,8 +26,10 @@ extension Session {
             let state = try await catalogSnapshot(creating: false).state
             guard state.hasNamespace(try Namespace(levels)) else {
                 throw PlanError(
-                    .invalid, "namespace \"\(levels.joined(separator: "."))\" does not exist",
-                    at: use.span)
+                    .invalid,
+                    "namespace \"\(levels.joined(separator: "."))\" does not exist",
+                    at: use.span
+                )
             }
             namespace = levels
             try await consume(.done(StatementSummary(tag: "USE")))
@@ -64,7 +68,10 @@ extension Session {
     func requirePresent() throws {
         if asOf != nil {
             throw EngineError(
-                .invalid, "the past cannot be changed", hint: "RESET as_of first.")
+                .invalid,
+                "the past cannot be changed",
+                hint: "RESET as_of first."
+            )
         }
     }
 
@@ -76,28 +83,40 @@ extension Session {
     }
 
     func commit(
-        _ operations: [CatalogOperation], lineage: LineageRecord? = nil, message: String? = nil
+        _ operations: [CatalogOperation],
+        lineage: LineageRecord? = nil,
+        message: String? = nil
     ) async throws -> CommitReceipt {
         let catalog = try await engine.catalog(creating: true)
         return try await catalog.commit(
             CatalogCommit(
-                id: catalog.makeCommitID(), actor: context.actor, requestID: context.requestID,
-                message: context.message ?? message, lineage: lineage?.json, operations: operations))
+                id: catalog.makeCommitID(),
+                actor: context.actor,
+                requestID: context.requestID,
+                message: context.message ?? message,
+                lineage: lineage?.json,
+                operations: operations
+            )
+        )
     }
 
     private func runCreateNamespace(
-        _ create: CreateSchema, _ consume: Consumer
+        _ create: CreateSchema,
+        _ consume: Consumer
     ) async throws {
         try requirePresent()
         let name = try Namespace(create.name.map(\.folded))
         var properties = Dictionary(
-            create.properties.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 })
+            create.properties.map { ($0.key, $0.value) },
+            uniquingKeysWith: { $1 }
+        )
         if let location = create.location { properties["location"] = location }
         if let comment = create.comment { properties["comment"] = comment }
         do {
             let receipt = try await commit([.createNamespace(name, properties: properties)])
             try await consume(
-                .done(StatementSummary(tag: "CREATE SCHEMA", position: receipt.position)))
+                .done(StatementSummary(tag: "CREATE SCHEMA", position: receipt.position))
+            )
         } catch let error as CatalogError {
             guard error.code == .alreadyExists, create.isIfNotExists else { throw error }
             try await consume(.done(StatementSummary(tag: "CREATE SCHEMA")))
@@ -105,7 +124,9 @@ extension Session {
     }
 
     private func runSet(
-        _ setting: SetSetting, _ parameters: Parameters, _ consume: Consumer
+        _ setting: SetSetting,
+        _ parameters: Parameters,
+        _ consume: Consumer
     ) async throws {
         let name = setting.name.map(\.folded).joined(separator: ".")
         guard setting.values.count == 1, let value = setting.values.first else {
@@ -123,12 +144,18 @@ extension Session {
                 asOf = try CatalogInstant(text)
             default:
                 throw PlanError(
-                    .invalid, "as_of is a log position or a timestamp", at: setting.span)
+                    .invalid,
+                    "as_of is a log position or a timestamp",
+                    at: setting.span
+                )
             }
         default:
             throw PlanError(
-                .invalid, "there is no setting \"\(name)\"",
-                hint: "Known settings: as_of.", at: setting.span)
+                .invalid,
+                "there is no setting \"\(name)\"",
+                hint: "Known settings: as_of.",
+                at: setting.span
+            )
         }
         try await consume(.done(StatementSummary(tag: "SET")))
     }
@@ -148,11 +175,14 @@ extension CatalogInstant {
             return
         }
         let value = try? evaluateConstant(
-            .cast(.constant(.string(text), .string), .timestamptz, isTry: false))
+            .cast(.constant(.string(text), .string), .timestamptz, isTry: false)
+        )
         guard case .timestamptz(let micros)? = value else {
             throw EngineError(
-                .invalid, "\"\(text)\" is neither a log position nor a time",
-                hint: "Write it like 2024-05-01 12:30:00+00, or use a number.")
+                .invalid,
+                "\"\(text)\" is neither a log position nor a time",
+                hint: "Write it like 2024-05-01 12:30:00+00, or use a number."
+            )
         }
         self = .millis(micros / 1000)
     }

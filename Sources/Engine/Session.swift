@@ -22,7 +22,7 @@ package struct RequestContext: Sendable {
 
 /// What a statement that gives no rows did.
 package struct StatementSummary: Sendable {
-    /// As SQL's command tags: `CREATE TABLE`, `INSERT`, …
+    /// As SQL's command tags: `CREATE TABLE`, `INSERT` and others.
     package var tag: String
     /// Rows written or removed.
     package var rowCount: Int?
@@ -31,7 +31,10 @@ package struct StatementSummary: Sendable {
     package var snapshotID: Int64?
 
     package init(
-        tag: String, rowCount: Int? = nil, position: Int64? = nil, snapshotID: Int64? = nil
+        tag: String,
+        rowCount: Int? = nil,
+        position: Int64? = nil,
+        snapshotID: Int64? = nil
     ) {
         self.tag = tag
         self.rowCount = rowCount
@@ -71,7 +74,9 @@ package actor Session {
     ///
     /// - Throws: `SQLError` for the text, `PlanError` for its meaning, and what the parts below throw.
     package func run(
-        _ text: String, parameters: Parameters = [:], consume: @escaping Consumer
+        _ text: String,
+        parameters: Parameters = [:],
+        consume: @escaping Consumer
     ) async throws {
         for statement in try Parser.parseStatements(text) {
             try Task.checkCancellation()

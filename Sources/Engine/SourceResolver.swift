@@ -27,8 +27,10 @@ final class SourceResolver: @unchecked Sendable {
             case .file(let path):
                 guard let format = ExternalFiles.format(of: path) else {
                     throw PlanError(
-                        .invalid, "what \"\(path)\" holds cannot be told from its name",
-                        hint: "Use read_csv, read_json or read_parquet.")
+                        .invalid,
+                        "what \"\(path)\" holds cannot be told from its name",
+                        hint: "Use read_csv, read_json or read_parquet."
+                    )
                 }
                 resolved = try await file([path], format, [])
             case .function(let name, let arguments, let named):
@@ -59,7 +61,9 @@ final class SourceResolver: @unchecked Sendable {
     // MARK: Functions and files
 
     private func function(
-        _ name: String, _ arguments: [Value], _ named: [TableRequest.NamedArgument]
+        _ name: String,
+        _ arguments: [Value],
+        _ named: [TableRequest.NamedArgument]
     ) async throws -> ResolvedSource {
         let format: FileFormat
         switch name {
@@ -72,8 +76,10 @@ final class SourceResolver: @unchecked Sendable {
         default:
             let known = ["read_csv", "read_json", "read_parquet", "read_arrow", "range"]
             throw PlanError(
-                .invalid, "table function \(name) does not exist",
-                hint: nearest(to: name, among: known).map { "Did you mean \($0)?" })
+                .invalid,
+                "table function \(name) does not exist",
+                hint: nearest(to: name, among: known).map { "Did you mean \($0)?" }
+            )
         }
         guard arguments.count == 1 else {
             throw PlanError(.invalid, "\(name) takes a path or a list of paths")
@@ -94,7 +100,9 @@ final class SourceResolver: @unchecked Sendable {
     }
 
     private func file(
-        _ patterns: [String], _ format: FileFormat, _ named: [TableRequest.NamedArgument]
+        _ patterns: [String],
+        _ format: FileFormat,
+        _ named: [TableRequest.NamedArgument]
     ) async throws -> ResolvedSource {
         let paths = try patterns.flatMap { try ExternalFiles.expand($0) }
         let name = patterns.joined(separator: ", ")
@@ -111,27 +119,39 @@ final class SourceResolver: @unchecked Sendable {
             }
             return ResolvedSource(
                 table: SourceTable(
-                    sourceID: sources.add(source), name: name, schema: source.schema),
-                path: name)
+                    sourceID: sources.add(source),
+                    name: name,
+                    schema: source.schema
+                ),
+                path: name
+            )
         case .parquet:
             var allowsMissing = false
             for argument in named {
                 guard argument.name == "union_by_name", case .boolean(let flag) = argument.value
                 else {
                     throw PlanError(
-                        .invalid, "read_parquet has no option \(argument.name)",
-                        hint: "Known options: union_by_name.")
+                        .invalid,
+                        "read_parquet has no option \(argument.name)",
+                        hint: "Known options: union_by_name."
+                    )
                 }
                 allowsMissing = flag
             }
             let files = try paths.map { try session.engine.scanFile($0) }
             let (source, rowCount) = try await ParquetFilesSource.open(
-                files, allowsMissing: allowsMissing)
+                files,
+                allowsMissing: allowsMissing
+            )
             return ResolvedSource(
                 table: SourceTable(
-                    sourceID: sources.add(source), name: name, schema: source.schema,
-                    rowCount: rowCount),
-                path: name)
+                    sourceID: sources.add(source),
+                    name: name,
+                    schema: source.schema,
+                    rowCount: rowCount
+                ),
+                path: name
+            )
         }
     }
 
@@ -153,12 +173,20 @@ final class SourceResolver: @unchecked Sendable {
         guard step != 0 else { throw PlanError(.invalid, "the step of \(name) is 0") }
         let field = Field(name, .int64, isNullable: false)
         let source = RangeSource(
-            start: start, stop: stop, step: step, isClosed: name == "generate_series",
-            schema: Schema([field]))
+            start: start,
+            stop: stop,
+            step: step,
+            isClosed: name == "generate_series",
+            schema: Schema([field])
+        )
         return ResolvedSource(
             table: SourceTable(
-                sourceID: sources.add(source), name: name, schema: Schema([field]),
-                rowCount: source.count))
+                sourceID: sources.add(source),
+                name: name,
+                schema: Schema([field]),
+                rowCount: source.count
+            )
+        )
     }
 }
 
@@ -178,15 +206,19 @@ extension JSONOptions {
                         case .string(let type) = entry.value
                     else {
                         throw PlanError(
-                            .invalid, "columns of read_json is {'column': 'type', …}")
+                            .invalid,
+                            "columns of read_json is {'column': 'type', …}"
+                        )
                     }
                     return Field(name, try DataType(sql: type))
                 }
             default:
                 throw PlanError(
-                    .invalid, "read_json has no such option or value: \(argument.name)",
+                    .invalid,
+                    "read_json has no such option or value: \(argument.name)",
                     hint: "Known options: columns, ignore_errors, sample_size, "
-                        + "maximum_object_size.")
+                        + "maximum_object_size."
+                )
             }
         }
     }
@@ -207,7 +239,9 @@ extension CSVOptions {
                 let text = try text()
                 guard text.utf8.count <= 1 else {
                     throw PlanError(
-                        .invalid, "\(argument.name) of read_csv is one ASCII character")
+                        .invalid,
+                        "\(argument.name) of read_csv is one ASCII character"
+                    )
                 }
                 return text.utf8.first
             }
@@ -223,20 +257,26 @@ extension CSVOptions {
                 case .int64(let value) where value >= 0: return Int(value)
                 default:
                     throw PlanError(
-                        .invalid, "\(argument.name) of read_csv is a whole number of 0 or more")
+                        .invalid,
+                        "\(argument.name) of read_csv is a whole number of 0 or more"
+                    )
                 }
             }
             func types() throws -> [(String, DataType)] {
                 guard case .map(let entries) = argument.value else {
                     throw PlanError(
-                        .invalid, "\(argument.name) of read_csv is {'column': 'type', …}")
+                        .invalid,
+                        "\(argument.name) of read_csv is {'column': 'type', …}"
+                    )
                 }
                 return try entries.map { entry in
                     guard case .string(let name) = entry.key,
                         case .string(let type) = entry.value
                     else {
                         throw PlanError(
-                            .invalid, "\(argument.name) of read_csv is {'column': 'type', …}")
+                            .invalid,
+                            "\(argument.name) of read_csv is {'column': 'type', …}"
+                        )
                     }
                     return (name, try DataType(sql: type))
                 }
@@ -267,9 +307,11 @@ extension CSVOptions {
             case "auto_detect": break
             default:
                 throw PlanError(
-                    .invalid, "read_csv has no option \(argument.name)",
+                    .invalid,
+                    "read_csv has no option \(argument.name)",
                     hint: nearest(to: argument.name, among: Self.optionNames)
-                        .map { "Did you mean \($0)?" })
+                        .map { "Did you mean \($0)?" }
+                )
             }
         }
     }

@@ -13,7 +13,8 @@ package struct QueryOptions: Sendable {
     package var threads: WorkerPool
 
     package init(
-        threadCount: Int = processorCount(), memory: MemoryBudget = .process,
+        threadCount: Int = processorCount(),
+        memory: MemoryBudget = .process,
         threads: WorkerPool = QueryOptions.sharedThreads
     ) {
         self.threadCount = max(1, threadCount)
@@ -30,7 +31,10 @@ package struct QueryOptions: Sendable {
 /// The query ends when `body` returns, throws or is cancelled, at the latest within a batch of every
 /// worker; nothing of it runs on after this function has returned.
 package func withResult<R: Sendable>(
-    of plan: PhysicalPlan, schema: Schema, provider: any ScanProvider, options: QueryOptions,
+    of plan: PhysicalPlan,
+    schema: Schema,
+    provider: any ScanProvider,
+    options: QueryOptions,
     _ body: @Sendable @escaping (ResultStream) async throws -> R
 ) async throws -> R {
     let stream = ResultStream(schema: schema)
@@ -48,7 +52,11 @@ package func withResult<R: Sendable>(
                 try await options.threads.run {
                     defer { team.close() }
                     let runner = QueryRunner(
-                        team: team, provider: provider, memory: memory, stream: stream)
+                        team: team,
+                        provider: provider,
+                        memory: memory,
+                        stream: stream
+                    )
                     try runner.run(plan)
                 }
             }
@@ -88,7 +96,10 @@ final class QueryRunner {
     private let stream: ResultStream
 
     init(
-        team: WorkerTeam, provider: any ScanProvider, memory: QueryMemory, stream: ResultStream
+        team: WorkerTeam,
+        provider: any ScanProvider,
+        memory: QueryMemory,
+        stream: ResultStream
     ) {
         self.team = team
         self.provider = provider
@@ -114,10 +125,13 @@ final class QueryRunner {
                 input,
                 into: try sinks.map {
                     try FilterOperator(condition, output: output, next: $0)
-                })
+                }
+            )
         case .project(let expressions, let input):
             return try run(
-                input, into: try sinks.map { try ProjectOperator(expressions, next: $0) })
+                input,
+                into: try sinks.map { try ProjectOperator(expressions, next: $0) }
+            )
         case .limit(let count, let offset, let input):
             if count == 0 { return true }
             let state = LimitState(count: count, offset: offset)
@@ -148,7 +162,9 @@ final class QueryRunner {
         while start < chunk.rowCount {
             let rows = start..<min(chunk.rowCount, start + RecordBatch.rowCountMax)
             let part = Chunk(
-                columns: chunk.columns.map { $0.slice(rows) }, rowCount: rows.count)
+                columns: chunk.columns.map { $0.slice(rows) },
+                rowCount: rows.count
+            )
             guard try sink.push(part) else { return false }
             start = rows.upperBound
         }
@@ -172,8 +188,12 @@ final class QueryRunner {
     private func runScan(_ scan: PhysicalPlan.Scan, _ sinks: [PushOperator]) throws -> Bool {
         let source = try provider.open(
             ScanRequest(
-                table: scan.table, positions: scan.positions, types: scan.types,
-                filters: scan.filters))
+                table: scan.table,
+                positions: scan.positions,
+                types: scan.types,
+                filters: scan.filters
+            )
+        )
         let stop = StopFlag()
         let workerCount = team.count
         let stream = stream
@@ -198,7 +218,10 @@ final class QueryRunner {
     // MARK: Sorts
 
     private func runSort(
-        _ keys: [SortKey], _ limit: Int?, _ input: PhysicalPlan, _ sinks: [PushOperator]
+        _ keys: [SortKey],
+        _ limit: Int?,
+        _ input: PhysicalPlan,
+        _ sinks: [PushOperator]
     ) throws -> Bool {
         let types = input.types
         let workers = try sinks.map { _ in
@@ -206,7 +229,9 @@ final class QueryRunner {
         }
         _ = try run(input, into: workers)
         return try push(
-            SortOperator.merged(workers, keys, limit: limit, types: types), into: sinks[0])
+            SortOperator.merged(workers, keys, limit: limit, types: types),
+            into: sinks[0]
+        )
     }
 
     // MARK: Joins
@@ -215,19 +240,29 @@ final class QueryRunner {
         let collected = sinks.map { _ in CollectOperator(memory) }
         _ = try run(
             join.right,
-            into: try collected.map { try JoinBuildOperator(join.rightKeys, collect: $0) })
+            into: try collected.map { try JoinBuildOperator(join.rightKeys, collect: $0) }
+        )
         let rightTypes = join.right.types
         let all = concatenated(
-            collected.flatMap(\.chunks), types: rightTypes + join.rightKeys.map(\.type))
+            collected.flatMap(\.chunks),
+            types: rightTypes + join.rightKeys.map(\.type)
+        )
         let table = try JoinTable(
             columns: Array(all.columns[..<rightTypes.count]),
-            keys: Array(all.columns[rightTypes.count...]), rowCount: all.rowCount,
-            nullsMatch: join.nullsMatch)
+            keys: Array(all.columns[rightTypes.count...]),
+            rowCount: all.rowCount,
+            nullsMatch: join.nullsMatch
+        )
         try memory.add(all.rowCount * 16)
         let state = JoinState(
-            plan: join, table: table, workerCount: team.count, stream: stream)
-        if all.rowCount == 0, join.kind == .inner || join.kind == .semi || join.kind == .cross
-            || join.kind == .right
+            plan: join,
+            table: table,
+            workerCount: team.count,
+            stream: stream
+        )
+        if all.rowCount == 0,
+            join.kind == .inner || join.kind == .semi || join.kind == .cross
+                || join.kind == .right
         {
             return true
         }
@@ -237,7 +272,9 @@ final class QueryRunner {
         let wantsMore = try run(join.left, into: probes)
         guard wantsMore, join.kind == .right || join.kind == .full else { return wantsMore }
         return try push(
-            JoinProbeOperator.unmatched(state, leftTypes: join.left.types), into: sinks[0])
+            JoinProbeOperator.unmatched(state, leftTypes: join.left.types),
+            into: sinks[0]
+        )
     }
 }
 
@@ -272,7 +309,9 @@ final class MorselScan {
             var selection: Selection?
             for conjunct in predicate.conjuncts {
                 selection = try predicate.narrow(
-                    conjunct, within: selection, rowCount: rowCount
+                    conjunct,
+                    within: selection,
+                    rowCount: rowCount
                 ) { position in
                     if let column = known[position] { return column }
                     let column = try morsel.read(position)

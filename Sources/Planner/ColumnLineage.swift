@@ -63,14 +63,20 @@ package struct ColumnLineage: Sendable {
     }
 
     private static func edges(
-        _ origins: Set<Origin>, _ output: String, _ kind: Kind
+        _ origins: Set<Origin>,
+        _ output: String,
+        _ kind: Kind
     ) -> [Edge] {
         origins.sorted {
             ($0.table, $0.column, $0.subtype) < ($1.table, $1.column, $1.subtype)
         }.map {
             Edge(
-                output: output, inputTable: $0.table, inputColumn: $0.column, type: kind,
-                subtype: $0.subtype)
+                output: output,
+                inputTable: $0.table,
+                inputColumn: $0.column,
+                type: kind,
+                subtype: $0.subtype
+            )
         }
     }
 
@@ -81,8 +87,10 @@ package struct ColumnLineage: Sendable {
             for (position, column) in scan.columns {
                 direct[column.id] = [
                     Origin(
-                        table: scan.table.name, column: scan.table.schema[position].name,
-                        subtype: .identity)
+                        table: scan.table.name,
+                        column: scan.table.schema[position].name,
+                        subtype: .identity
+                    )
                 ]
             }
             for filter in scan.filters { rows.formUnion(decide(filter, .filter)) }
@@ -130,7 +138,9 @@ package struct ColumnLineage: Sendable {
     }
 
     private mutating func derive(
-        _ expression: BoundExpression, to id: ColumnID, _ subtype: Subtype
+        _ expression: BoundExpression,
+        to id: ColumnID,
+        _ subtype: Subtype
     ) {
         if case .column(let source, _) = expression, subtype == .transformation {
             direct[id] = direct[source] ?? []
@@ -145,7 +155,9 @@ package struct ColumnLineage: Sendable {
     }
 
     private func visit(
-        _ expression: BoundExpression, _ subtype: Subtype, _ values: inout Set<Origin>,
+        _ expression: BoundExpression,
+        _ subtype: Subtype,
+        _ values: inout Set<Origin>,
         _ conditions: inout Set<Origin>
     ) {
         switch expression {
@@ -174,7 +186,8 @@ package struct ColumnLineage: Sendable {
         for id in expression.columnIDs {
             for origin in (direct[id] ?? []).union(conditional[id] ?? []) {
                 result.insert(
-                    Origin(table: origin.table, column: origin.column, subtype: subtype))
+                    Origin(table: origin.table, column: origin.column, subtype: subtype)
+                )
             }
         }
         return result

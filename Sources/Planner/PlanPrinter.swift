@@ -28,7 +28,10 @@ package struct PlanPrinter {
     }
 
     private func describe(
-        _ plan: LogicalPlan, _ cardinality: Cardinality, _ names: Names, depth: Int,
+        _ plan: LogicalPlan,
+        _ cardinality: Cardinality,
+        _ names: Names,
+        depth: Int,
         _ lines: inout [String]
     ) {
         func text(_ expression: BoundExpression) -> String {
@@ -45,7 +48,8 @@ package struct PlanPrinter {
         case .values(let values): line += "Values (\(values.rows.count) rows)"
         case .filter(let condition, _): line += "Filter " + text(condition)
         case .project(let projections, _):
-            line += "Project "
+            line +=
+                "Project "
                 + projections.map { projection in
                     let expression = text(projection.expression)
                     let name = projection.column.name
@@ -54,11 +58,14 @@ package struct PlanPrinter {
         case .aggregate(let aggregate):
             line += aggregate.calls.isEmpty ? "Distinct" : "Aggregate"
             if !aggregate.groups.isEmpty {
-                line += " by " + aggregate.groups.map { text($0.expression) }
+                line +=
+                    " by "
+                    + aggregate.groups.map { text($0.expression) }
                     .joined(separator: ", ")
             }
             if !aggregate.calls.isEmpty {
-                line += " compute "
+                line +=
+                    " compute "
                     + aggregate.calls.map { call, _ in
                         let argument = call.argument.map(text) ?? "*"
                         return call.function.rawValue + "("
@@ -75,7 +82,8 @@ package struct PlanPrinter {
             line += keys.map { text($0.expression) + ($0.isDescending ? " DESC" : "") }
                 .joined(separator: ", ")
         case .limit(let count, let offset, _):
-            line += "Limit" + (count.map { " \($0)" } ?? "")
+            line +=
+                "Limit" + (count.map { " \($0)" } ?? "")
                 + (offset > 0 ? " offset \(offset)" : "")
         case .setOperation(let operation):
             line += operation.kind.rawValue.capitalizedFirst + (operation.isAll ? " all" : "")
@@ -152,7 +160,8 @@ extension BoundExpression {
                 }
             return "\(part(a)) \(isNegated ? "NOT " : "")\(op) \(part(pattern))"
         case .call(let function, let arguments, _):
-            return function.rawValue + "(" + arguments.map { $0.text(name) }
+            return function.rawValue + "("
+                + arguments.map { $0.text(name) }
                 .joined(separator: ", ") + ")"
         }
     }

@@ -13,7 +13,8 @@ struct HistoryCommand: AsyncParsableCommand {
             Examples:
               varve history
               varve history sales.orders --format json
-            """)
+            """
+    )
 
     @OptionGroup var global: GlobalOptions
 
@@ -36,7 +37,8 @@ struct AuditCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "audit",
         abstract: "Prove that history was not rewritten, and say who did what.",
-        subcommands: [Verify.self, Log.self])
+        subcommands: [Verify.self, Log.self]
+    )
 
     struct Verify: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -45,7 +47,8 @@ struct AuditCommand: AsyncParsableCommand {
                 Every entry's checksum and link to the one before it, every table's metadata, and
                 every page of every data file of every snapshot. Exit status 1 when something is
                 wrong.
-                """)
+                """
+        )
 
         @OptionGroup var global: GlobalOptions
 
@@ -57,10 +60,12 @@ struct AuditCommand: AsyncParsableCommand {
             let report = try await session.verify(readsData: !quick)
             print(
                 "Log: \(report.log.last) entries, \(report.log.commitCount) commits, head "
-                    + report.log.hash)
+                    + report.log.hash
+            )
             print(
                 "Tables: \(report.tableCount), data files "
-                    + (quick ? "listed" : "read") + ": \(report.fileCount)")
+                    + (quick ? "listed" : "read") + ": \(report.fileCount)"
+            )
             for fault in report.faults { print("FAULT \(fault.place): \(fault.message)") }
             if !report.isSound { throw Failure("\(report.faults.count) faults were found") }
             print("Everything is sound.")
@@ -69,7 +74,8 @@ struct AuditCommand: AsyncParsableCommand {
 
     struct Log: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Who did what, when and why: commits, newest first.")
+            abstract: "Who did what, when and why: commits, newest first."
+        )
 
         @OptionGroup var global: GlobalOptions
 
@@ -89,7 +95,8 @@ struct AuditCommand: AsyncParsableCommand {
 /// Writes commits as rows.
 private func show(_ commits: [HistoricCommit], _ format: OutputFormat) throws {
     let schema = Schema([
-        Field("position", .int64, isNullable: false), Field("time", .timestamptz, isNullable: false),
+        Field("position", .int64, isNullable: false),
+        Field("time", .timestamptz, isNullable: false),
         Field("actor", .string, isNullable: false), Field("changes", .string, isNullable: false),
         Field("message", .string), Field("commit_id", .string, isNullable: false),
     ])
@@ -99,7 +106,8 @@ private func show(_ commits: [HistoricCommit], _ format: OutputFormat) throws {
         Column(.string, commits.map { .string($0.actor) }),
         Column(
             .string,
-            commits.map { .string($0.changes.map(\.summary).joined(separator: ", ")) }),
+            commits.map { .string($0.changes.map(\.summary).joined(separator: ", ")) }
+        ),
         Column(.string, commits.map { $0.message.map { .string($0) } ?? .null }),
         Column(.string, commits.map { .string($0.id) }),
     ]
@@ -116,7 +124,8 @@ extension CatalogChange {
         case .dropNamespace(let namespace): "drop namespace \(namespace)"
         case .updateNamespace(let namespace, _, _): "change namespace \(namespace)"
         case .createTable(let table, _, _): "create \(table)"
-        case .updateTable(let table, _, _, let snapshot), .replaceTable(let table, _, _, let snapshot):
+        case .updateTable(let table, _, _, let snapshot),
+            .replaceTable(let table, _, _, let snapshot):
             "change \(table)" + (snapshot.map { " (snapshot \($0))" } ?? "")
         case .dropTable(let table, _, _): "drop \(table)"
         case .renameTable(let table, let to, _): "rename \(table) to \(to)"

@@ -13,7 +13,8 @@ struct ExportCommand: AsyncParsableCommand {
             Examples:
               varve export flights --to flights.parquet
               varve export --sql "SELECT * FROM flights WHERE month = 1" --to january.csv.gz
-            """)
+            """
+    )
 
     @OptionGroup var global: GlobalOptions
 
@@ -36,7 +37,9 @@ struct ExportCommand: AsyncParsableCommand {
         let session = try await global.session()
         do {
             let receipt = try await session.export(query, to: to)
-            print("Exported \(receipt.rowCount) rows to \(receipt.path), \(receipt.byteCount) bytes")
+            print(
+                "Exported \(receipt.rowCount) rows to \(receipt.path), \(receipt.byteCount) bytes"
+            )
         } catch let error as SQLError {
             throw Failure(error.rendered(in: query))
         }

@@ -60,7 +60,11 @@ func writeAll(_ bytes: [UInt8], to descriptor: Int32) {
     bytes.withUnsafeBytes { buffer in
         var start = 0
         while start < buffer.count {
-            let count = write(descriptor, buffer.baseAddress.map { $0 + start }, buffer.count - start)
+            let count = write(
+                descriptor,
+                buffer.baseAddress.map { $0 + start },
+                buffer.count - start
+            )
             if count < 0 {
                 if errno == EINTR { continue }
                 exit(errno == EPIPE ? 0 : 1)

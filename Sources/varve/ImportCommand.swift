@@ -14,7 +14,8 @@ struct ImportCommand: AsyncParsableCommand {
               varve import flights.csv.gz --into flights
               varve import day1.parquet day2.parquet --into sales.orders --mode append
               varve import messy.csv --into t --on-error quarantine
-            """)
+            """
+    )
 
     @OptionGroup var global: GlobalOptions
 
@@ -32,7 +33,8 @@ struct ImportCommand: AsyncParsableCommand {
 
     @Option(
         name: .customLong("on-error"),
-        help: "What to do with rows that cannot be read: fail, skip or quarantine.")
+        help: "What to do with rows that cannot be read: fail, skip or quarantine."
+    )
     var onError = ImportRequest.ErrorPolicy.fail
 
     func run() async throws {
@@ -44,8 +46,15 @@ struct ImportCommand: AsyncParsableCommand {
             fileFormat = known
         }
         let request = ImportRequest(
-            paths: files, table: into, mode: mode, format: fileFormat, onError: onError)
-        let session = try await global.session(message: "import of \(files.joined(separator: ", "))")
+            paths: files,
+            table: into,
+            mode: mode,
+            format: fileFormat,
+            onError: onError
+        )
+        let session = try await global.session(
+            message: "import of \(files.joined(separator: ", "))"
+        )
         let progress = ImportProgress()
         let receipt = try await withProgress(progress) {
             try await session.importFiles(request, progress: progress)
@@ -57,7 +66,8 @@ struct ImportCommand: AsyncParsableCommand {
             writeError(
                 "varve: \(receipt.rejectedRowCount) rows could not be read and were "
                     + (onError == .quarantine ? "kept in \(receipt.table)_rejected" : "left out")
-                    + "\n")
+                    + "\n"
+            )
         }
     }
 }
@@ -67,7 +77,8 @@ extension ImportRequest.ErrorPolicy: ExpressibleByArgument {}
 
 /// Shows a progress bar on a terminal while `body` runs; nothing on a pipe.
 func withProgress<R: Sendable>(
-    _ progress: ImportProgress, _ body: @Sendable @escaping () async throws -> R
+    _ progress: ImportProgress,
+    _ body: @Sendable @escaping () async throws -> R
 ) async throws -> R {
     guard isatty(2) == 1 else { return try await body() }
     return try await withThrowingTaskGroup(of: R?.self) { group in

@@ -16,7 +16,8 @@ struct LineageCommand: AsyncParsableCommand {
               varve lineage downstream nyc.flights.dep_delay --columns
               varve lineage path flights.csv analytics.daily_delays --format dot
             """,
-        subcommands: [Upstream.self, Downstream.self, Path.self, Impact.self])
+        subcommands: [Upstream.self, Downstream.self, Path.self, Impact.self]
+    )
 
     /// How an answer is written.
     enum Format: String, ExpressibleByArgument, CaseIterable {
@@ -42,8 +43,11 @@ struct LineageCommand: AsyncParsableCommand {
             let session = try await global.session()
             let graph = try await session.lineageGraph()
             let options = LineageOptions(
-                depth: depth, asOf: await session.lineageInstant, columns: columns,
-                namespace: await session.namespace)
+                depth: depth,
+                asOf: await session.lineageInstant,
+                columns: columns,
+                namespace: await session.namespace
+            )
             try write(try ask(graph, options), graph)
         }
 
@@ -57,7 +61,8 @@ struct LineageCommand: AsyncParsableCommand {
                 }
                 var writer = try RowWriter(format: .table, schema: schema, to: 1)
                 try writer.write(
-                    RecordBatch(schema: schema, columns: columns, rowCount: rows.count))
+                    RecordBatch(schema: schema, columns: columns, rowCount: rows.count)
+                )
                 writer.finish()
                 print("complete: \(answer.isComplete)")
                 for gap in answer.gaps { print("gap: \(gap)") }
@@ -67,7 +72,10 @@ struct LineageCommand: AsyncParsableCommand {
             case .graphml: print(answer.graphML)
             case .cypher: print(answer.cypher)
             case .openlineage:
-                for event in OpenLineageWriter(namespace: global.warehouseURL).events(of: answer, in: graph) {
+                for event in OpenLineageWriter(namespace: global.warehouseURL).events(
+                    of: answer,
+                    in: graph
+                ) {
                     print(event.text())
                 }
             }
@@ -96,7 +104,8 @@ struct LineageCommand: AsyncParsableCommand {
 
     struct Path: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "The ways from one node to another.")
+            abstract: "The ways from one node to another."
+        )
         @OptionGroup var options: Options
         @Argument(help: "Where the ways begin.") var from: String
         @Argument(help: "Where they end.") var to: String
@@ -110,7 +119,8 @@ struct LineageCommand: AsyncParsableCommand {
 
     struct Impact: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "What a change of a node may change.")
+            abstract: "What a change of a node may change."
+        )
         @OptionGroup var options: Options
         @Argument(help: "The node.") var node: String
 

@@ -15,11 +15,14 @@ struct SQLCommand: AsyncParsableCommand {
               varve sql "SELECT * FROM flights LIMIT 10"
               varve sql -f report.sql --format csv > report.csv
               varve sql "SELECT * FROM t FOR VERSION AS OF 'release'"
-            """)
+            """
+    )
 
     @OptionGroup var global: GlobalOptions
 
-    @Argument(help: "The statements; without them (and without -f) they are read from standard input.")
+    @Argument(
+        help: "The statements; without them (and without -f) they are read from standard input."
+    )
     var text: String?
 
     @Option(name: [.customShort("f"), .long], help: "A file that holds the statements.")
@@ -41,7 +44,10 @@ struct SQLCommand: AsyncParsableCommand {
                 switch outcome {
                 case .rows(let rows):
                     var writer = try RowWriter(
-                        format: format, schema: rows.schema, to: descriptor)
+                        format: format,
+                        schema: rows.schema,
+                        to: descriptor
+                    )
                     while let batch = try await rows.next() { try writer.write(batch) }
                     writer.finish()
                 case .done(let summary):

@@ -12,14 +12,16 @@ struct TransformCommand: AsyncParsableCommand {
               varve transform plan delays.yaml
               varve transform run transforms/*.yaml --select +analytics.daily_delays
             """,
-        subcommands: [Validate.self, Plan.self, Run.self, Test.self])
+        subcommands: [Validate.self, Plan.self, Run.self, Test.self]
+    )
 
     struct Specs: ParsableArguments {
         @Argument(help: "Transform specs, YAML or JSON.")
         var specs: [String]
 
         @Option(
-            help: "Which of them: name, +name with all before it, name+ with all after it, ns.*, tag:word."
+            help:
+                "Which of them: name, +name with all before it, name+ with all after it, ns.*, tag:word."
         )
         var select: [String] = []
 
@@ -34,21 +36,24 @@ struct TransformCommand: AsyncParsableCommand {
         func plans(namespace: String) throws -> [TransformPlan] {
             let set = try TransformSet(
                 try sources,
-                defaultNamespace: namespace.split(separator: ".").map(String.init))
+                defaultNamespace: namespace.split(separator: ".").map(String.init)
+            )
             return select.isEmpty ? set.plans : try set.selection(select)
         }
     }
 
     struct Validate: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Say everything that is wrong with specs; needs no warehouse.")
+            abstract: "Say everything that is wrong with specs; needs no warehouse."
+        )
         @OptionGroup var global: GlobalOptions
         @OptionGroup var specs: Specs
 
         func run() async throws {
             let (issues, unsupported) = Pipelines.validate(
                 try specs.sources,
-                defaultNamespace: global.namespace.split(separator: ".").map(String.init))
+                defaultNamespace: global.namespace.split(separator: ".").map(String.init)
+            )
             for issue in issues { print(issue) }
             for issue in unsupported { print("not in this version: \(issue)") }
             if !issues.isEmpty { throw Failure("\(issues.count) issues") }
@@ -58,13 +63,16 @@ struct TransformCommand: AsyncParsableCommand {
 
     struct Plan: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show what would run, in which order, as SQL.")
+            abstract: "Show what would run, in which order, as SQL."
+        )
         @OptionGroup var global: GlobalOptions
         @OptionGroup var specs: Specs
 
         func run() async throws {
             for plan in try specs.plans(namespace: global.namespace) {
-                print("-- \(plan.title) (\(plan.kind.name)), version \(plan.versionHash.prefix(12))")
+                print(
+                    "-- \(plan.title) (\(plan.kind.name)), version \(plan.versionHash.prefix(12))"
+                )
                 print(plan.sql + ";")
                 for drop in plan.drops { print("-- drops rows that violate: \(drop.name)") }
                 for check in plan.checks { print("-- \(check.action.rawValue): \(check.name)") }
@@ -75,7 +83,8 @@ struct TransformCommand: AsyncParsableCommand {
 
     struct Run: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Run transforms, each in one commit, those that others read first.")
+            abstract: "Run transforms, each in one commit, those that others read first."
+        )
         @OptionGroup var global: GlobalOptions
         @OptionGroup var specs: Specs
 
@@ -86,7 +95,8 @@ struct TransformCommand: AsyncParsableCommand {
             for plan in plans {
                 let receipt = try await session.run(plan)
                 print(
-                    "\(receipt.name): \(receipt.rowCount) rows  (log position \(receipt.position))")
+                    "\(receipt.name): \(receipt.rowCount) rows  (log position \(receipt.position))"
+                )
                 for input in receipt.inputs {
                     let snapshot = input.snapshotID.map { " at snapshot \($0)" } ?? ""
                     print("  from \(input.name)\(snapshot)")
@@ -101,7 +111,8 @@ struct TransformCommand: AsyncParsableCommand {
 
     struct Test: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Run the tests of transforms (not in this version).")
+            abstract: "Run the tests of transforms (not in this version)."
+        )
         @OptionGroup var global: GlobalOptions
         @OptionGroup var specs: Specs
 

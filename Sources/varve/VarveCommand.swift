@@ -22,7 +22,8 @@ struct VarveCommand: AsyncParsableCommand {
     static func main() async {
         let arguments = GlobalOptions.movedBehindCommand(
             Array(CommandLine.arguments.dropFirst()),
-            commands: Set(configuration.subcommands.compactMap { $0.configuration.commandName }))
+            commands: Set(configuration.subcommands.compactMap { $0.configuration.commandName })
+        )
         do {
             var command = try parseAsRoot(arguments)
             if var command = command as? any AsyncParsableCommand {

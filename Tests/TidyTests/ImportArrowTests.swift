@@ -29,7 +29,9 @@ struct ImportArrowTests {
             result[target] = []
             for case let file as String in files where file.hasSuffix(".swift") {
                 let text = try String(
-                    contentsOf: folder.appendingPathComponent(file), encoding: .utf8)
+                    contentsOf: folder.appendingPathComponent(file),
+                    encoding: .utf8
+                )
                 for line in text.split(separator: "\n") {
                     let words = line.split(separator: " ")
                     guard let index = words.firstIndex(of: "import"), index <= 1,

@@ -6,7 +6,9 @@ import Glibc
 /// buffer is first handed to another owner; after that nobody writes.
 @safe
 package final class Buffer: @unchecked Sendable {
-    /// The first byte. Writers use it while the buffer is theirs alone.
+    /// The first byte.
+    ///
+    /// Writers use it while the buffer is theirs alone.
     package let base: UnsafeMutableRawPointer
     /// How many bytes belong to the values.
     package let byteCount: Int
@@ -66,7 +68,9 @@ package struct BufferSlice: Sendable {
         self.byteOffset = byteOffset
     }
 
-    /// The values. The pointer is good while the buffer (or a column over it) is kept alive.
+    /// The values.
+    ///
+    /// The pointer is good while the buffer (or a column over it) is kept alive.
     @inline(__always)
     package func pointer<T: BitwiseCopyable>(as type: T.Type) -> UnsafePointer<T> {
         UnsafePointer((buffer.base + byteOffset).assumingMemoryBound(to: type))

@@ -32,7 +32,9 @@ package indirect enum DataType: Sendable, Hashable {
     case map(key: Field, value: Field)
 }
 
-/// How the values of a type lie in memory. Kernels switch on this once a batch.
+/// How the values of a type lie in memory.
+///
+/// Kernels switch on this once a batch.
 package enum PhysicalType: Sendable, Hashable {
     /// No values at all: every row is null.
     case none

@@ -15,7 +15,9 @@ package struct Field: Sendable, Hashable {
     }
 }
 
-/// The fields of a record batch, a file or a query's result, in order. Names may repeat in results.
+/// The fields of a record batch, a file or a query's result, in order.
+///
+/// Names may repeat in results.
 package struct Schema: Sendable, Hashable {
     package var fields: [Field]
 

@@ -37,7 +37,9 @@ package enum Value: Sendable, Hashable {
     package var isNull: Bool { self == .null }
 }
 
-/// A span of calendar time. The three parts do not convert into each other: a month has no fixed length.
+/// A span of calendar time.
+///
+/// The three parts do not convert into each other: a month has no fixed length.
 package struct Interval: Sendable, Hashable {
     package var months: Int32
     package var days: Int32

@@ -1,6 +1,5 @@
 import Glibc
 
-
 /// Files that statements and imports name by path.
 enum ExternalFiles {
     /// The files of a path or a pattern (`*`, `?`, `[a-z]`), in the order of their names.
@@ -12,7 +11,9 @@ enum ExternalFiles {
         guard local.contains(where: { "*?[".contains($0) }) else {
             guard access(local, R_OK) == 0 else {
                 throw EngineError(
-                    .notFound, "file \"\(path)\" cannot be read: \(String(cString: strerror(errno)))")
+                    .notFound,
+                    "file \"\(path)\" cannot be read: \(String(cString: strerror(errno)))"
+                )
             }
             return [local]
         }
@@ -57,7 +58,9 @@ final class LocalFileReader {
         descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
         if descriptor < 0 {
             throw EngineError(
-                .notFound, "file \"\(path)\" cannot be read: \(String(cString: strerror(errno)))")
+                .notFound,
+                "file \"\(path)\" cannot be read: \(String(cString: strerror(errno)))"
+            )
         }
         posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL)
     }
@@ -79,7 +82,9 @@ final class LocalFileReader {
         }
         if failure != 0 {
             throw EngineError(
-                .invalid, "reading \"\(path)\" failed: \(String(cString: strerror(failure)))")
+                .invalid,
+                "reading \"\(path)\" failed: \(String(cString: strerror(failure)))"
+            )
         }
         bytesRead += bytes.count
         return bytes

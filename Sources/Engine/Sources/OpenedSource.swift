@@ -107,4 +107,3 @@ private final class BatchMorsel: Morsel {
         Take.take(try read(column), selection)
     }
 }
-

@@ -28,7 +28,8 @@ struct ParquetFilesSource: OpenedSource {
 
     /// Looks at the first file to find out what the files hold.
     static func open(
-        _ files: [ScanFile], allowsMissing: Bool
+        _ files: [ScanFile],
+        allowsMissing: Bool
     ) async throws -> (source: ParquetFilesSource, rowCount: Int?) {
         guard let first = files.first else { throw EngineError(.notFound, "no file is named") }
         let schema = try await ParquetScan.schema(of: first)
@@ -59,8 +60,13 @@ struct ParquetFilesSource: OpenedSource {
         return try service.wait {
             ParquetScanSource(
                 try await ParquetScan.open(
-                    files: files, columns: columns, resolution: resolution,
-                    predicate: predicate, service: service))
+                    files: files,
+                    columns: columns,
+                    resolution: resolution,
+                    predicate: predicate,
+                    service: service
+                )
+            )
         }
     }
 }
@@ -75,7 +81,8 @@ extension TablePredicate {
     }
 
     private static func part(
-        _ expression: BoundExpression, _ fieldID: (Int) -> Int
+        _ expression: BoundExpression,
+        _ fieldID: (Int) -> Int
     ) -> TablePredicate {
         switch expression {
         case .constant(.boolean(true), _): return .always
@@ -96,8 +103,12 @@ extension TablePredicate {
             else { return .unknown }
             return .startsWith(fieldID(id.number), text)
         case .pattern(
-            .like(ignoringCase: false), .column(let id, _), .constant(.string(let pattern), _), nil,
-            isNegated: false):
+            .like(ignoringCase: false),
+            .column(let id, _),
+            .constant(.string(let pattern), _),
+            nil,
+            isNegated: false
+        ):
             // What stands before the first wildcard is how every match begins.
             let prefix = String(pattern.prefix { !"%_\\".contains($0) })
             return prefix.isEmpty ? .unknown : .startsWith(fieldID(id.number), prefix)

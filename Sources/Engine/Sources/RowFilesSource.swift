@@ -45,8 +45,13 @@ package final class ImportProgress: Sendable {
         rejected.withLock { all in
             all += rows.map {
                 RejectedFileRow(
-                    file: file, line: $0.line, column: $0.column, columnName: $0.columnName,
-                    reason: $0.reason, rawText: $0.rawText)
+                    file: file,
+                    line: $0.line,
+                    column: $0.column,
+                    columnName: $0.columnName,
+                    reason: $0.reason,
+                    rawText: $0.rawText
+                )
             }
         }
     }
@@ -144,7 +149,9 @@ private final class RowFileMorsel: Morsel {
             if let next = try located(path, { try reader.nextBatch() }) {
                 guard next.schema.fields.map(\.type) == schema.fields.map(\.type) else {
                     throw EngineError(
-                        .invalid, "file \"\(path)\" has other columns than the first file")
+                        .invalid,
+                        "file \"\(path)\" has other columns than the first file"
+                    )
                 }
                 report(rows: next.rowCount)
                 batch = next
@@ -171,7 +178,10 @@ private final class RowFileMorsel: Morsel {
         let rejected = reader.rejectedRowCount
         if rejected > reportedRejects {
             progress.reject(
-                reader.takeRejected(), countTotal: rejected - reportedRejects, in: path)
+                reader.takeRejected(),
+                countTotal: rejected - reportedRejects,
+                in: path
+            )
             reportedRejects = rejected
         }
     }

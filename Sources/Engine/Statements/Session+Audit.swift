@@ -33,7 +33,8 @@ extension Session {
         if let table {
             let name = try Parser.parseObjectName(table).map(\.folded)
             uuid = try await openTable(
-                name, in: try await catalogSnapshot(creating: false)
+                name,
+                in: try await catalogSnapshot(creating: false)
             ).metadata.tableUUID
         }
         var commits: [HistoricCommit] = []
@@ -58,28 +59,36 @@ extension Session {
         let snapshot = try await catalog.read()
         for (table, fault) in try await catalog.verifyTables(of: snapshot) {
             report.faults.append(
-                AuditReport.Fault(place: table.description, message: fault.message))
+                AuditReport.Fault(place: table.description, message: fault.message)
+            )
         }
         let broken = Set(report.faults.map(\.place))
         for table in try snapshot.state.allTables() {
             report.tableCount += 1
             guard !broken.contains(table.description) else { continue }
             let open = try await openTable(
-                table.namespace.levels + [table.name], in: snapshot)
+                table.namespace.levels + [table.name],
+                in: snapshot
+            )
             try await verify(open, readsData: readsData, &report)
         }
         return report
     }
 
     private func verify(
-        _ table: OpenTable, readsData: Bool, _ report: inout AuditReport
+        _ table: OpenTable,
+        readsData: Bool,
+        _ report: inout AuditReport
     ) async throws {
         var seen: Set<String> = []
         for snapshot in table.metadata.snapshots {
             try Task.checkCancellation()
             do {
                 let reader = try TableReader(
-                    table.metadata, at: .snapshotID(snapshot.snapshotID), storage: table.storage)
+                    table.metadata,
+                    at: .snapshotID(snapshot.snapshotID),
+                    storage: table.storage
+                )
                 var plan = try await reader.plan()
                 plan.files.removeAll { !seen.insert($0.file.filePath).inserted }
                 report.fileCount += plan.files.count
@@ -89,7 +98,8 @@ extension Session {
                         one.files = [file]
                         if let fault = await Self.fault(of: one, reader, engine) {
                             report.faults.append(
-                                AuditReport.Fault(place: file.file.filePath, message: fault))
+                                AuditReport.Fault(place: file.file.filePath, message: fault)
+                            )
                         }
                     }
                 }
@@ -99,14 +109,18 @@ extension Session {
                 report.faults.append(
                     AuditReport.Fault(
                         place: "\(table.identifier) snapshot \(snapshot.snapshotID)",
-                        message: "\(error)"))
+                        message: "\(error)"
+                    )
+                )
             }
         }
     }
 
     /// Reads every page of a file and counts its rows; what is wrong with it, or nil.
     private static func fault(
-        of plan: TablePlan, _ reader: TableReader, _ engine: Engine
+        of plan: TablePlan,
+        _ reader: TableReader,
+        _ engine: Engine
     ) async -> String? {
         do {
             // The schema that the file was read with when its snapshot was made.

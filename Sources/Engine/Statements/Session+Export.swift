@@ -21,13 +21,17 @@ extension Session {
     ///   - text: one query; a table's name stands for all of it.
     ///   - path: a local path or an s3:// URL; its end tells the format and the compression.
     package func export(
-        _ text: String, to path: String, format: FileFormat? = nil,
+        _ text: String,
+        to path: String,
+        format: FileFormat? = nil,
         parameters: Parameters = [:]
     ) async throws -> ExportReceipt {
         guard let format = format ?? ExternalFiles.format(of: path) else {
             throw EngineError(
-                .invalid, "the format of \"\(path)\" cannot be told from its name",
-                hint: "End it in .csv, .ndjson, .json, .parquet or .arrow.")
+                .invalid,
+                "the format of \"\(path)\" cannot be told from its name",
+                hint: "End it in .csv, .ndjson, .json, .parquet or .arrow."
+            )
         }
         let query = try Parser.parseQuery(text)
         let prepared = try await prepare(query, parameters)
@@ -86,7 +90,9 @@ private final class LocalFileUpload: ObjectUpload, @unchecked Sendable {
         descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         if descriptor < 0 {
             throw EngineError(
-                .invalid, "\"\(path)\" cannot be written: \(String(cString: strerror(errno)))")
+                .invalid,
+                "\"\(path)\" cannot be written: \(String(cString: strerror(errno)))"
+            )
         }
     }
 
@@ -95,12 +101,16 @@ private final class LocalFileUpload: ObjectUpload, @unchecked Sendable {
             var start = 0
             while start < buffer.count {
                 let written = Glibc.write(
-                    descriptor, buffer.baseAddress.map { $0 + start }, buffer.count - start)
+                    descriptor,
+                    buffer.baseAddress.map { $0 + start },
+                    buffer.count - start
+                )
                 if written < 0 {
                     if errno == EINTR { continue }
                     throw EngineError(
                         .invalid,
-                        "writing \"\(path)\" failed: \(String(cString: strerror(errno)))")
+                        "writing \"\(path)\" failed: \(String(cString: strerror(errno)))"
+                    )
                 }
                 start += written
             }
@@ -111,7 +121,9 @@ private final class LocalFileUpload: ObjectUpload, @unchecked Sendable {
     func finish() async throws -> ObjectMetadata {
         guard fsync(descriptor) == 0, close(descriptor) == 0, rename(temporary, path) == 0 else {
             throw EngineError(
-                .invalid, "\"\(path)\" cannot be written: \(String(cString: strerror(errno)))")
+                .invalid,
+                "\"\(path)\" cannot be written: \(String(cString: strerror(errno)))"
+            )
         }
         descriptor = -1
         return ObjectMetadata(key: path, size: count, entityTag: "", lastModifiedMicros: 0)
@@ -170,7 +182,8 @@ private struct FileEncoder: Sendable {
                 switch encoder.format {
                 case .csv:
                     form = .csv(
-                        try CSVWriter(schema: encoder.schema, delimiter: encoder.delimiter))
+                        try CSVWriter(schema: encoder.schema, delimiter: encoder.delimiter)
+                    )
                 case .json where encoder.isArray:
                     form = .array(NDJSONWriter(schema: encoder.schema))
                     first = [UInt8(ascii: "["), 10]

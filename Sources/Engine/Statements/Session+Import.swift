@@ -42,7 +42,10 @@ package struct ImportRequest: Sendable {
     package var onError: ErrorPolicy
 
     package init(
-        paths: [String], table: String, mode: Mode = .create, format: FileFormat? = nil,
+        paths: [String],
+        table: String,
+        mode: Mode = .create,
+        format: FileFormat? = nil,
         onError: ErrorPolicy = .fail
     ) {
         self.paths = paths
@@ -70,7 +73,8 @@ extension Session {
     ///
     /// - Parameter progress: told while files are read.
     package func importFiles(
-        _ request: ImportRequest, progress: ImportProgress = ImportProgress()
+        _ request: ImportRequest,
+        progress: ImportProgress = ImportProgress()
     ) async throws -> ImportReceipt {
         try requirePresent()
         let parts = try Parser.parseObjectName(request.table).map(\.folded)
@@ -81,12 +85,16 @@ extension Session {
         switch (request.mode, exists) {
         case (.create, true):
             throw EngineError(
-                .alreadyExists, "table \"\(target)\" already exists",
-                hint: "Use --mode append or --mode overwrite, or another name.")
+                .alreadyExists,
+                "table \"\(target)\" already exists",
+                hint: "Use --mode append or --mode overwrite, or another name."
+            )
         case (.append, false), (.overwrite, false):
             throw EngineError(
-                .notFound, "table \"\(target)\" does not exist",
-                hint: "Use --mode create to make it from the files.")
+                .notFound,
+                "table \"\(target)\" does not exist",
+                hint: "Use --mode create to make it from the files."
+            )
         default: break
         }
 
@@ -110,43 +118,63 @@ extension Session {
             fields = try Columnar.Schema(table.metadata.currentSchema).fields
         }
         let written = try await writeRows(
-            of: try prepared.cast(to: fields), to: table, fields: fields)
+            of: try prepared.cast(to: fields),
+            to: table,
+            fields: fields
+        )
         if !written.files.isEmpty || request.mode == .overwrite {
             operations.append(
                 fileChange(
                     request.mode == .overwrite ? .overwrite(.always) : .append,
-                    added: written.files, table: table))
+                    added: written.files,
+                    table: table
+                )
+            )
         }
         if request.onError == .quarantine, progress.rejectedRowCount > 0 {
             operations += try await quarantine(progress, target, snapshot, catalog)
         }
         guard !operations.isEmpty else {
             return ImportReceipt(
-                table: target.description, rowCount: 0,
-                rejectedRowCount: progress.rejectedRowCount, position: snapshot.position)
+                table: target.description,
+                rowCount: 0,
+                rejectedRowCount: progress.rejectedRowCount,
+                position: snapshot.position
+            )
         }
         let receipt = try await commit(
             operations,
             lineage: try lineage(
-                of: prepared, outputs: fields, table: table, job: job,
-                replaces: request.mode == .overwrite))
+                of: prepared,
+                outputs: fields,
+                table: table,
+                job: job,
+                replaces: request.mode == .overwrite
+            )
+        )
         let committed = receipt.tables.last { $0.identifier == target }
         return ImportReceipt(
-            table: target.description, rowCount: written.rowCount,
-            rejectedRowCount: progress.rejectedRowCount, position: receipt.position,
-            snapshotID: committed?.metadata.currentSnapshotID)
+            table: target.description,
+            rowCount: written.rowCount,
+            rejectedRowCount: progress.rejectedRowCount,
+            position: receipt.position,
+            snapshotID: committed?.metadata.currentSnapshotID
+        )
     }
 
     /// The files as a query of all their columns.
     private func prepareImport(
-        _ request: ImportRequest, _ progress: ImportProgress
+        _ request: ImportRequest,
+        _ progress: ImportProgress
     ) async throws -> PreparedQuery {
         let paths = try request.paths.flatMap { try ExternalFiles.expand($0) }
         guard let first = paths.first else { throw EngineError(.notFound, "no file is named") }
         guard let format = request.format ?? ExternalFiles.format(of: first) else {
             throw EngineError(
-                .invalid, "what \"\(first)\" holds cannot be told from its name",
-                hint: "Use --format csv, json, parquet or arrow.")
+                .invalid,
+                "what \"\(first)\" holds cannot be told from its name",
+                hint: "Use --format csv, json, parquet or arrow."
+            )
         }
         let policy: RowErrorPolicy =
             switch request.onError {
@@ -162,10 +190,15 @@ extension Session {
         case .parquet:
             let files = try paths.map { try engine.scanFile($0) }
             let (source, rowCount) = try await ParquetFilesSource.open(
-                files, allowsMissing: true)
+                files,
+                allowsMissing: true
+            )
             table = SourceTable(
-                sourceID: resolver.sources.add(source), name: name, schema: source.schema,
-                rowCount: rowCount)
+                sourceID: resolver.sources.add(source),
+                name: name,
+                schema: source.schema,
+                rowCount: rowCount
+            )
         case .csv, .json, .arrow:
             let rowFormat: RowFormat
             switch format {
@@ -184,7 +217,10 @@ extension Session {
                 try RowFilesSource(paths: paths, format: rowFormat, progress: progress)
             }
             table = SourceTable(
-                sourceID: resolver.sources.add(source), name: name, schema: source.schema)
+                sourceID: resolver.sources.add(source),
+                name: name,
+                schema: source.schema
+            )
         }
         resolver.note(ResolvedSource(table: table, path: name))
         var binder = Binder(environment: environment([:]))
@@ -203,8 +239,11 @@ extension Session {
 
     /// A new table with these columns.
     func newTable(
-        _ target: TableIdentifier, _ schema: Columnar.Schema, _ catalog: WarehouseCatalog,
-        partitionedBy: [SQL.PartitionField] = [], properties: [String: String] = [:]
+        _ target: TableIdentifier,
+        _ schema: Columnar.Schema,
+        _ catalog: WarehouseCatalog,
+        partitionedBy: [SQL.PartitionField] = [],
+        properties: [String: String] = [:]
     ) throws -> OpenTable {
         let fields = schema.fields.map { field in
             var field = field
@@ -217,18 +256,27 @@ extension Session {
         let metadata = try TableMetadata.create(
             schema: columns,
             spec: UnboundPartitionSpec(
-                fields: try partitionedBy.map { try partitionField($0, columns) }),
-            location: catalog.defaultLocation(of: target, uuid: uuid), properties: properties,
-            uuid: uuid, now: engine.options.ambient.time.nowMicros() / 1000)
+                fields: try partitionedBy.map { try partitionField($0, columns) }
+            ),
+            location: catalog.defaultLocation(of: target, uuid: uuid),
+            properties: properties,
+            uuid: uuid,
+            now: engine.options.ambient.time.nowMicros() / 1000
+        )
         return OpenTable(
-            identifier: target, metadata: metadata, storage: try storage(of: metadata, catalog))
+            identifier: target,
+            metadata: metadata,
+            storage: try storage(of: metadata, catalog)
+        )
     }
 
     // MARK: Quarantine
 
     /// Writes the rejected rows to the table that keeps them, which is made when there is none.
     private func quarantine(
-        _ progress: ImportProgress, _ target: TableIdentifier, _ snapshot: CatalogSnapshot,
+        _ progress: ImportProgress,
+        _ target: TableIdentifier,
+        _ snapshot: CatalogSnapshot,
         _ catalog: WarehouseCatalog
     ) async throws -> [CatalogOperation] {
         let keeper = try TableIdentifier(target.namespace, target.name + "_rejected")
@@ -241,7 +289,9 @@ extension Session {
         let table: OpenTable
         if snapshot.state.table(keeper) != nil {
             table = try await openTable(
-                keeper.namespace.levels + [keeper.name], in: snapshot)
+                keeper.namespace.levels + [keeper.name],
+                in: snapshot
+            )
         } else {
             table = try newTable(keeper, schema, catalog)
             operations.append(.createTable(keeper, metadata: table.metadata))
@@ -249,8 +299,10 @@ extension Session {
         let fields = try Columnar.Schema(table.metadata.currentSchema).fields
         guard fields.map(\.type) == schema.fields.map(\.type) else {
             throw EngineError(
-                .invalid, "table \"\(keeper)\" is not one that keeps rejected rows",
-                hint: "Rename or drop it.")
+                .invalid,
+                "table \"\(keeper)\" is not one that keeps rejected rows",
+                hint: "Rename or drop it."
+            )
         }
         let now = engine.options.ambient.time.nowMicros()
         let rows = progress.rejectedRows
@@ -264,10 +316,17 @@ extension Session {
             Column(.timestamptz, rows.map { _ in .timestamptz(now) }),
         ]
         let writer = try TableWriter(
-            table.metadata, storage: table.storage, ambient: engine.options.ambient)
+            table.metadata,
+            storage: table.storage,
+            ambient: engine.options.ambient
+        )
         try await writer.write(
             RecordBatch(
-                schema: Columnar.Schema(fields), columns: columns, rowCount: rows.count))
+                schema: Columnar.Schema(fields),
+                columns: columns,
+                rowCount: rows.count
+            )
+        )
         operations.append(fileChange(.append, added: try await writer.finish(), table: table))
         return operations
     }

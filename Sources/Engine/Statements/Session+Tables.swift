@@ -12,16 +12,24 @@ extension Session {
     // MARK: CREATE
 
     func runCreateTable(
-        _ create: CreateTable, _ parameters: Parameters, _ consume: Consumer
+        _ create: CreateTable,
+        _ parameters: Parameters,
+        _ consume: Consumer
     ) async throws {
         try requirePresent()
         if create.isTemporary {
             throw PlanError(
-                .unsupported, "temporary tables are not supported yet", at: create.span)
+                .unsupported,
+                "temporary tables are not supported yet",
+                at: create.span
+            )
         }
         if let format = create.format, format.folded != "iceberg" {
             throw PlanError(
-                .unsupported, "tables are Iceberg tables, not \(format.name)", at: format.span)
+                .unsupported,
+                "tables are Iceberg tables, not \(format.name)",
+                at: format.span
+            )
         }
         let catalog = try await engine.catalog(creating: true)
         let target = try identifier(create.name.map(\.folded))
@@ -33,17 +41,27 @@ extension Session {
         }
         if exists && !create.isOrReplace {
             throw EngineError(
-                .alreadyExists, "table \"\(target)\" already exists",
-                hint: "Use CREATE TABLE IF NOT EXISTS, CREATE OR REPLACE TABLE, or another name.")
+                .alreadyExists,
+                "table \"\(target)\" already exists",
+                hint: "Use CREATE TABLE IF NOT EXISTS, CREATE OR REPLACE TABLE, or another name."
+            )
         }
         var prepared: PreparedQuery?
         if let query = create.query { prepared = try await prepare(query, parameters) }
         let uuid = engine.options.ambient.uuidV4()
         let metadata = try newTable(
-            create, prepared?.schema, target, uuid: uuid, parameters,
-            location: create.location ?? catalog.defaultLocation(of: target, uuid: uuid))
+            create,
+            prepared?.schema,
+            target,
+            uuid: uuid,
+            parameters,
+            location: create.location ?? catalog.defaultLocation(of: target, uuid: uuid)
+        )
         let table = OpenTable(
-            identifier: target, metadata: metadata, storage: try storage(of: metadata, catalog))
+            identifier: target,
+            metadata: metadata,
+            storage: try storage(of: metadata, catalog)
+        )
 
         var operations: [CatalogOperation] = []
         if exists { operations.append(.dropTable(target, purge: false)) }
@@ -53,22 +71,33 @@ extension Session {
         if let prepared, create.isWithData {
             let fields = try Columnar.Schema(metadata.currentSchema).fields
             let written = try await writeRows(
-                of: try prepared.cast(to: fields), to: table, fields: fields)
+                of: try prepared.cast(to: fields),
+                to: table,
+                fields: fields
+            )
             rowCount = written.rowCount
             if !written.files.isEmpty {
                 operations.append(fileChange(.append, added: written.files, table: table))
             }
             lineageFacts = try lineage(
-                of: prepared, outputs: fields, table: table,
-                job: LineageJob(kind: "sql"))
+                of: prepared,
+                outputs: fields,
+                table: table,
+                job: LineageJob(kind: "sql")
+            )
         }
         do {
             let receipt = try await commit(operations, lineage: lineageFacts)
             try await consume(
                 .done(
                     StatementSummary(
-                        tag: "CREATE TABLE", rowCount: rowCount, position: receipt.position,
-                        snapshotID: receipt.tables.last?.metadata.currentSnapshotID)))
+                        tag: "CREATE TABLE",
+                        rowCount: rowCount,
+                        position: receipt.position,
+                        snapshotID: receipt.tables.last?.metadata.currentSnapshotID
+                    )
+                )
+            )
         } catch let error as CatalogError {
             guard error.code == .alreadyExists, create.isIfNotExists else { throw error }
             try await consume(.done(StatementSummary(tag: "CREATE TABLE")))
@@ -77,8 +106,12 @@ extension Session {
 
     /// The metadata of a table that a statement describes.
     private func newTable(
-        _ create: CreateTable, _ queried: Columnar.Schema?, _ target: TableIdentifier,
-        uuid: String, _ parameters: Parameters, location: String
+        _ create: CreateTable,
+        _ queried: Columnar.Schema?,
+        _ target: TableIdentifier,
+        uuid: String,
+        _ parameters: Parameters,
+        location: String
     ) throws -> TableMetadata {
         var fields: [Field] = []
         if let queried {
@@ -97,25 +130,35 @@ extension Session {
                 throw PlanError(
                     .invalid,
                     "\(create.columns.count) columns are named, the query gives \(queried.count)",
-                    at: create.span)
+                    at: create.span
+                )
             }
         } else {
             for column in create.columns {
                 guard let type = column.type else {
                     throw PlanError(
-                        .invalid, "column \"\(column.name.name)\" has no type", at: column.span)
+                        .invalid,
+                        "column \"\(column.name.name)\" has no type",
+                        at: column.span
+                    )
                 }
                 fields.append(
                     Field(
-                        column.name.name, try DataType(type),
-                        isNullable: !(column.isNotNull || column.isPrimaryKey)))
+                        column.name.name,
+                        try DataType(type),
+                        isNullable: !(column.isNotNull || column.isPrimaryKey)
+                    )
+                )
             }
         }
         var names: Set<String> = []
         for field in fields where !names.insert(field.name.lowercased()).inserted {
             throw PlanError(
-                .invalid, "column \"\(field.name)\" is there twice",
-                hint: "Give columns different names with AS.", at: create.span)
+                .invalid,
+                "column \"\(field.name)\" is there twice",
+                hint: "Give columns different names with AS.",
+                at: create.span
+            )
         }
         let plain = try Iceberg.Schema(numbering: Columnar.Schema(fields))
         var nested = plain.fields
@@ -124,59 +167,77 @@ extension Session {
             if column.defaultValue != nil || column.check != nil || column.isUnique {
                 throw PlanError(
                     .unsupported,
-                    "DEFAULT, CHECK and UNIQUE of columns are not supported yet", at: column.span)
+                    "DEFAULT, CHECK and UNIQUE of columns are not supported yet",
+                    at: column.span
+                )
             }
         }
         var keys = create.columns.filter(\.isPrimaryKey).map(\.name)
         for constraint in create.constraints {
             guard case .primaryKey(let columns) = constraint else {
                 throw PlanError(
-                    .unsupported, "only PRIMARY KEY is supported as a table constraint",
-                    at: create.span)
+                    .unsupported,
+                    "only PRIMARY KEY is supported as a table constraint",
+                    at: create.span
+                )
             }
             keys += columns
         }
         let keyIDs = try keys.map { key -> Int in
             guard let index = fields.firstIndex(where: { key.means($0.name) }) else {
                 throw PlanError(
-                    .invalid, "the key names \"\(key.name)\", which is no column", at: key.span)
+                    .invalid,
+                    "the key names \"\(key.name)\", which is no column",
+                    at: key.span
+                )
             }
             nested[index].required = true
             return nested[index].id
         }
         let schema = try Iceberg.Schema(fields: nested, identifierFieldIDs: keyIDs)
         var properties = Dictionary(
-            create.properties.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 })
+            create.properties.map { ($0.key, $0.value) },
+            uniquingKeysWith: { $1 }
+        )
         if let comment = create.comment { properties["comment"] = comment }
         return try TableMetadata.create(
             schema: schema,
             spec: UnboundPartitionSpec(
-                fields: try create.partitionedBy.map { try partitionField($0, schema) }),
-            sortOrder: try sortOrder(create.sortedBy, schema), location: location,
-            properties: properties, uuid: uuid,
-            now: engine.options.ambient.time.nowMicros() / 1000)
+                fields: try create.partitionedBy.map { try partitionField($0, schema) }
+            ),
+            sortOrder: try sortOrder(create.sortedBy, schema),
+            location: location,
+            properties: properties,
+            uuid: uuid,
+            now: engine.options.ambient.time.nowMicros() / 1000
+        )
     }
 
     func partitionField(
-        _ field: SQL.PartitionField, _ schema: Iceberg.Schema
+        _ field: SQL.PartitionField,
+        _ schema: Iceberg.Schema
     ) throws -> UnboundPartitionSpec.Field {
         let (source, transform) = try resolve(field.transform, schema)
         return UnboundPartitionSpec.Field(
             sourceIDs: [source.id],
             name: field.name?.name ?? PartitionSpecChange.name(source.name, transform),
-            transform: transform)
+            transform: transform
+        )
     }
 
     /// The column and the transform of `bucket(16, id)` and its like.
     private func resolve(
-        _ transform: SQL.Transform, _ schema: Iceberg.Schema
+        _ transform: SQL.Transform,
+        _ schema: Iceberg.Schema
     ) throws -> (NestedField, Iceberg.Transform) {
         let path = transform.column.map(\.name).joined(separator: ".")
         guard let source = schema.field(named: path) ?? schema.field(namedIgnoringCase: path)
         else {
             throw PlanError(
-                .invalid, "there is no column \"\(path)\" to partition or sort by",
-                at: transform.column.span)
+                .invalid,
+                "there is no column \"\(path)\" to partition or sort by",
+                at: transform.column.span
+            )
         }
         var text = transform.name?.folded ?? "identity"
         // Spark's spellings.
@@ -186,15 +247,18 @@ extension Session {
         let parsed = Iceberg.Transform(text: text)
         guard parsed.resultType(of: source.type) != nil else {
             throw PlanError(
-                .invalid, "\(text) of column \"\(path)\" (\(source.type)) is not possible",
+                .invalid,
+                "\(text) of column \"\(path)\" (\(source.type)) is not possible",
                 hint: "Known: identity, year, month, day, hour, bucket(n, c), truncate(w, c).",
-                at: transform.span)
+                at: transform.span
+            )
         }
         return (source, parsed)
     }
 
     private func sortOrder(
-        _ fields: [SQL.SortField], _ schema: Iceberg.Schema
+        _ fields: [SQL.SortField],
+        _ schema: Iceberg.Schema
     ) throws -> Iceberg.SortOrder? {
         if fields.isEmpty { return nil }
         return Iceberg.SortOrder(
@@ -204,10 +268,13 @@ extension Session {
                 let isDescending = field.direction == .descending
                 let nullsFirst = field.nulls.map { $0 == .first } ?? !isDescending
                 return Iceberg.SortField(
-                    sourceID: source.id, transform: transform,
+                    sourceID: source.id,
+                    transform: transform,
                     direction: isDescending ? .descending : .ascending,
-                    nullOrder: nullsFirst ? .nullsFirst : .nullsLast)
-            })
+                    nullOrder: nullsFirst ? .nullsFirst : .nullsLast
+                )
+            }
+        )
     }
 
     // MARK: DROP
@@ -223,7 +290,10 @@ extension Session {
                 if state.table(table) == nil {
                     if drop.isIfExists { continue }
                     throw PlanError(
-                        .noSuchTable, "table \"\(table)\" does not exist", at: name.span)
+                        .noSuchTable,
+                        "table \"\(table)\" does not exist",
+                        at: name.span
+                    )
                 }
                 operations.append(.dropTable(table, purge: drop.isPurge))
             case .schema:
@@ -231,7 +301,10 @@ extension Session {
                 if !state.hasNamespace(namespace) {
                     if drop.isIfExists { continue }
                     throw PlanError(
-                        .invalid, "namespace \"\(namespace)\" does not exist", at: name.span)
+                        .invalid,
+                        "namespace \"\(namespace)\" does not exist",
+                        at: name.span
+                    )
                 }
                 if drop.isCascade {
                     for table in try state.tables(in: namespace) {
@@ -246,13 +319,16 @@ extension Session {
         var position: Int64?
         if !operations.isEmpty { position = try await commit(operations).position }
         try await consume(
-            .done(StatementSummary(tag: "DROP \(drop.kind.rawValue)", position: position)))
+            .done(StatementSummary(tag: "DROP \(drop.kind.rawValue)", position: position))
+        )
     }
 
     // MARK: ALTER
 
     func runAlterTable(
-        _ alter: AlterTable, _ parameters: Parameters, _ consume: Consumer
+        _ alter: AlterTable,
+        _ parameters: Parameters,
+        _ consume: Consumer
     ) async throws {
         try requirePresent()
         if alter.isView {
@@ -273,7 +349,8 @@ extension Session {
                 let target = try identifier(
                     name.count > 1
                         ? name.map(\.folded)
-                        : table.identifier.namespace.levels + name.map(\.folded))
+                        : table.identifier.namespace.levels + name.map(\.folded)
+                )
                 operations.append(.renameTable(table.identifier, to: target))
             } else {
                 changes.append(action)
@@ -286,16 +363,23 @@ extension Session {
                 .changeTable(table.identifier) { base in
                     guard let metadata = base.metadata else {
                         throw EngineError(
-                            .notFound, "table \(table.identifier) was dropped meanwhile")
+                            .notFound,
+                            "table \(table.identifier) was dropped meanwhile"
+                        )
                     }
                     let edited = try editor.edit(metadata)
                     return Catalog.TableChange(
-                        requirements: edited.requirements, updates: edited.updates)
-                }, at: 0)
+                        requirements: edited.requirements,
+                        updates: edited.updates
+                    )
+                },
+                at: 0
+            )
         }
         let receipt = try await commit(operations)
         try await consume(
-            .done(StatementSummary(tag: "ALTER TABLE", position: receipt.position)))
+            .done(StatementSummary(tag: "ALTER TABLE", position: receipt.position))
+        )
     }
 
     // MARK: SHOW
@@ -312,7 +396,9 @@ extension Session {
                     Field("namespace", .string, isNullable: false),
                     Field("name", .string, isNullable: false),
                 ]),
-                tables.map { [.string($0.namespace.description), .string($0.name)] }, consume)
+                tables.map { [.string($0.namespace.description), .string($0.name)] },
+                consume
+            )
         case .schemas(let parent, let like):
             let state = try await catalogSnapshot(creating: false).state
             let inside = try parent.map { try Namespace($0.map(\.folded)) }
@@ -320,15 +406,20 @@ extension Session {
             try await consumeRows(
                 Schema([Field("namespace", .string, isNullable: false)]),
                 all.filter { matches($0.description, like) }.map { [.string($0.description)] },
-                consume)
+                consume
+            )
         case .columns(let name):
             try await describe(Query(body: .table(name), span: show.span), [:], consume)
         case .createTable(let name):
             let table = try await openTable(
-                name.map(\.folded), in: try await catalogSnapshot(creating: false))
+                name.map(\.folded),
+                in: try await catalogSnapshot(creating: false)
+            )
             try await consumeRows(
                 Schema([Field("statement", .string, isNullable: false)]),
-                [[.string(table.createStatement)]], consume)
+                [[.string(table.createStatement)]],
+                consume
+            )
         case .views, .createView:
             throw PlanError(.unsupported, "views are not supported yet", at: show.span)
         case .setting(let name):
@@ -343,15 +434,22 @@ extension Session {
             case .millis(let millis)?: text = "\(millis) ms since 1970"
             }
             try await consumeRows(
-                Schema([Field("as_of", .string, isNullable: false)]), [[.string(text)]], consume)
+                Schema([Field("as_of", .string, isNullable: false)]),
+                [[.string(text)]],
+                consume
+            )
         }
     }
 
     private func matches(_ name: String, _ pattern: String?) -> Bool {
         guard let pattern else { return true }
         let test = BoundExpression.pattern(
-            .like(ignoringCase: true), .constant(.string(name), .string),
-            pattern: .constant(.string(pattern), .string), escape: nil, isNegated: false)
+            .like(ignoringCase: true),
+            .constant(.string(name), .string),
+            pattern: .constant(.string(pattern), .string),
+            escape: nil,
+            isNegated: false
+        )
         return (try? evaluateConstant(test)) == .boolean(true)
     }
 }
@@ -360,11 +458,13 @@ extension OpenTable {
     /// The statement that makes an equal, empty table.
     fileprivate var createStatement: String {
         func quoted(_ name: String) -> String {
-            "\"" + name.split(separator: "\"", omittingEmptySubsequences: false)
+            "\""
+                + name.split(separator: "\"", omittingEmptySubsequences: false)
                 .joined(separator: "\"\"") + "\""
         }
         func literal(_ text: String) -> String {
-            "'" + text.split(separator: "'", omittingEmptySubsequences: false)
+            "'"
+                + text.split(separator: "'", omittingEmptySubsequences: false)
                 .joined(separator: "''") + "'"
         }
         let schema = metadata.currentSchema

@@ -38,8 +38,10 @@ extension Session {
         try plan.checkRunnable()
         if plan.kind == .view {
             throw EngineError(
-                .unsupported, "transform \(plan.title): views are not in this version",
-                hint: "Use kind full to store the rows.")
+                .unsupported,
+                "transform \(plan.title): views are not in this version",
+                hint: "Use kind full to store the rows."
+            )
         }
         let catalog = try await engine.catalog(creating: true)
         let target = try identifier(plan.name)
@@ -52,7 +54,9 @@ extension Session {
         let fields: [Field]
         if exists {
             table = try await openTable(
-                target.namespace.levels + [target.name], in: snapshot)
+                target.namespace.levels + [target.name],
+                in: snapshot
+            )
             let columns = try Columnar.Schema(table.metadata.currentSchema)
             fields = try prepared.schema.fields.map {
                 try columns.field(named: Identifier($0.name), of: target)
@@ -62,17 +66,26 @@ extension Session {
                 operations.append(.createNamespace(namespace, properties: [:]))
             }
             var properties = Dictionary(
-                plan.properties.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 })
+                plan.properties.map { ($0.key, $0.value) },
+                uniquingKeysWith: { $1 }
+            )
             if let description = plan.description { properties["comment"] = description }
             if let owner = plan.owner { properties["owner"] = owner }
             table = try newTable(
-                target, prepared.schema, catalog, partitionedBy: plan.partitionedBy,
-                properties: properties)
+                target,
+                prepared.schema,
+                catalog,
+                partitionedBy: plan.partitionedBy,
+                properties: properties
+            )
             operations.append(.createTable(target, metadata: table.metadata))
             fields = try Columnar.Schema(table.metadata.currentSchema).fields
         }
         let written = try await writeRows(
-            of: try prepared.cast(to: fields), to: table, fields: fields)
+            of: try prepared.cast(to: fields),
+            to: table,
+            fields: fields
+        )
         do {
             let warnings = try await check(plan, written, table)
             let dropped = try await countDrops(plan)
@@ -80,24 +93,42 @@ extension Session {
             if !written.files.isEmpty || replaces {
                 operations.append(
                     fileChange(
-                        replaces ? .overwrite(.always) : .append, added: written.files,
-                        table: table))
+                        replaces ? .overwrite(.always) : .append,
+                        added: written.files,
+                        table: table
+                    )
+                )
             }
             let lineage = try lineage(
-                of: prepared, outputs: fields, table: table,
+                of: prepared,
+                outputs: fields,
+                table: table,
                 job: LineageJob(
-                    kind: "transform", name: plan.title, version: plan.versionHash),
-                replaces: replaces)
+                    kind: "transform",
+                    name: plan.title,
+                    version: plan.versionHash
+                ),
+                replaces: replaces
+            )
             let receipt = try await commit(
-                operations, lineage: lineage, message: "transform \(plan.title)")
+                operations,
+                lineage: lineage,
+                message: "transform \(plan.title)"
+            )
             return TransformReceipt(
-                name: plan.title, rowCount: written.rowCount, dropped: dropped,
+                name: plan.title,
+                rowCount: written.rowCount,
+                dropped: dropped,
                 warnings: warnings,
                 inputs: prepared.inputs.map {
                     TransformReceipt.Input(
-                        name: $0.table.name, snapshotID: $0.origin?.snapshotID)
-                }, position: receipt.position,
-                snapshotID: receipt.tables.last?.metadata.currentSnapshotID)
+                        name: $0.table.name,
+                        snapshotID: $0.origin?.snapshotID
+                    )
+                },
+                position: receipt.position,
+                snapshotID: receipt.tables.last?.metadata.currentSnapshotID
+            )
         } catch let error as TransformFailure {
             // Nothing refers to the files: no commit was tried.
             let keys = written.files.compactMap { try? table.storage.key(of: $0.filePath) }
@@ -108,7 +139,8 @@ extension Session {
 
     /// The namespace and those around it that do not exist yet, outermost first.
     private func missingNamespaces(
-        _ namespace: Namespace, _ state: CatalogState
+        _ namespace: Namespace,
+        _ state: CatalogState
     ) throws -> [Namespace] {
         var missing: [Namespace] = []
         for count in 1...namespace.levels.count {
@@ -127,7 +159,9 @@ extension Session {
     ///
     /// - Returns: the complaints of checks that only warn.
     private func check(
-        _ plan: TransformPlan, _ written: WrittenRows, _ table: OpenTable
+        _ plan: TransformPlan,
+        _ written: WrittenRows,
+        _ table: OpenTable
     ) async throws -> [String] {
         if plan.checks.isEmpty { return [] }
         let staged = try await stage(written, table)
@@ -152,7 +186,8 @@ extension Session {
         if !failures.isEmpty {
             throw TransformFailure(
                 message: "transform \(plan.title) was not committed:\n  "
-                    + failures.joined(separator: "\n  "))
+                    + failures.joined(separator: "\n  ")
+            )
         }
         return warnings
     }
@@ -194,20 +229,33 @@ extension Session {
         alone.refs = [:]
         alone.currentSnapshotID = nil
         let prepared = try await TableChanges.prepareAppend(
-            alone, dataFiles: written.files, storage: table.storage,
-            ambient: engine.options.ambient)
+            alone,
+            dataFiles: written.files,
+            storage: table.storage,
+            ambient: engine.options.ambient
+        )
         let metadata = try TableMetadata.apply(
-            prepared.updates, to: alone,
-            now: max(alone.lastUpdatedMillis, engine.options.ambient.time.nowMicros() / 1000))
+            prepared.updates,
+            to: alone,
+            now: max(alone.lastUpdatedMillis, engine.options.ambient.time.nowMicros() / 1000)
+        )
         let files = Dictionary(
-            prepared.sideFiles.map { ($0.key, $0.bytes) }, uniquingKeysWith: { $1 })
+            prepared.sideFiles.map { ($0.key, $0.bytes) },
+            uniquingKeysWith: { $1 }
+        )
         let reader = try TableReader(
             metadata,
-            storage: TableStorage(OverlayStore(below: table.storage.store, files: files)))
+            storage: TableStorage(OverlayStore(below: table.storage.store, files: files))
+        )
         let columns = try reader.columns()
         return GivenTable(
-            name: "varve_staged_rows", schema: columns,
+            name: "varve_staged_rows",
+            schema: columns,
             source: TableReadSource(
-                reader: reader, fieldIDs: columns.fields.map { $0.id ?? 0 }, chosen: nil))
+                reader: reader,
+                fieldIDs: columns.fields.map { $0.id ?? 0 },
+                chosen: nil
+            )
+        )
     }
 }

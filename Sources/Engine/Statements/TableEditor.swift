@@ -24,13 +24,17 @@ struct TableEditor: Sendable {
             if current == table { requirements += step.requirements }
             updates += step.updates
             current = try TableMetadata.apply(
-                step.updates, to: current, now: current.lastUpdatedMillis)
+                step.updates,
+                to: current,
+                now: current.lastUpdatedMillis
+            )
         }
         return (requirements, updates)
     }
 
     private func edit(
-        _ table: TableMetadata, _ action: AlterTableAction
+        _ table: TableMetadata,
+        _ action: AlterTableAction
     ) throws -> (requirements: [TableRequirement], updates: [TableUpdate]) {
         switch action {
         case .addColumn, .dropColumn, .renameColumn, .alterColumn, .setIdentifierFields,
@@ -48,7 +52,10 @@ struct TableEditor: Sendable {
                 [
                     .setProperties(
                         Dictionary(
-                            properties.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 }))
+                            properties.map { ($0.key, $0.value) },
+                            uniquingKeysWith: { $1 }
+                        )
+                    )
                 ]
             )
         case .unsetProperties(let keys, let isIfExists):
@@ -65,8 +72,10 @@ struct TableEditor: Sendable {
             else {
                 if isIfExists { return ([], []) }
                 throw PlanError(
-                    .invalid, "the table has no \(kind.rawValue.lowercased()) \"\(name.name)\"",
-                    at: name.span)
+                    .invalid,
+                    "the table has no \(kind.rawValue.lowercased()) \"\(name.name)\"",
+                    at: name.span
+                )
             }
             return ([], [.removeSnapshotRef(name.name)])
         case .writeOrderedBy:
@@ -77,29 +86,39 @@ struct TableEditor: Sendable {
     }
 
     private func create(
-        _ reference: CreateReference, _ table: TableMetadata
+        _ reference: CreateReference,
+        _ table: TableMetadata
     ) throws -> [TableUpdate] {
         if table.refs[reference.name.name] != nil {
             if reference.isIfNotExists { return [] }
             guard reference.isReplace else {
                 throw PlanError(
-                    .invalid, "\"\(reference.name.name)\" exists already",
-                    hint: "Use CREATE OR REPLACE.", at: reference.name.span)
+                    .invalid,
+                    "\"\(reference.name.name)\" exists already",
+                    hint: "Use CREATE OR REPLACE.",
+                    at: reference.name.span
+                )
             }
         }
         guard let id = reference.snapshotID ?? table.currentSnapshotID else {
             throw PlanError(
-                .invalid, "the table has no snapshot to name yet", at: reference.span)
+                .invalid,
+                "the table has no snapshot to name yet",
+                at: reference.span
+            )
         }
         let kind: SnapshotRef.Kind = reference.kind == .branch ? .branch : .tag
         return [
             .setSnapshotRef(
                 name: reference.name.name,
                 SnapshotRef(
-                    snapshotID: id, kind: kind,
+                    snapshotID: id,
+                    kind: kind,
                     snapshotsToKeepMin: reference.snapshotsMin.map { Int($0) },
                     snapshotAgeMaxMillis: reference.snapshotAgeMillis,
-                    refAgeMaxMillis: reference.retainMillis))
+                    refAgeMaxMillis: reference.retainMillis
+                )
+            )
         ]
     }
 
@@ -116,24 +135,33 @@ struct TableEditor: Sendable {
         }
         let near = nearest(to: text, among: schema.fields.map(\.name))
         throw PlanError(
-            .invalid, "the table has no column \"\(text)\"",
-            hint: near.map { "Did you mean \"\($0)\"?" }, at: path.span)
+            .invalid,
+            "the table has no column \"\(text)\"",
+            hint: near.map { "Did you mean \"\($0)\"?" },
+            at: path.span
+        )
     }
 
     private func position(
-        _ place: ColumnPlace?, _ table: TableMetadata, beside path: ObjectName = []
+        _ place: ColumnPlace?,
+        _ table: TableMetadata,
+        beside path: ObjectName = []
     ) throws -> SchemaChange.Position {
         switch place {
         case nil: return .last
         case .first?: return .first
         case .after(let sibling)?:
-            return .after(try name(path + [sibling], table).split(separator: ".").last
-                .map(String.init) ?? sibling.name)
+            return .after(
+                try name(path + [sibling], table).split(separator: ".").last
+                    .map(String.init) ?? sibling.name
+            )
         }
     }
 
     private func edit(
-        _ change: inout SchemaChange, _ action: AlterTableAction, _ table: TableMetadata
+        _ change: inout SchemaChange,
+        _ action: AlterTableAction,
+        _ table: TableMetadata
     ) throws {
         switch action {
         case .addColumn(let add):
@@ -149,13 +177,19 @@ struct TableEditor: Sendable {
             }
             if definition.defaultValue != nil {
                 throw PlanError(
-                    .unsupported, "DEFAULT is not supported yet", at: definition.span)
+                    .unsupported,
+                    "DEFAULT is not supported yet",
+                    at: definition.span
+                )
             }
             try change.addColumn(
-                definition.name.name, parent: parent,
-                type: try IcebergType(try DataType(type)), required: definition.isNotNull,
+                definition.name.name,
+                parent: parent,
+                type: try IcebergType(try DataType(type)),
+                required: definition.isNotNull,
                 doc: definition.comment,
-                position: try position(add.place, table, beside: add.parent))
+                position: try position(add.place, table, beside: add.parent)
+            )
         case .dropColumn(let path, let isIfExists):
             let text = path.map(\.name).joined(separator: ".")
             if isIfExists, table.currentSchema.field(namedIgnoringCase: text) == nil { return }
@@ -172,7 +206,9 @@ struct TableEditor: Sendable {
             case .comment(let text): try change.setDoc(column, text)
             case .place(let place):
                 try change.moveColumn(
-                    column, to: try position(place, table, beside: path.dropLast()))
+                    column,
+                    to: try position(place, table, beside: path.dropLast())
+                )
             case .setDefault, .dropDefault:
                 throw PlanError(.unsupported, "DEFAULT is not supported yet", at: path.span)
             }
@@ -190,20 +226,26 @@ struct TableEditor: Sendable {
     // MARK: Partitions
 
     private func edit(
-        _ change: inout PartitionSpecChange, _ action: AlterTableAction, _ table: TableMetadata
+        _ change: inout PartitionSpecChange,
+        _ action: AlterTableAction,
+        _ table: TableMetadata
     ) throws {
         switch action {
         case .addPartitionField(let field):
             try change.addField(
-                try name(field.transform.column, table), try transform(field.transform),
-                name: field.name?.name)
+                try name(field.transform.column, table),
+                try transform(field.transform),
+                name: field.name?.name
+            )
         case .dropPartitionField(let reference):
             try change.removeField(try fieldName(reference, table))
         case .replacePartitionField(let old, let field):
             try change.removeField(try fieldName(old, table))
             try change.addField(
-                try name(field.transform.column, table), try transform(field.transform),
-                name: field.name?.name)
+                try name(field.transform.column, table),
+                try transform(field.transform),
+                name: field.name?.name
+            )
         default: preconditionFailure("not a change of partitions")
         }
     }
@@ -218,7 +260,8 @@ struct TableEditor: Sendable {
 
     /// The name of the field that a transform or a bare name means.
     private func fieldName(
-        _ reference: PartitionFieldReference, _ table: TableMetadata
+        _ reference: PartitionFieldReference,
+        _ table: TableMetadata
     ) throws -> String {
         let written = reference.transform
         let text = written.column.map(\.name).joined(separator: ".")
@@ -235,7 +278,10 @@ struct TableEditor: Sendable {
             })
         else {
             throw PlanError(
-                .invalid, "the table is not partitioned by that", at: written.span)
+                .invalid,
+                "the table is not partitioned by that",
+                at: written.span
+            )
         }
         return field.name
     }

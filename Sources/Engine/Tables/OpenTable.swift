@@ -17,8 +17,10 @@ struct OpenTable: Sendable {
 
     var origin: TableOrigin {
         TableOrigin(
-            identifier: identifier, uuid: metadata.tableUUID,
-            snapshotID: metadata.currentSnapshotID)
+            identifier: identifier,
+            uuid: metadata.tableUUID,
+            snapshotID: metadata.currentSnapshotID
+        )
     }
 }
 
@@ -44,7 +46,8 @@ struct TableReadSource: OpenedSource {
                 plan = try await reader.plan(predicate, meter: meter)
             }
             return ParquetScanSource(
-                try await reader.openScan(plan, fieldIDs: ids, service: service, meter: meter))
+                try await reader.openScan(plan, fieldIDs: ids, service: service, meter: meter)
+            )
         }
     }
 }
@@ -68,34 +71,43 @@ extension Session {
         let catalog = try await engine.catalog(creating: false)
         let loaded = try await catalog.load(found, in: snapshot)
         return OpenTable(
-            identifier: found, metadata: loaded.metadata,
+            identifier: found,
+            metadata: loaded.metadata,
             storage: try storage(of: loaded.metadata, catalog),
-            metadataLocation: loaded.metadataLocation)
+            metadataLocation: loaded.metadataLocation
+        )
     }
 
     private func noSuchTable(_ wanted: TableIdentifier, _ state: CatalogState) -> PlanError {
         guard state.hasNamespace(wanted.namespace) else {
             let near = nearest(
                 to: wanted.namespace.description,
-                among: state.allNamespaces.map(\.description))
+                among: state.allNamespaces.map(\.description)
+            )
             return PlanError(
-                .noSuchTable, "namespace \"\(wanted.namespace)\" does not exist",
-                hint: near.map { "Did you mean \"\($0)\"?" })
+                .noSuchTable,
+                "namespace \"\(wanted.namespace)\" does not exist",
+                hint: near.map { "Did you mean \"\($0)\"?" }
+            )
         }
         let names = (try? state.tables(in: wanted.namespace).map(\.name)) ?? []
         let near = nearest(to: wanted.name, among: names)
         return PlanError(
-            .noSuchTable, "table \"\(wanted)\" does not exist",
-            hint: near.map { "Did you mean \"\($0)\"?" })
+            .noSuchTable,
+            "table \"\(wanted)\" does not exist",
+            hint: near.map { "Did you mean \"\($0)\"?" }
+        )
     }
 
     /// The store that a table's files are in: the warehouse's, or one of its own.
     func storage(
-        of metadata: TableMetadata, _ catalog: WarehouseCatalog
+        of metadata: TableMetadata,
+        _ catalog: WarehouseCatalog
     ) throws -> TableStorage {
         if catalog.key(of: metadata.location) != nil { return TableStorage(catalog.store) }
         return TableStorage(
-            try openStore(url: metadata.location, options: engine.options.store))
+            try openStore(url: metadata.location, options: engine.options.store)
+        )
     }
 }
 
@@ -115,46 +127,63 @@ extension TableReader {
 extension SourceResolver {
     /// The table that a name means, at the version asked for.
     func table(
-        _ parts: [String], _ version: Planner.TableVersion?
+        _ parts: [String],
+        _ version: Planner.TableVersion?
     ) async throws -> ResolvedSource {
         let snapshot = try await catalogSnapshot()
         if let metadata = try await metadataTable(parts, version, snapshot) { return metadata }
         let table = try await session.openTable(parts, in: snapshot)
         let reader = try TableReader(
-            table.metadata, at: version.map { Tables.TableVersion($0) } ?? .current,
-            storage: table.storage)
+            table.metadata,
+            at: version.map { Tables.TableVersion($0) } ?? .current,
+            storage: table.storage
+        )
         let columns = try reader.columns()
         let source = TableReadSource(
-            reader: reader, fieldIDs: columns.fields.map { $0.id ?? 0 }, chosen: nil)
+            reader: reader,
+            fieldIDs: columns.fields.map { $0.id ?? 0 },
+            chosen: nil
+        )
         var origin = table.origin
         origin.snapshotID = reader.snapshot?.snapshotID
         return ResolvedSource(
             table: SourceTable(
-                sourceID: sources.add(source), name: table.identifier.description,
-                schema: columns, rowCount: reader.exactRowCount),
-            origin: origin)
+                sourceID: sources.add(source),
+                name: table.identifier.description,
+                schema: columns,
+                rowCount: reader.exactRowCount
+            ),
+            origin: origin
+        )
     }
 }
 
 extension SourceResolver {
     /// `ns.t.snapshots` and its like; nil when the name is not of that form, or a table has it.
     private func metadataTable(
-        _ parts: [String], _ version: Planner.TableVersion?, _ snapshot: CatalogSnapshot
+        _ parts: [String],
+        _ version: Planner.TableVersion?,
+        _ snapshot: CatalogSnapshot
     ) async throws -> ResolvedSource? {
         guard parts.count >= 2, let last = parts.last, let kind = MetadataTable(rawValue: last),
             let full = try? await session.identifier(parts), snapshot.state.table(full) == nil,
             let table = try? await session.openTable(Array(parts.dropLast()), in: snapshot)
         else { return nil }
         let reader = try TableReader(
-            table.metadata, at: version.map { Tables.TableVersion($0) } ?? .current,
-            storage: table.storage)
+            table.metadata,
+            at: version.map { Tables.TableVersion($0) } ?? .current,
+            storage: table.storage
+        )
         let batches = try await kind.batches(reader, metadataFile: table.metadataLocation)
         let schema = try kind.schema(table.metadata)
         return ResolvedSource(
             table: SourceTable(
                 sourceID: sources.add(BatchSource(batches: batches)),
-                name: parts.joined(separator: "."), schema: schema,
-                rowCount: batches.reduce(0) { $0 + $1.rowCount }))
+                name: parts.joined(separator: "."),
+                schema: schema,
+                rowCount: batches.reduce(0) { $0 + $1.rowCount }
+            )
+        )
     }
 }
 

@@ -13,7 +13,12 @@ struct OverlayStore: ObjectStore {
         return ObjectData(
             bytes: bytes,
             metadata: ObjectMetadata(
-                key: key, size: bytes.count, entityTag: "", lastModifiedMicros: 0))
+                key: key,
+                size: bytes.count,
+                entityTag: "",
+                lastModifiedMicros: 0
+            )
+        )
     }
 
     func get(_ key: String, range: Range<Int>) async throws -> [UInt8] {
@@ -37,7 +42,10 @@ struct OverlayStore: ObjectStore {
     func getSuffix(_ key: String, count: Int) async throws -> ObjectSuffix {
         guard let bytes = files[key] else { return try await below.getSuffix(key, count: count) }
         return ObjectSuffix(
-            bytes: Array(bytes.suffix(count)), objectSize: bytes.count, entityTag: "")
+            bytes: Array(bytes.suffix(count)),
+            objectSize: bytes.count,
+            entityTag: ""
+        )
     }
 
     func head(_ key: String) async throws -> ObjectMetadata {
@@ -53,17 +61,27 @@ struct OverlayStore: ObjectStore {
     }
 
     func replace(
-        _ key: String, _ bytes: [UInt8], ifMatch entityTag: String
+        _ key: String,
+        _ bytes: [UInt8],
+        ifMatch entityTag: String
     ) async throws -> ObjectMetadata {
         try await below.replace(key, bytes, ifMatch: entityTag)
     }
 
     func list(
-        prefix: String, startAfter: String?, delimiter: Bool, limit: Int, continuation: String?
+        prefix: String,
+        startAfter: String?,
+        delimiter: Bool,
+        limit: Int,
+        continuation: String?
     ) async throws -> ListPage {
         try await below.list(
-            prefix: prefix, startAfter: startAfter, delimiter: delimiter, limit: limit,
-            continuation: continuation)
+            prefix: prefix,
+            startAfter: startAfter,
+            delimiter: delimiter,
+            limit: limit,
+            continuation: continuation
+        )
     }
 
     func delete(_ keys: [String]) async throws { try await below.delete(keys) }

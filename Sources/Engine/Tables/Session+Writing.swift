@@ -28,7 +28,9 @@ extension Session {
     ///
     /// - Parameter fields: for each column of the query the table's field, in order.
     nonisolated func writeRows(
-        of prepared: PreparedQuery, to table: OpenTable, fields: [Field]
+        of prepared: PreparedQuery,
+        to table: OpenTable,
+        fields: [Field]
     ) async throws -> WrittenRows {
         let schema = Columnar.Schema(fields)
         let (metadata, storage, ambient) = (
@@ -42,7 +44,11 @@ extension Session {
                     count += batch.rowCount
                     try await writer.write(
                         RecordBatch(
-                            schema: schema, columns: batch.columns, rowCount: batch.rowCount))
+                            schema: schema,
+                            columns: batch.columns,
+                            rowCount: batch.rowCount
+                        )
+                    )
                 }
                 return WrittenRows(files: try await writer.finish(), rowCount: count)
             } catch {
@@ -56,7 +62,9 @@ extension Session {
 
     /// A change of a table's files as the catalog prepares it, again for each attempt.
     func fileChange(
-        _ kind: Tables.TableChange.Kind, added: [DataFile], table: OpenTable,
+        _ kind: Tables.TableChange.Kind,
+        added: [DataFile],
+        table: OpenTable,
         operation: SnapshotOperation? = nil
     ) -> CatalogOperation {
         let ambient = engine.options.ambient
@@ -70,21 +78,30 @@ extension Session {
                 ? storage
                 : TableStorage(OverlayStore(below: storage.store, files: now.unwritten))
             let change = Tables.TableChange(
-                kind, added: added, operation: operation, base: base, storage: overlaid,
-                ambient: ambient)
+                kind,
+                added: added,
+                operation: operation,
+                base: base,
+                storage: overlaid,
+                ambient: ambient
+            )
             let prepared = try await change.prepare(metadata)
             return Catalog.TableChange(
-                requirements: prepared.requirements, updates: prepared.updates,
+                requirements: prepared.requirements,
+                updates: prepared.updates,
                 files: prepared.sideFiles.map {
                     Catalog.TableChange.File(key: $0.key, bytes: $0.bytes)
-                })
+                }
+            )
         }
     }
 
     // MARK: INSERT
 
     func runInsert(
-        _ insert: Insert, _ parameters: Parameters, _ consume: Consumer
+        _ insert: Insert,
+        _ parameters: Parameters,
+        _ consume: Consumer
     ) async throws {
         try requirePresent()
         guard insert.returning.isEmpty else {
@@ -94,7 +111,10 @@ extension Session {
         let table = try await openTable(insert.table.map(\.folded), in: snapshot)
         guard case .query(var query) = insert.source else {
             throw PlanError(
-                .unsupported, "DEFAULT VALUES is not supported yet", at: insert.span)
+                .unsupported,
+                "DEFAULT VALUES is not supported yet",
+                at: insert.span
+            )
         }
         if let with = insert.with {
             guard query.with == nil else {
@@ -112,15 +132,23 @@ extension Session {
             }
         }
         let receipt = try await write(
-            query, parameters, to: table,
+            query,
+            parameters,
+            to: table,
             mapping: insert.isByName ? .byName : .positions(targets),
             mode: insert.isOverwrite ? .overwrite : .append,
-            job: LineageJob(kind: "sql"))
+            job: LineageJob(kind: "sql")
+        )
         try await consume(
             .done(
                 StatementSummary(
-                    tag: "INSERT", rowCount: receipt.rowCount, position: receipt.position,
-                    snapshotID: receipt.snapshotID)))
+                    tag: "INSERT",
+                    rowCount: receipt.rowCount,
+                    position: receipt.position,
+                    snapshotID: receipt.snapshotID
+                )
+            )
+        )
     }
 
     /// Which columns of a query go to which of a table.
@@ -139,16 +167,23 @@ extension Session {
 
     /// Runs a query and commits its rows to a table.
     func write(
-        _ query: Query, _ parameters: Parameters, to table: OpenTable, mapping: ColumnMapping,
-        mode: WriteMode, job: LineageJob
+        _ query: Query,
+        _ parameters: Parameters,
+        to table: OpenTable,
+        mapping: ColumnMapping,
+        mode: WriteMode,
+        job: LineageJob
     ) async throws -> WriteReceipt {
         let prepared = try await prepare(query, parameters)
         return try await write(prepared, to: table, mapping: mapping, mode: mode, job: job)
     }
 
     func write(
-        _ prepared: PreparedQuery, to table: OpenTable, mapping: ColumnMapping,
-        mode: WriteMode, job: LineageJob
+        _ prepared: PreparedQuery,
+        to table: OpenTable,
+        mapping: ColumnMapping,
+        mode: WriteMode,
+        job: LineageJob
     ) async throws -> WriteReceipt {
         let columns = try Columnar.Schema(table.metadata.currentSchema)
         let targets: [Field]
@@ -159,12 +194,15 @@ extension Session {
                 throw PlanError(
                     .invalid,
                     "\(targets.count) columns are to be written, the query gives "
-                        + "\(prepared.schema.count)")
+                        + "\(prepared.schema.count)"
+                )
             }
         case .byName:
             targets = try prepared.schema.fields.map {
                 try columns.field(
-                    named: Identifier($0.name), of: table.identifier)
+                    named: Identifier($0.name),
+                    of: table.identifier
+                )
             }
         }
         var seen: Set<Int> = []
@@ -182,23 +220,34 @@ extension Session {
         let receipt = try await commit(
             [fileChange(kind, added: written.files, table: table)],
             lineage: try lineage(
-                of: prepared, outputs: targets, table: table, job: job,
-                replaces: mode == .overwrite))
+                of: prepared,
+                outputs: targets,
+                table: table,
+                job: job,
+                replaces: mode == .overwrite
+            )
+        )
         return WriteReceipt(
-            rowCount: written.rowCount, position: receipt.position,
-            snapshotID: receipt.tables.first?.metadata.currentSnapshotID)
+            rowCount: written.rowCount,
+            position: receipt.position,
+            snapshotID: receipt.tables.first?.metadata.currentSnapshotID
+        )
     }
 
     // MARK: DELETE
 
     func runDelete(
-        _ delete: Delete, _ parameters: Parameters, _ consume: Consumer
+        _ delete: Delete,
+        _ parameters: Parameters,
+        _ consume: Consumer
     ) async throws {
         try requirePresent()
         guard delete.returning.isEmpty, delete.using.isEmpty, delete.with == nil else {
             throw PlanError(
-                .unsupported, "DELETE with USING, WITH or RETURNING is not supported yet",
-                at: delete.span)
+                .unsupported,
+                "DELETE with USING, WITH or RETURNING is not supported yet",
+                at: delete.span
+            )
         }
         // The statement reads the table anew when another writer replaced a file that it was to
         // replace: nothing that it saw was promised to anybody.
@@ -214,7 +263,8 @@ extension Session {
                 attempt += 1
                 let random = engine.options.ambient.random.nextBits() % 50
                 try await engine.options.ambient.time.sleep(
-                    nanoseconds: Int64(random) * 1_000_000 * Int64(min(attempt, 10)))
+                    nanoseconds: Int64(random) * 1_000_000 * Int64(min(attempt, 10))
+                )
             }
         }
         if let summary { try await consume(.done(summary)) }
@@ -233,12 +283,17 @@ extension Session {
 
     /// One attempt at a DELETE.
     private func deleteRows(
-        _ delete: Delete, _ parameters: Parameters
+        _ delete: Delete,
+        _ parameters: Parameters
     ) async throws -> StatementSummary {
         let snapshot = try await catalogSnapshot(creating: false)
         let table = try await openTable(delete.table.map(\.folded), in: snapshot)
         let removal = try await prepareDelete(
-            delete.filter, alias: delete.alias?.name, table, parameters)
+            delete.filter,
+            alias: delete.alias?.name,
+            table,
+            parameters
+        )
         guard removal.rowCount > 0 else {
             return StatementSummary(tag: "DELETE", rowCount: 0)
         }
@@ -248,12 +303,19 @@ extension Session {
                 [
                     fileChange(
                         .rewrite(removed: removal.removed, predicate: removal.predicate),
-                        added: removal.added, table: table, operation: operation)
+                        added: removal.added,
+                        table: table,
+                        operation: operation
+                    )
                 ],
-                lineage: try lineage(ofRemovalFrom: table, operation: operation.rawValue))
+                lineage: try lineage(ofRemovalFrom: table, operation: operation.rawValue)
+            )
             return StatementSummary(
-                tag: "DELETE", rowCount: removal.rowCount, position: receipt.position,
-                snapshotID: receipt.tables.first?.metadata.currentSnapshotID)
+                tag: "DELETE",
+                rowCount: removal.rowCount,
+                position: receipt.position,
+                snapshotID: receipt.tables.first?.metadata.currentSnapshotID
+            )
         } catch {
             // A conflict means that nothing happened: nobody refers to the rewritten files.
             if Self.isConflict(error) {
@@ -273,7 +335,10 @@ extension Session {
 
     /// Finds the files with rows to delete, and writes what stays of them to new ones.
     private func prepareDelete(
-        _ filter: SQL.Expression?, alias: String?, _ table: OpenTable, _ parameters: Parameters
+        _ filter: SQL.Expression?,
+        alias: String?,
+        _ table: OpenTable,
+        _ parameters: Parameters
     ) async throws -> Removal {
         let reader = try TableReader(table.metadata, storage: table.storage)
         let columns = try reader.columns()
@@ -281,7 +346,9 @@ extension Session {
             let plan = try await reader.plan()
             let files = plan.files.map(\.file)
             return Removal(
-                removed: files, rowCount: files.reduce(0) { $0 + Int($1.recordCount) })
+                removed: files,
+                rowCount: files.reduce(0) { $0 + Int($1.recordCount) }
+            )
         }
         // The condition over the table, with the name of each row's file beside its columns.
         let seen = Columnar.Schema(columns.fields + [MetadataColumn.file])
@@ -289,10 +356,14 @@ extension Session {
         var environment = environment(parameters)
         let fieldIDs = seen.fields.map { $0.id ?? 0 }
         let sourceID = resolver.sources.add(
-            TableReadSource(reader: reader, fieldIDs: fieldIDs, chosen: nil))
+            TableReadSource(reader: reader, fieldIDs: fieldIDs, chosen: nil)
+        )
         let source = SourceTable(
-            sourceID: sourceID, name: table.identifier.description, schema: seen,
-            rowCount: reader.exactRowCount)
+            sourceID: sourceID,
+            name: table.identifier.description,
+            schema: seen,
+            rowCount: reader.exactRowCount
+        )
         var bound: (condition: BoundExpression, scan: LogicalPlan)?
         var binder = Binder(environment: environment)
         while bound == nil {
@@ -309,7 +380,11 @@ extension Session {
         let scanned = bound.scan.columns
         let file = scanned[columns.count]
         let counts = try await fileCounts(
-            .filter(bound.condition, bound.scan), file, &binder, resolver)
+            .filter(bound.condition, bound.scan),
+            file,
+            &binder,
+            resolver
+        )
         if counts.isEmpty { return Removal() }
         var removal = Removal()
         removal.rowCount = counts.values.reduce(0, +)
@@ -318,11 +393,12 @@ extension Session {
         removal.removed = touched.map(\.file)
         // Others may have added matching rows meanwhile: what pruning can see of the condition.
         if case .scan(let scan) = Optimiser(evaluate: { try evaluateConstant($0) }).optimise(
-            .filter(bound.condition, bound.scan))
-        {
+            .filter(bound.condition, bound.scan)
+        ) {
             let ids = Dictionary(
                 scan.columns.map { ($0.column.id.number, fieldIDs[$0.position]) },
-                uniquingKeysWith: { a, _ in a })
+                uniquingKeysWith: { a, _ in a }
+            )
             removal.predicate = TablePredicate(scan.filters) { ids[$0] ?? 0 }
         }
         let partial = touched.filter {
@@ -332,15 +408,24 @@ extension Session {
             var part = plan
             part.files = partial
             removal.added = try await rewrite(
-                part, keeping: .isTruth(bound.condition, true, isNegated: true), bound.scan,
-                sourceID, reader, columns, table, resolver)
+                part,
+                keeping: .isTruth(bound.condition, true, isNegated: true),
+                bound.scan,
+                sourceID,
+                reader,
+                columns,
+                table,
+                resolver
+            )
         }
         return removal
     }
 
     /// Rows of a plan by the file they are in.
     private func fileCounts(
-        _ plan: LogicalPlan, _ file: PlanColumn, _ binder: inout Binder,
+        _ plan: LogicalPlan,
+        _ file: PlanColumn,
+        _ binder: inout Binder,
         _ resolver: SourceResolver
     ) async throws -> [String: Int] {
         let grouped = binder.countRows(of: plan, by: file)
@@ -362,18 +447,26 @@ extension Session {
 
     /// Writes the rows of some files that meet a condition to new files.
     private func rewrite(
-        _ files: TablePlan, keeping condition: BoundExpression, _ scan: LogicalPlan,
-        _ sourceID: Int, _ reader: TableReader, _ columns: Columnar.Schema, _ table: OpenTable,
+        _ files: TablePlan,
+        keeping condition: BoundExpression,
+        _ scan: LogicalPlan,
+        _ sourceID: Int,
+        _ reader: TableReader,
+        _ columns: Columnar.Schema,
+        _ table: OpenTable,
         _ resolver: SourceResolver
     ) async throws -> [DataFile] {
         let chosen = TableReadSource(
             reader: reader,
             fieldIDs: columns.fields.map { $0.id ?? 0 } + [MetadataColumn.file.id ?? 0],
-            chosen: files)
+            chosen: files
+        )
         resolver.sources.replace(sourceID, with: chosen)
         let kept = Array(scan.columns.prefix(columns.count))
         let plan = LogicalPlan.project(
-            kept.map { LogicalPlan.Projection($0.reference, $0) }, .filter(condition, scan))
+            kept.map { LogicalPlan.Projection($0.reference, $0) },
+            .filter(condition, scan)
+        )
         let prepared = try finish(plan, resolver)
         return try await writeRows(of: prepared, to: table, fields: columns.fields).files
     }
@@ -386,7 +479,8 @@ extension Session {
             let table = try await openTable(name.map(\.folded), in: snapshot)
             let receipt = try await commit(
                 [fileChange(.overwrite(.always), added: [], table: table, operation: .delete)],
-                lineage: try lineage(ofRemovalFrom: table, operation: "delete"))
+                lineage: try lineage(ofRemovalFrom: table, operation: "delete")
+            )
             position = receipt.position
         }
         try await consume(.done(StatementSummary(tag: "TRUNCATE TABLE", position: position)))
@@ -403,8 +497,11 @@ extension Columnar.Schema {
         guard found.count == 1, let field = found.first else {
             let near = nearest(to: name.name, among: fields.map(\.name))
             throw PlanError(
-                .invalid, "table \(table) has no column \"\(name.name)\"",
-                hint: near.map { "Did you mean \"\($0)\"?" }, at: name.span)
+                .invalid,
+                "table \(table) has no column \"\(name.name)\"",
+                hint: near.map { "Did you mean \"\($0)\"?" },
+                at: name.span
+            )
         }
         return field
     }
@@ -415,7 +512,8 @@ extension PreparedQuery {
     func cast(to fields: [Field]) throws -> PreparedQuery {
         var result = self
         let expressions = try zip(schema.fields, fields).enumerated().map {
-            index, pair -> BoundExpression in
+            index,
+            pair -> BoundExpression in
             let (from, to) = pair
             let column = BoundExpression.column(ColumnID(index), from.type)
             if from.type == to.type { return column }
@@ -423,7 +521,8 @@ extension PreparedQuery {
                 throw PlanError(
                     .invalid,
                     "column \"\(to.name)\" is of type \(to.type), the value is of type \(from.type)",
-                    hint: "Use CAST to convert it.")
+                    hint: "Use CAST to convert it."
+                )
             }
             return .cast(column, to.type, isTry: false)
         }

@@ -16,7 +16,10 @@ struct ExpressionCompiler {
             return node
         }
         return DictionaryNode(
-            node, position: column.number, isStrict: expression.isStrict)
+            node,
+            position: column.number,
+            isStrict: expression.isStrict
+        )
     }
 
     private func operands(_ expression: BoundExpression) throws -> [ExpressionNode] {
@@ -38,7 +41,10 @@ struct ExpressionCompiler {
         case .isDistinct(_, _, let isNegated):
             return ApplyNode(type, try operands(expression)) { columns, _ in
                 try Comparison.compare(
-                    isNegated ? .notDistinct : .distinct, columns[0], columns[1])
+                    isNegated ? .notDistinct : .distinct,
+                    columns[0],
+                    columns[1]
+                )
             }
         case .and(let all), .or(let all):
             var isAnd = false
@@ -82,8 +88,10 @@ struct ExpressionCompiler {
             let isHarmless = !expression.children.contains(where: \.canFail)
             return ConditionalNode(
                 try branches.map { (try compile($0.condition), try compile($0.value)) },
-                otherwise: try otherwise.map { try compile($0) }, type: type,
-                isHarmless: isHarmless)
+                otherwise: try otherwise.map { try compile($0) },
+                type: type,
+                isHarmless: isHarmless
+            )
         case .inSet(let operand, let values, let isNegated):
             let set = InSet(Column(operand.type, values))
             return ApplyNode(type, try operands(expression)) { columns, _ in

@@ -2,8 +2,9 @@ import Columnar
 import Kernels
 import Planner
 
-/// An expression made ready to run over batches. One worker owns it: nodes remember work that was
-/// done for a dictionary.
+/// An expression made ready to run over batches.
+///
+/// One worker owns it: nodes remember work that was done for a dictionary.
 class ExpressionNode {
     let type: DataType
 
@@ -47,7 +48,8 @@ final class ApplyNode: ExpressionNode {
     private let apply: ([Column], Int) throws -> Column
 
     init(
-        _ type: DataType, _ operands: [ExpressionNode],
+        _ type: DataType,
+        _ operands: [ExpressionNode],
         _ apply: @escaping ([Column], Int) throws -> Column
     ) {
         self.operands = operands
@@ -104,7 +106,9 @@ final class ConditionalNode: ExpressionNode {
 
     init(
         _ branches: [(condition: ExpressionNode, value: ExpressionNode)],
-        otherwise: ExpressionNode?, type: DataType, isHarmless: Bool
+        otherwise: ExpressionNode?,
+        type: DataType,
+        isHarmless: Bool
     ) {
         self.branches = branches
         self.otherwise = otherwise
@@ -176,11 +180,17 @@ final class DictionaryNode: ExpressionNode {
         guard let result else { return try inner.evaluate(chunk) }
         if let resultDictionary {
             return Column(
-                type: type, count: column.count, validity: column.validity,
-                storage: .dictionary(codes: codes, resultDictionary))
+                type: type,
+                count: column.count,
+                validity: column.validity,
+                storage: .dictionary(codes: codes, resultDictionary)
+            )
         }
         let taken = Take.take(
-            result, rows: codes.pointer(as: Int32.self), count: column.count)
+            result,
+            rows: codes.pointer(as: Int32.self),
+            count: column.count
+        )
         return withExtendedLifetime(column) {
             column.validity.map { Choice.masked(taken, valid: $0) } ?? taken
         }
@@ -209,7 +219,9 @@ extension Chunk {
     /// The selected rows of every column.
     func taking(_ selection: Selection) -> Chunk {
         Chunk(
-            columns: columns.map { Take.take($0, selection) }, rowCount: selection.count)
+            columns: columns.map { Take.take($0, selection) },
+            rowCount: selection.count
+        )
     }
 }
 

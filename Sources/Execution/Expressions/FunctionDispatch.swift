@@ -3,7 +3,10 @@ import Kernels
 package import Planner
 
 func applyArithmetic(
-    _ op: Planner.ArithmeticOperator, _ a: Column, _ b: Column, result: DataType
+    _ op: Planner.ArithmeticOperator,
+    _ a: Column,
+    _ b: Column,
+    result: DataType
 ) throws -> Column {
     if a.type.isNumeric && b.type.isNumeric {
         return try Arithmetic.apply(op.kernel, a, b, to: result)
@@ -45,7 +48,9 @@ package func evaluateConstant(_ expression: BoundExpression) throws -> Value {
 extension ExpressionCompiler {
     /// A call of a function whose operands are compiled.
     func compileCall(
-        _ function: ScalarFunction, _ arguments: [BoundExpression], _ operands: [ExpressionNode],
+        _ function: ScalarFunction,
+        _ arguments: [BoundExpression],
+        _ operands: [ExpressionNode],
         _ type: DataType
     ) throws -> ExpressionNode {
         if function == .regexpMatches || function == .regexpReplace || function == .regexpExtract {
@@ -57,7 +62,9 @@ extension ExpressionCompiler {
                 ?? Self.mathematics(function) ?? Self.temporal(function)
         else {
             throw ExecutionError(
-                .unsupported, "function \(function.rawValue) is not supported yet")
+                .unsupported,
+                "function \(function.rawValue) is not supported yet"
+            )
         }
         return ApplyNode(type, operands) { columns, _ in try apply(columns) }
     }
@@ -104,15 +111,23 @@ extension ExpressionCompiler {
         }
     }
 
-    private static func trimmed(_ columns: [Column], _ side: StringFunctions.TrimSide) throws -> Column {
+    private static func trimmed(_ columns: [Column], _ side: StringFunctions.TrimSide) throws
+        -> Column
+    {
         try StringFunctions.trim(
-            columns[0], characters: columns.count > 1 ? columns[1] : nil, side: side)
+            columns[0],
+            characters: columns.count > 1 ? columns[1] : nil,
+            side: side
+        )
     }
 
     private static func padded(_ columns: [Column], isLeft: Bool) throws -> Column {
         try StringFunctions.pad(
-            columns[0], to: columns[1], with: columns.count > 2 ? columns[2] : nil,
-            isLeft: isLeft)
+            columns[0],
+            to: columns[1],
+            with: columns.count > 2 ? columns[2] : nil,
+            isLeft: isLeft
+        )
     }
 
     private static func choice(_ function: ScalarFunction, _ type: DataType) -> Apply? {
@@ -170,13 +185,17 @@ extension ExpressionCompiler {
 
     /// Functions with an argument that says what they do: it must be a constant.
     private func compileWithConstant(
-        _ function: ScalarFunction, _ arguments: [BoundExpression], _ operands: [ExpressionNode],
+        _ function: ScalarFunction,
+        _ arguments: [BoundExpression],
+        _ operands: [ExpressionNode],
         _ type: DataType
     ) throws -> ExpressionNode? {
         func text(_ index: Int, _ what: String) throws -> String {
             guard case .constant(.string(let text), _) = arguments[index] else {
                 throw ExecutionError(
-                    .unsupported, "\(what) of \(function.rawValue) must be a constant text")
+                    .unsupported,
+                    "\(what) of \(function.rawValue) must be a constant text"
+                )
             }
             return text
         }
@@ -216,7 +235,9 @@ extension ExpressionCompiler {
             if arguments.count > 1 {
                 guard case .constant(.int32(let number), _) = arguments[1] else {
                     throw ExecutionError(
-                        .unsupported, "the digits of \(function.rawValue) must be a constant")
+                        .unsupported,
+                        "the digits of \(function.rawValue) must be a constant"
+                    )
                 }
                 digits = Int(number)
             }
@@ -235,12 +256,16 @@ extension ExpressionCompiler {
             return ApplyNode(type, operands) { columns, _ in
                 if columns[0].type == .int64 {
                     let micros = try Arithmetic.apply(
-                        .multiply, columns[0],
-                        .constant(.int64(1000), .int64, count: columns[0].count), to: .int64)
+                        .multiply,
+                        columns[0],
+                        .constant(.int64(1000), .int64, count: columns[0].count),
+                        to: .int64
+                    )
                     return micros.retyped(.timestamp)
                 }
                 let micros = try Casting.cast(
-                    columns[0], to: columns[0].type == .date ? .timestamp : columns[0].type
+                    columns[0],
+                    to: columns[0].type == .date ? .timestamp : columns[0].type
                 ).flattened().retyped(.int64)
                 let thousand = Column.constant(.int64(1000), .int64, count: micros.count)
                 let rest = try Arithmetic.apply(.modulo, micros, thousand, to: .int64)
@@ -248,24 +273,34 @@ extension ExpressionCompiler {
                 // Toward the past also before 1970.
                 let isBefore = try Comparison.compare(.less, rest, zero)
                 let floor = Choice.select(
-                    isBefore, try Arithmetic.apply(.add, rest, thousand, to: .int64), rest)
+                    isBefore,
+                    try Arithmetic.apply(.add, rest, thousand, to: .int64),
+                    rest
+                )
                 return try Arithmetic.apply(
-                    .integerDivide, try Arithmetic.apply(.subtract, micros, floor, to: .int64),
-                    thousand, to: .int64)
+                    .integerDivide,
+                    try Arithmetic.apply(.subtract, micros, floor, to: .int64),
+                    thousand,
+                    to: .int64
+                )
             }
         default: return nil
         }
     }
 
     private func compileRegularExpression(
-        _ function: ScalarFunction, _ arguments: [BoundExpression], _ operands: [ExpressionNode],
+        _ function: ScalarFunction,
+        _ arguments: [BoundExpression],
+        _ operands: [ExpressionNode],
         _ type: DataType
     ) throws -> ExpressionNode {
         func constantText(_ index: Int, _ what: String) throws -> String {
             guard arguments.count > index else { return "" }
             guard case .constant(.string(let text), _) = arguments[index] else {
                 throw ExecutionError(
-                    .unsupported, "\(what) of \(function.rawValue) must be a constant text")
+                    .unsupported,
+                    "\(what) of \(function.rawValue) must be a constant text"
+                )
             }
             return text
         }
@@ -291,7 +326,9 @@ extension ExpressionCompiler {
             if arguments.count > 2 {
                 guard case .constant(.int32(let number), _) = arguments[2] else {
                     throw ExecutionError(
-                        .unsupported, "the group of regexp_extract must be a constant number")
+                        .unsupported,
+                        "the group of regexp_extract must be a constant number"
+                    )
                 }
                 group = Int(number)
             }

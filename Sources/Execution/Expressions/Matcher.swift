@@ -12,19 +12,29 @@ enum Matcher {
         case .like(let ignoringCase):
             self = .like(
                 try LikePattern(
-                    pattern, escape: escape.map { Unicode.Scalar($0) },
-                    ignoresCase: ignoringCase))
+                    pattern,
+                    escape: escape.map { Unicode.Scalar($0) },
+                    ignoresCase: ignoringCase
+                )
+            )
         case .regularExpression(let ignoringCase, isWhole: false):
             self = .regularExpression(
-                try RegularExpression(pattern, options: ignoringCase ? "i" : ""), isWhole: false)
+                try RegularExpression(pattern, options: ignoringCase ? "i" : ""),
+                isWhole: false
+            )
         case .regularExpression(let ignoringCase, isWhole: true):
             self = .regularExpression(
                 try RegularExpression(
                     Self.regularExpression(similarTo: pattern, escape: escape),
-                    options: ignoringCase ? "i" : ""), isWhole: true)
+                    options: ignoringCase ? "i" : ""
+                ),
+                isWhole: true
+            )
         case .glob:
             self = .regularExpression(
-                try RegularExpression(Self.regularExpression(glob: pattern)), isWhole: true)
+                try RegularExpression(Self.regularExpression(glob: pattern)),
+                isWhole: true
+            )
         }
     }
 
@@ -95,7 +105,8 @@ enum Matcher {
 
     /// The scalar as itself in a regular expression.
     private static func quoted(_ scalar: Unicode.Scalar) -> String {
-        let isPlain = scalar.properties.isAlphabetic || scalar.properties.numericType != nil
+        let isPlain =
+            scalar.properties.isAlphabetic || scalar.properties.numericType != nil
             || scalar.value >= 0x80 || scalar == " "
         return isPlain ? String(scalar) : "\\" + String(scalar)
     }

@@ -23,8 +23,10 @@ final class Predicate {
                 comparison = (id.number, op.kernel, .constant(value, type, count: 1))
             }
             return Conjunct(
-                comparison: comparison, node: try compiler.compile(expression),
-                positions: expression.columnIDs.map(\.number).sorted())
+                comparison: comparison,
+                node: try compiler.compile(expression),
+                positions: expression.columnIDs.map(\.number).sorted()
+            )
         }
     }
 
@@ -33,7 +35,9 @@ final class Predicate {
         var selection: Selection?
         for conjunct in conjuncts {
             selection = try narrow(
-                conjunct, within: selection, rowCount: chunk.rowCount
+                conjunct,
+                within: selection,
+                rowCount: chunk.rowCount
             ) { chunk.columns[$0] }
             if selection?.count == 0 { return selection }
         }
@@ -44,7 +48,9 @@ final class Predicate {
     ///
     /// - Parameter column: gives a column by position, all of its rows.
     func narrow(
-        _ conjunct: Conjunct, within: Selection?, rowCount: Int,
+        _ conjunct: Conjunct,
+        within: Selection?,
+        rowCount: Int,
         column: (Int) throws -> Column
     ) throws -> Selection? {
         if let comparison = conjunct.comparison {
@@ -53,20 +59,25 @@ final class Predicate {
             if case .dictionary = values.storage { isCoded = true }
             if !isCoded {
                 let found = try Filter.select(
-                    values, comparison.op, comparison.constant.constant(repeated: rowCount),
-                    within: within)
+                    values,
+                    comparison.op,
+                    comparison.constant.constant(repeated: rowCount),
+                    within: within
+                )
                 return found.count == rowCount ? nil : found
             }
         }
         var columns = [Column](
             repeating: .nulls(.null, count: within?.count ?? rowCount),
-            count: (conjunct.positions.last ?? -1) + 1)
+            count: (conjunct.positions.last ?? -1) + 1
+        )
         for position in conjunct.positions {
             let values = try column(position)
             columns[position] = within.map { Take.take(values, $0) } ?? values
         }
         let mask = try conjunct.node.evaluate(
-            Chunk(columns: columns, rowCount: within?.count ?? rowCount))
+            Chunk(columns: columns, rowCount: within?.count ?? rowCount)
+        )
         let found = Filter.selection(mask)
         guard let within else { return found.count == rowCount ? nil : found }
         return found.count == within.count ? within : Filter.compose(within, found)

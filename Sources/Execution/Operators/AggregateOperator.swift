@@ -57,7 +57,8 @@ final class AggregateOperator: PushOperator {
             if rows.rowCount == 0 { continue }
             try update(index, rows, groups)
         }
-        let bytes = (table?.byteCount ?? 0) + accumulators.reduce(0) { $0 + ($1?.byteCount ?? 0) }
+        let bytes =
+            (table?.byteCount ?? 0) + accumulators.reduce(0) { $0 + ($1?.byteCount ?? 0) }
             + distinct.reduce(0) { $0 + ($1?.byteCount ?? 0) }
         if bytes > reportedBytes {
             try memory.add(bytes - reportedBytes)
@@ -96,7 +97,9 @@ final class AggregateOperator: PushOperator {
             let scratch = Buffer(byteCount: values.count * 4)
             pairs.assign(
                 [Column(.int64, count: values.count, buffer: wide), values],
-                count: values.count, into: scratch.mutable(as: UInt32.self))
+                count: values.count,
+                into: scratch.mutable(as: UInt32.self)
+            )
             return
         }
         guard let accumulator = accumulators[index] else { return }
@@ -105,8 +108,11 @@ final class AggregateOperator: PushOperator {
             return
         }
         try accumulator.update(
-            groups: UnsafePointer(groups.mutable(as: UInt32.self)), groupCount: groupCount,
-            column: column, count: count)
+            groups: UnsafePointer(groups.mutable(as: UInt32.self)),
+            groupCount: groupCount,
+            column: column,
+            count: count
+        )
         withExtendedLifetime(groups) {}
     }
 
@@ -134,8 +140,10 @@ final class AggregateOperator: PushOperator {
                 for row in 0..<count { target[row] = Int64(mapping[Int(source[row])]) }
                 let scratch = Buffer(byteCount: count * 4)
                 pairs.assign(
-                    [Column(.int64, count: count, buffer: moved), keys[1]], count: count,
-                    into: scratch.mutable(as: UInt32.self))
+                    [Column(.int64, count: count, buffer: moved), keys[1]],
+                    count: count,
+                    into: scratch.mutable(as: UInt32.self)
+                )
                 withExtendedLifetime(keys) {}
             } else if let mine = accumulators[index], let theirs = other.accumulators[index] {
                 try mine.merge(theirs, mapping: mapping, groupCount: groupCount)
@@ -158,8 +166,11 @@ final class AggregateOperator: PushOperator {
                     for row in 0..<count { target[row] = UInt32(source[row]) }
                 }
                 try accumulator.update(
-                    groups: UnsafePointer(target), groupCount: groupCount, column: keys[1],
-                    count: count)
+                    groups: UnsafePointer(target),
+                    groupCount: groupCount,
+                    column: keys[1],
+                    count: count
+                )
                 withExtendedLifetime((keys, groups)) {}
                 columns.append(try accumulator.finish(groupCount: groupCount))
             } else if let accumulator = accumulators[index] {
@@ -189,6 +200,9 @@ extension AggregateCall {
         case .variancePopulation: kernel = .variancePopulation
         }
         return try GroupedAccumulator.make(
-            kernel, input: argument?.type ?? .int32, result: type)
+            kernel,
+            input: argument?.type ?? .int32,
+            result: type
+        )
     }
 }

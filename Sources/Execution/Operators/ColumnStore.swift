@@ -68,7 +68,10 @@ final class ColumnStore {
         case .fixed(let source):
             let width = physical.byteWidth
             memcpy(
-                values.base + count * width, source.pointer(as: UInt8.self), added * width)
+                values.base + count * width,
+                source.pointer(as: UInt8.self),
+                added * width
+            )
         case .views(let views, _):
             let source = views.pointer(as: StringView.self)
             let target = values.mutable(as: StringView.self) + count

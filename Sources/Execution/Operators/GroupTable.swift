@@ -67,7 +67,10 @@ final class GroupTable {
 
     /// Groups by code: every entry is looked up once per dictionary.
     private func assignCodes(
-        _ column: Column, _ codes: BufferSlice, _ dictionary: ColumnDictionary, _ count: Int,
+        _ column: Column,
+        _ codes: BufferSlice,
+        _ dictionary: ColumnDictionary,
+        _ count: Int,
         _ groups: UnsafeMutablePointer<UInt32>
     ) -> Bool {
         if knownDictionary !== dictionary {
@@ -96,7 +99,9 @@ final class GroupTable {
                 }
             }
             let entries = Take.take(
-                dictionary.values, Selection(fresh))
+                dictionary.values,
+                Selection(fresh)
+            )
             var numbers = [UInt32](repeating: 0, count: fresh.count)
             numbers.withUnsafeMutableBufferPointer { numbers in
                 if let base = numbers.baseAddress {
@@ -141,7 +146,9 @@ final class GroupTable {
     // MARK: Single integers
 
     private func assignIntegers(
-        _ column: Column, _ count: Int, _ groups: UnsafeMutablePointer<UInt32>
+        _ column: Column,
+        _ count: Int,
+        _ groups: UnsafeMutablePointer<UInt32>
     ) {
         guard case .fixed(let values) = column.storage else {
             preconditionFailure("an integer key is flat")
@@ -193,7 +200,11 @@ final class GroupTable {
                 let nulls = groupOfNull()
                 let some = Take.take(column, present).flattened()
                 let dense = Column(
-                    type: some.type, count: some.count, validity: nil, storage: some.storage)
+                    type: some.type,
+                    count: some.count,
+                    validity: nil,
+                    storage: some.storage
+                )
                 let numbers = Buffer(byteCount: present.count * 4)
                 let target = numbers.mutable(as: UInt32.self)
                 assignIntegers(dense, present.count, target)
@@ -225,7 +236,9 @@ final class GroupTable {
     // MARK: Any keys
 
     private func assignRows(
-        _ columns: [Column], _ count: Int, _ groups: UnsafeMutablePointer<UInt32>
+        _ columns: [Column],
+        _ count: Int,
+        _ groups: UnsafeMutablePointer<UInt32>
     ) {
         grow(by: count)
         let hashBuffer = Hashing.hash(columns, count: count)
@@ -268,7 +281,9 @@ final class GroupTable {
     /// Compares every row with the key of its group, and finds the right group for those that only
     /// had the same hash.
     private func verify(
-        _ columns: [Column], _ count: Int, _ groups: UnsafeMutablePointer<UInt32>
+        _ columns: [Column],
+        _ count: Int,
+        _ groups: UnsafeMutablePointer<UInt32>
     ) {
         let equality = RowEquality(columns, keys(), nullsEqual: true)
         let scratch = Buffer(byteCount: count * 9)

@@ -12,7 +12,10 @@ final class JoinState: Sendable {
     private let stream: ResultStream
 
     init(
-        plan: PhysicalPlan.Join, table: JoinTable, workerCount: Int, stream: ResultStream
+        plan: PhysicalPlan.Join,
+        table: JoinTable,
+        workerCount: Int,
+        stream: ResultStream
     ) {
         self.plan = plan
         self.table = table
@@ -90,7 +93,9 @@ final class JoinProbeOperator: PushOperator {
             return try next.push(
                 Chunk(
                     columns: plan.leftOutput.map { chunk.columns[$0] } + [mark],
-                    rowCount: chunk.rowCount))
+                    rowCount: chunk.rowCount
+                )
+            )
         case .single:
             try requireSingle(pairs)
             return try pushPairs(chunk, withUnmatched(pairs, chunk.rowCount), nullable: true)
@@ -108,7 +113,9 @@ final class JoinProbeOperator: PushOperator {
     // MARK: Pairs
 
     private func pushPairs(
-        _ chunk: Chunk, _ pairs: JoinTable.Pairs, nullable: Bool
+        _ chunk: Chunk,
+        _ pairs: JoinTable.Pairs,
+        nullable: Bool
     ) throws -> Bool {
         if pairs.count == 0 { return true }
         let probe = pairs.probe.mutable(as: Int32.self)
@@ -121,13 +128,18 @@ final class JoinProbeOperator: PushOperator {
             var columns: [Column] = []
             for position in state.plan.leftOutput {
                 columns.append(
-                    Take.take(chunk.columns[position], rows: probe + start, count: count))
+                    Take.take(chunk.columns[position], rows: probe + start, count: count)
+                )
             }
             for position in state.plan.rightOutput {
                 columns.append(
                     Take.take(
-                        state.table.columns[position], rows: build + start, count: count,
-                        nullable: nullable))
+                        state.table.columns[position],
+                        rows: build + start,
+                        count: count,
+                        nullable: nullable
+                    )
+                )
             }
             guard try next.push(Chunk(columns: columns, rowCount: count)) else { return false }
             start += count
@@ -138,7 +150,9 @@ final class JoinProbeOperator: PushOperator {
 
     /// The pairs for which the residual holds too.
     private func filtered(
-        _ pairs: JoinTable.Pairs, _ chunk: Chunk, _ residual: Predicate
+        _ pairs: JoinTable.Pairs,
+        _ chunk: Chunk,
+        _ residual: Predicate
     ) throws -> JoinTable.Pairs {
         let probe = pairs.probe.mutable(as: Int32.self)
         let build = pairs.build.mutable(as: Int32.self)
@@ -155,7 +169,9 @@ final class JoinProbeOperator: PushOperator {
                     ? Take.take(chunk.columns[position], rows: probe + start, count: count)
                     : Take.take(
                         state.table.columns[position - chunk.columns.count],
-                        rows: build + start, count: count)
+                        rows: build + start,
+                        count: count
+                    )
             }
             let selection =
                 try residual.select(Chunk(columns: columns, rowCount: count))
@@ -227,12 +243,17 @@ final class JoinProbeOperator: PushOperator {
         return try next.push(
             Chunk(
                 columns: state.plan.leftOutput.map { Take.take(chunk.columns[$0], selection) },
-                rowCount: selection.count))
+                rowCount: selection.count
+            )
+        )
     }
 
     /// True for a match; otherwise null when a null may hide one, else false.
     private func markColumn(
-        _ flags: Bitmap, _ keys: [Column], _ rowCount: Int, _ isNullAware: Bool
+        _ flags: Bitmap,
+        _ keys: [Column],
+        _ rowCount: Int,
+        _ isNullAware: Bool
     ) -> Column {
         guard isNullAware, state.table.rowCount > 0 else { return Column(bits: flags) }
         if state.table.hasNullKey { return Column(bits: flags, validity: flags) }
@@ -259,7 +280,9 @@ final class JoinProbeOperator: PushOperator {
             return try next.push(
                 Chunk(
                     columns: plan.leftOutput.map { chunk.columns[$0] } + [mark],
-                    rowCount: chunk.rowCount))
+                    rowCount: chunk.rowCount
+                )
+            )
         default: break
         }
         // A bounded number of left rows at a time, so that the pairs stay few.
@@ -302,7 +325,9 @@ final class JoinProbeOperator: PushOperator {
             return try next.push(
                 Chunk(
                     columns: state.plan.leftOutput.map { chunk.columns[$0] } + [mark],
-                    rowCount: chunk.rowCount))
+                    rowCount: chunk.rowCount
+                )
+            )
         }
     }
 

@@ -28,7 +28,8 @@ final class JoinTable: @unchecked Sendable {
     init(columns: [Column], keys: [Column], rowCount: Int, nullsMatch: [Bool]) throws {
         guard rowCount < Int(Int32.max) else {
             throw ExecutionError(
-                .unsupported, "the smaller side of a join has \(rowCount) rows, 2^31 - 1 are possible"
+                .unsupported,
+                "the smaller side of a join has \(rowCount) rows, 2^31 - 1 are possible"
             )
         }
         self.columns = columns
@@ -40,7 +41,8 @@ final class JoinTable: @unchecked Sendable {
         let absent = Self.rowsWithoutKey(self.keys, nullsMatch)
         hasNullKey = absent.map { $0.trueCount > 0 } ?? false
 
-        if keys.count == 1, !(nullsMatch.first ?? false), let range = Self.denseRange(self.keys[0]) {
+        if keys.count == 1, !(nullsMatch.first ?? false), let range = Self.denseRange(self.keys[0])
+        {
             denseBase = range.lowerBound
             denseCount = Int(range.upperBound - range.lowerBound) + 1
             mask = 0
@@ -95,7 +97,9 @@ final class JoinTable: @unchecked Sendable {
     }
 
     private static func eachInteger(
-        _ key: Column, _ count: Int, _ body: (Int, Int64) -> Void
+        _ key: Column,
+        _ count: Int,
+        _ body: (Int, Int64) -> Void
     ) {
         guard case .fixed(let values) = key.storage else { return }
         if key.type.physical == .int32 {
@@ -147,7 +151,8 @@ final class JoinTable: @unchecked Sendable {
             func look<T: FixedWidthInteger & BitwiseCopyable>(_ source: UnsafePointer<T>) {
                 for row in 0..<count {
                     let place = UInt64(
-                        bitPattern: Int64(truncatingIfNeeded: source[row]) &- denseBase)
+                        bitPattern: Int64(truncatingIfNeeded: source[row]) &- denseBase
+                    )
                     if place >= limit { continue }
                     var build = head[Int(place)]
                     if build < 0 { continue }

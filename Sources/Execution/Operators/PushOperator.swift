@@ -27,13 +27,16 @@ final class FilterOperator: PushOperator {
     override func push(_ chunk: Chunk) throws -> Bool {
         guard let selection = try predicate.select(chunk) else {
             return try next.push(
-                Chunk(columns: output.map { chunk.columns[$0] }, rowCount: chunk.rowCount))
+                Chunk(columns: output.map { chunk.columns[$0] }, rowCount: chunk.rowCount)
+            )
         }
         if selection.count == 0 { return true }
         return try next.push(
             Chunk(
                 columns: output.map { Take.take(chunk.columns[$0], selection) },
-                rowCount: selection.count))
+                rowCount: selection.count
+            )
+        )
     }
 }
 
@@ -95,7 +98,9 @@ final class LimitOperator: PushOperator {
         let (rows, wantsMore) = state.take(chunk.rowCount)
         if rows.isEmpty { return wantsMore }
         let part = Chunk(
-            columns: chunk.columns.map { $0.slice(rows) }, rowCount: rows.count)
+            columns: chunk.columns.map { $0.slice(rows) },
+            rowCount: rows.count
+        )
         return try next.push(part) && wantsMore
     }
 }
@@ -132,7 +137,9 @@ final class ResultOperator: PushOperator {
         while start < chunk.rowCount {
             let rows = start..<min(chunk.rowCount, start + RecordBatch.rowCountMax)
             let part = Chunk(
-                columns: chunk.columns.map { $0.slice(rows) }, rowCount: rows.count)
+                columns: chunk.columns.map { $0.slice(rows) },
+                rowCount: rows.count
+            )
             guard stream.send(part) else { return false }
             start = rows.upperBound
         }
@@ -166,5 +173,7 @@ func concatenated(_ chunks: [Chunk], types: [DataType]) -> Chunk {
             chunks.isEmpty
                 ? Column.zeros(types[index], count: 0, isNull: false)
                 : Concatenate.concatenate(chunks.map { $0.columns[index] })
-        }, rowCount: rowCount)
+        },
+        rowCount: rowCount
+    )
 }

@@ -32,11 +32,17 @@ final class SortOperator: PushOperator {
         rowCount += chunk.rowCount
         if let limit, rowCount > max(4 * limit, 32 * RecordBatch.rowCountMax) {
             let best = Self.sorted(
-                concatenated(chunks, types: types), keyCount: orders.count, orders, limit: limit)
+                concatenated(chunks, types: types),
+                keyCount: orders.count,
+                orders,
+                limit: limit
+            )
             // What was thrown away must not be kept alive by views into its pages.
             chunks = [
                 Chunk(
-                    columns: best.columns.map { Compact.compacted($0) }, rowCount: best.rowCount)
+                    columns: best.columns.map { Compact.compacted($0) },
+                    rowCount: best.rowCount
+                )
             ]
             rowCount = best.rowCount
         }
@@ -45,17 +51,25 @@ final class SortOperator: PushOperator {
 
     /// The rows of all workers in order, without the key columns.
     static func merged(
-        _ workers: [SortOperator], _ keys: [SortKey], limit: Int?, types: [DataType]
+        _ workers: [SortOperator],
+        _ keys: [SortKey],
+        limit: Int?,
+        types: [DataType]
     ) -> Chunk {
         let all = concatenated(
-            workers.flatMap(\.chunks), types: types + keys.map(\.expression.type))
+            workers.flatMap(\.chunks),
+            types: types + keys.map(\.expression.type)
+        )
         var result = sorted(all, keyCount: keys.count, keys.map(\.order), limit: limit)
         result.columns.removeLast(keys.count)
         return result
     }
 
     private static func sorted(
-        _ chunk: Chunk, keyCount: Int, _ orders: [SortOrder], limit: Int?
+        _ chunk: Chunk,
+        keyCount: Int,
+        _ orders: [SortOrder],
+        limit: Int?
     ) -> Chunk {
         if chunk.rowCount == 0 { return chunk }
         let keys = SortKeys(Array(chunk.columns.suffix(keyCount)), orders)

@@ -33,7 +33,8 @@ package final class QueryMemory: Sendable {
                     .outOfMemory,
                     "the query needs more than \(needed) MiB of memory, but only "
                         + "\(budget.limitBytes >> 20) MiB may be used; "
-                        + "raise --memory or read fewer rows")
+                        + "raise --memory or read fewer rows"
+                )
             }
         }
     }

@@ -83,7 +83,9 @@ package final class ResultStream: @unchecked Sendable {
 
     package var wasAbandoned: Bool { locked { isAbandoned } }
 
-    /// The next batch; nil after the last one. One reader at a time.
+    /// The next batch; nil after the last one.
+    ///
+    /// One reader at a time.
     package func next() async throws -> RecordBatch? {
         try Task.checkCancellation()
         let chunk = try await withTaskCancellationHandler {

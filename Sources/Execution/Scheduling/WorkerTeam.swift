@@ -57,7 +57,9 @@ final class WorkerTeam: @unchecked Sendable {
         if let otherError { throw otherError }
     }
 
-    /// Does worker's share of every phase until the team is closed. Blocks its thread.
+    /// Does worker's share of every phase until the team is closed.
+    ///
+    /// Blocks its thread.
     func serve(worker: Int) {
         var seen = 0
         while true {

@@ -9,11 +9,13 @@ extension Binder {
 
     /// The value of an expression that refers to nothing, as a type.
     package mutating func constant(
-        _ expression: SQL.Expression, as type: DataType
+        _ expression: SQL.Expression,
+        as type: DataType
     ) throws -> Value {
         let bound = try constantExpression(expression)
         return try environment.evaluate(
-            bound.type == type ? bound : .cast(bound, type, isTry: false))
+            bound.type == type ? bound : .cast(bound, type, isTry: false)
+        )
     }
 
     private mutating func constantExpression(
@@ -31,17 +33,22 @@ extension Binder {
     ///
     /// - Returns: the condition over a scan of the table, and that scan.
     package mutating func condition(
-        _ expression: SQL.Expression, over table: SourceTable, alias: String? = nil
+        _ expression: SQL.Expression,
+        over table: SourceTable,
+        alias: String? = nil
     ) throws -> (condition: BoundExpression, scan: LogicalPlan) {
         var columns: [(position: Int, column: PlanColumn)] = []
         for (position, field) in table.schema.fields.enumerated() {
             columns.append(
-                (position, newColumn(field.name, field.type, isNullable: field.isNullable)))
+                (position, newColumn(field.name, field.type, isNullable: field.isNullable))
+            )
         }
         let plan = LogicalPlan.scan(LogicalPlan.Scan(table: table, columns: columns))
         let qualifier = alias.map { [$0] } ?? table.name.split(separator: ".").map(String.init)
         var context = ExpressionContext(
-            scope: Scope(plan, qualifier: qualifier), clause: "WHERE")
+            scope: Scope(plan, qualifier: qualifier),
+            clause: "WHERE"
+        )
         let bound = try bindBoolean(expression, &context)
         return (bound, try attach(context.attachments, to: plan))
     }
@@ -56,7 +63,10 @@ extension Binder {
         return .aggregate(
             LogicalPlan.Aggregate(
                 groups: [LogicalPlan.Projection(column.reference, group)],
-                calls: [(call, count)], input: plan))
+                calls: [(call, count)],
+                input: plan
+            )
+        )
     }
 }
 
@@ -66,7 +76,8 @@ extension Binder {
         var columns: [(position: Int, column: PlanColumn)] = []
         for (position, field) in table.schema.fields.enumerated() {
             columns.append(
-                (position, newColumn(field.name, field.type, isNullable: field.isNullable)))
+                (position, newColumn(field.name, field.type, isNullable: field.isNullable))
+            )
         }
         return .scan(LogicalPlan.Scan(table: table, columns: columns))
     }

@@ -102,7 +102,9 @@ extension Binder {
         {
             let kept = min(max(Int(digits), 0), scale)
             type = .decimal(
-                precision: min(38, max(1, precision - scale + kept + 1)), scale: kept)
+                precision: min(38, max(1, precision - scale + kept + 1)),
+                scale: kept
+            )
         }
         if function == .datePart, case .constant(.string(let part), _) = arguments[0],
             part.lowercased() == "epoch"

@@ -12,7 +12,7 @@ struct Attachment {
 /// What an expression may refer to where it stands.
 struct ExpressionContext {
     var scope: Scope
-    /// For messages: `WHERE`, `ON`, …
+    /// For messages: `WHERE`, `ON` and others.
     var clause: String
     /// Where aggregates are collected; nil where none may stand.
     var aggregates: AggregateCollector?

@@ -1,6 +1,8 @@
 package import Columnar
 
-/// Names one column of a bound query, wherever in the plan it flows. Unique within a statement.
+/// Names one column of a bound query, wherever in the plan it flows.
+///
+/// Unique within a statement.
 package struct ColumnID: Sendable, Hashable, Comparable {
     package let number: Int
 

@@ -57,7 +57,9 @@ package struct SourceTable: Sendable {
     }
 }
 
-/// How two inputs are joined. The right input is the one that is built into a table.
+/// How two inputs are joined.
+///
+/// The right input is the one that is built into a table.
 package enum JoinKind: Sendable, Hashable {
     case inner
     case left

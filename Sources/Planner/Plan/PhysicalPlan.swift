@@ -1,7 +1,9 @@
 package import Columnar
 
-/// How a query runs: operators over columns by position. `ColumnID.number` in expressions is the
-/// position in the operator's input (for join residuals: left columns, then right ones).
+/// How a query runs: operators over columns by position.
+///
+/// `ColumnID.number` in expressions is the position in the operator's input (for join residuals:
+/// left columns, then right ones).
 package indirect enum PhysicalPlan: Sendable {
     case scan(Scan)
     /// Rows of constant expressions.
