@@ -104,7 +104,7 @@ extension AvroEncoder {
             write(branch: false)
             return
         }
-        guard datum.isValid(for: type) else {
+        guard datum.isValid(for: type) || datum.isTruncatedBeyond(type) else {
             throw IcebergError(.invalid, "the partition value \(datum.text) is not of type \(type)")
         }
         write(branch: true)
@@ -126,6 +126,20 @@ extension AvroEncoder {
                 write(fixed: CollectionOfOne(UInt8(truncatingIfNeeded: unscaled >> (index * 8))))
             }
         }
+    }
+}
+
+extension Datum {
+    /// Whether this is a decimal with more digits than its type declares that its bytes still hold.
+    ///
+    /// Truncating a negative decimal goes down, and may so come by one digit more.
+    fileprivate func isTruncatedBeyond(_ type: IcebergType) -> Bool {
+        guard case .decimal(let unscaled, let scale) = self,
+            case .decimal(let precision, let other) = type, scale == other
+        else { return false }
+        let shift = Decimals.bytesNeeded(precision: precision) * 8 - 1
+        let rest = unscaled >> shift
+        return rest == 0 || rest == -1
     }
 }
 

@@ -65,6 +65,8 @@ extension Datum {
         switch (self, type) {
         case (.int(let value), .long): return .long(Int64(value))
         case (.float(let value), .double): return .double(Double(value))
+        // A bound or partition value that was cut down may have a digit more than its type declares.
+        case (.decimal(_, let scale), .decimal(_, let other)) where scale == other: return self
         case (.date(let days), .timestamp):
             let (micros, overflow) = Int64(days).multipliedReportingOverflow(by: 86_400_000_000)
             return overflow ? nil : .timestamp(micros)

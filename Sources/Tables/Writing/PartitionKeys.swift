@@ -124,6 +124,10 @@ struct PartitionKeys {
         try zip(columns, keys).map { column, key in
             let value = column.value(at: row)
             if value.isNull { return nil }
+            // Cutting a negative decimal down may give one digit more than its type declares.
+            if case .decimal(let digits) = value, case .decimal(_, let scale) = key.resultType {
+                return .decimal(digits, scale: scale)
+            }
             guard let datum = Datum(value, type: key.resultType) else {
                 throw TablesError(
                     .invalid,
