@@ -102,35 +102,31 @@ extension Session {
         return LineageRecord(json: try lineage.encoded())
     }
 
-    /// The facts of a statement that leaves some of a table's rows out: what stays came from the
-    /// table as it was.
-    func lineage(ofRemovalFrom table: OpenTable, operation: String) throws -> LineageRecord {
-        let name = table.identifier.namespace.levels + [table.identifier.name]
-        let dataset = LineageFacts.Dataset.table(uuid: table.metadata.tableUUID, name: name)
-        let map = ColumnMap(
-            outputs: table.metadata.currentSchema.fields.map { field in
-                let id = Int32(exactly: field.id)
-                return ColumnMap.Output(
-                    name: field.name,
-                    fieldID: id,
-                    origins: [
-                        ColumnMap.Origin(
-                            input: 0,
-                            column: field.name,
-                            fieldID: id,
-                            kind: .direct,
-                            subtype: ColumnLineage.Subtype.identity.rawValue
-                        )
-                    ]
-                )
-            },
-            rows: []
-        )
+    /// The facts of a statement that leaves some of tables' rows out: what stays of each came from
+    /// the table as it was.
+    func lineage(
+        ofRemovalFrom tables: [OpenTable],
+        operation: String
+    ) throws -> LineageRecord {
         var lineage = CommitLineage()
-        lineage.add(
-            LineageFacts(
+        let runID = engine.options.ambient.uuidV7()
+        for table in tables {
+            let name = table.identifier.namespace.levels + [table.identifier.name]
+            let dataset = LineageFacts.Dataset.table(uuid: table.metadata.tableUUID, name: name)
+            let outputs = table.metadata.currentSchema.fields.map { field in
+                let id = Int32(exactly: field.id)
+                let origin = ColumnMap.Origin(
+                    input: 0,
+                    column: field.name,
+                    fieldID: id,
+                    kind: .direct,
+                    subtype: ColumnLineage.Subtype.identity.rawValue
+                )
+                return ColumnMap.Output(name: field.name, fieldID: id, origins: [origin])
+            }
+            let facts = LineageFacts(
                 job: LineageFacts.Job(kind: "sql", name: name.joined(separator: ".")),
-                runID: engine.options.ambient.uuidV7(),
+                runID: runID,
                 inputs: [
                     LineageFacts.Input(dataset, snapshotID: table.metadata.currentSnapshotID)
                 ],
@@ -139,9 +135,9 @@ extension Session {
                     operation: operation,
                     replacesContents: false
                 )
-            ),
-            map: map
-        )
+            )
+            lineage.add(facts, map: ColumnMap(outputs: outputs, rows: []))
+        }
         return LineageRecord(json: try lineage.encoded())
     }
 

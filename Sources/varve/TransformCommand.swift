@@ -93,6 +93,8 @@ struct TransformCommand: AsyncParsableCommand {
             for plan in plans { try plan.checkRunnable() }
             let session = try await global.session()
             for plan in plans {
+                // What the spec asks for that nothing acts on yet must not go unnoticed.
+                for note in plan.notes { writeError("varve: note: \(note)\n") }
                 let receipt = try await session.run(plan)
                 print(
                     "\(receipt.name): \(receipt.rowCount) rows  (log position \(receipt.position))"

@@ -308,7 +308,7 @@ extension Session {
                         operation: operation
                     )
                 ],
-                lineage: try lineage(ofRemovalFrom: table, operation: operation.rawValue)
+                lineage: try lineage(ofRemovalFrom: [table], operation: operation.rawValue)
             )
             return StatementSummary(
                 tag: "DELETE",
@@ -474,16 +474,19 @@ extension Session {
     func runTruncate(_ truncate: Truncate, _ consume: Consumer) async throws {
         try requirePresent()
         let snapshot = try await catalogSnapshot(creating: false)
-        var position: Int64?
+        var tables: [OpenTable] = []
         for name in truncate.tables {
-            let table = try await openTable(name.map(\.folded), in: snapshot)
-            let receipt = try await commit(
-                [fileChange(.overwrite(.always), added: [], table: table, operation: .delete)],
-                lineage: try lineage(ofRemovalFrom: table, operation: "delete")
-            )
-            position = receipt.position
+            tables.append(try await openTable(name.map(\.folded), in: snapshot))
         }
-        try await consume(.done(StatementSummary(tag: "TRUNCATE TABLE", position: position)))
+        let receipt = try await commit(
+            tables.map {
+                fileChange(.overwrite(.always), added: [], table: $0, operation: .delete)
+            },
+            lineage: try lineage(ofRemovalFrom: tables, operation: "delete")
+        )
+        try await consume(
+            .done(StatementSummary(tag: "TRUNCATE TABLE", position: receipt.position))
+        )
     }
 }
 
