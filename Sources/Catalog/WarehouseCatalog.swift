@@ -4,12 +4,23 @@ package import CommitLog
 import Iceberg
 package import ObjectStorage
 
+/// When a store must prove that it honours conditional writes, on which every commit depends.
+package enum StoreProof: Sendable, Equatable {
+    /// Before a warehouse is made in it.
+    case whenMaking
+    /// At every start too, for programs that stay: a store or a proxy may have changed since.
+    case always
+}
+
 /// How to open a catalog.
 package struct CatalogOptions: Sendable {
     /// Whether to make the warehouse when there is none.
     package var creates = false
     /// Who is named as the maker of namespace `main`.
     package var actor = "varve"
+    /// When the store is probed, and how.
+    package var proof = StoreProof.whenMaking
+    package var probe = ProbeOptions()
     /// Opens what lies outside the warehouse, for reading; nil: such tables cannot be read.
     package var openOutside: StoreFactory?
     /// How much metadata is remembered, in bytes of memory, roughly.
@@ -72,16 +83,7 @@ package final class WarehouseCatalog: Sendable {
         ambient: AmbientSources,
         options: CatalogOptions = CatalogOptions()
     ) async throws -> WarehouseCatalog {
-        let warehouse: Warehouse
-        do {
-            warehouse =
-                options.creates
-                ? try await Warehouse.openOrCreate(in: store, ambient: ambient).warehouse
-                : try await Warehouse.open(in: store)
-        } catch let error as CommitLogError {
-            guard error.code == .notFound else { throw CatalogError(error) }
-            throw CatalogError(.warehouseNotFound, error.message)
-        }
+        let warehouse = try await findWarehouse(store, ambient, options)
         let files = MetadataFiles(
             store: store,
             openOutside: options.openOutside,
@@ -113,6 +115,39 @@ package final class WarehouseCatalog: Sendable {
             try await catalog.makeMain(actor: options.actor)
         }
         return catalog
+    }
+
+    private static func findWarehouse(
+        _ store: any ObjectStore,
+        _ ambient: AmbientSources,
+        _ options: CatalogOptions
+    ) async throws -> Warehouse {
+        do {
+            let warehouse = try await Warehouse.open(in: store)
+            if options.proof == .always { try await prove(store, ambient, options) }
+            return warehouse
+        } catch let error as CommitLogError {
+            guard error.code == .notFound else { throw CatalogError(error) }
+            guard options.creates else {
+                throw CatalogError(.warehouseNotFound, error.message)
+            }
+        }
+        // A store that lies gets no warehouse at all.
+        try await prove(store, ambient, options)
+        return try await CatalogError.translating {
+            try await Warehouse.openOrCreate(in: store, ambient: ambient).warehouse
+        }
+    }
+
+    private static func prove(
+        _ store: any ObjectStore,
+        _ ambient: AmbientSources,
+        _ options: CatalogOptions
+    ) async throws {
+        var probe = options.probe
+        // Folders and memory decide by one call of the system or under one lock.
+        if !store.root.hasPrefix("s3://") { probe.allowsUnprovenRaces = true }
+        try await probeConditionalWrites(store, id: ambient.uuidV4(), options: probe)
     }
 
     private func makeMain(actor: String) async throws {

@@ -87,7 +87,8 @@ private struct ConditionalWriteProbe {
             "this store cannot hold a warehouse that several programs write: \(what). "
                 + "Use a store that honours If-None-Match and If-Match on PUT (Amazon S3, Cloudflare R2, "
                 + "MinIO, Ceph, or a local folder), or upgrade this one; a gateway or proxy between "
-                + "may drop these headers too",
+                + "may drop these headers too. Where only one program at a time ever writes, "
+                + "VARVE_UNPROVEN_STORE=allow skips the races of this test",
             store: store.root
         )
     }

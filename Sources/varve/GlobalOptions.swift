@@ -1,8 +1,10 @@
 import Ambient
 import ArgumentParser
+import Catalog
 import Engine
 import Execution
 import Glibc
+import ObjectStorage
 
 /// What every command understands, before or after its name.
 struct GlobalOptions: ParsableArguments {
@@ -56,6 +58,12 @@ struct GlobalOptions: ParsableArguments {
         }
         if let memory {
             options.query.memory = MemoryBudget(limitBytes: try Self.byteCount(memory))
+        }
+        switch environmentValue("VARVE_UNPROVEN_STORE") {
+        case nil: break
+        case "allow": options.catalog.probe.allowsUnprovenRaces = true
+        case let other?:
+            throw Failure(usage: "VARVE_UNPROVEN_STORE is \"allow\" or not set, not \"\(other)\"")
         }
         return options
     }

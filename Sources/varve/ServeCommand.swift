@@ -40,6 +40,7 @@ struct ServeCommand: AsyncParsableCommand {
         var engineOptions = try global.engineOptions()
         engineOptions.store.s3 = configuration.s3
         engineOptions.catalog.actor = "varve serve"
+        engineOptions.catalog.proof = .always
         let url =
             global.warehouse ?? environmentValue("VARVE_WAREHOUSE") ?? configuration.warehouse
             ?? "lake"

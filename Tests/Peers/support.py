@@ -10,6 +10,7 @@ import pathlib
 import re
 import socket
 import subprocess
+import sys
 import time
 import urllib.parse
 import uuid
@@ -198,6 +199,21 @@ def server(arguments, port, environment=None, seconds=30):
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@contextlib.contextmanager
+def bucket_server(name="bucket"):
+    """An S3 server on loopback with one bucket: its URL, and the environment in which clients find it."""
+    pytest.importorskip("moto")
+    import boto3
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    environment = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1",
+                   "AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL": url}
+    with server([sys.executable, pathlib.Path(__file__).with_name("moto_store.py"), port], port):
+        boto3.client("s3", endpoint_url=url, aws_access_key_id="test", aws_secret_access_key="test",
+                     region_name="us-east-1").create_bucket(Bucket=name)
+        yield url, environment
 
 
 @contextlib.contextmanager

@@ -6,10 +6,9 @@ import concurrent.futures
 import contextlib
 import time
 
-import boto3
 import pytest
 
-from support import Varve, free_port, number_from_environment, server
+from support import Varve, bucket_server, number_from_environment
 
 WORKERS = 8
 APPENDS = number_from_environment("VARVE_APPENDS", 50)
@@ -19,19 +18,6 @@ SECONDS = 180
 @contextlib.contextmanager
 def folder(tmp_path):
     yield Varve(tmp_path / "lake")
-
-
-@contextlib.contextmanager
-def moto(tmp_path):
-    """A bucket on loopback. moto takes no lock around conditional PUT: it shows that the protocol works, not that races are safe."""
-    import sys
-    port = free_port()
-    secrets = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1",
-               "AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"}
-    with server([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", port], port):
-        boto3.client("s3", endpoint_url=f"http://127.0.0.1:{port}", aws_access_key_id="test",
-                     aws_secret_access_key="test", region_name="us-east-1").create_bucket(Bucket="bucket")
-        yield Varve("s3://bucket/lake", secrets)
 
 
 def run_workers(varve, texts_of_worker):
@@ -60,9 +46,9 @@ def test_eight_processes_append_to_tables_in_a_folder(tables, tmp_path):
 
 
 @pytest.mark.parametrize("tables", [1, WORKERS])
-def test_eight_processes_append_to_tables_on_s3(tables, tmp_path):
-    with moto(tmp_path) as varve:
-        append_everything(varve, tables, max(2, APPENDS // 5), "S3 (moto)")
+def test_eight_processes_append_to_tables_on_s3(tables):
+    with bucket_server() as (_, environment):
+        append_everything(Varve("s3://bucket/lake", environment), tables, APPENDS, "S3 (moto)")
 
 
 def append_everything(varve, tables, appends, what):

@@ -22,6 +22,8 @@ import urllib.request
 
 import pytest
 
+from support import bucket_server
+
 pa = pytest.importorskip("pyarrow")
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -421,36 +423,10 @@ def test_duckdb_gets_a_token_for_its_credential(tmp_path):
 
 
 @pytest.fixture
-def object_store(tmp_path):
-    """A moto server with a bucket; skipped where moto is not installed."""
-    pytest.importorskip("moto")
-    import socket
-    import time
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log = open(tmp_path / "moto.log", "wb")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-        stdout=log,
-        stderr=log,
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(200):
-            try:
-                urllib.request.urlopen(f"{url}/moto-api/", timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.1)
-        request = urllib.request.Request(f"{url}/varve-test", method="PUT")
-        urllib.request.urlopen(request, timeout=10).close()
+def object_store():
+    """A server of S3 with a bucket."""
+    with bucket_server("varve-test") as (url, _):
         yield url
-    finally:
-        process.kill()
-        process.wait()
-        log.close()
 
 
 def test_clients_learn_where_the_bucket_is(tmp_path, object_store):
