@@ -139,7 +139,7 @@ final class SourceResolver: @unchecked Sendable {
                 allowsMissing = flag
             }
             let files = try paths.map { try session.engine.scanFile($0) }
-            let (source, rowCount) = try await ParquetFilesSource.open(
+            let (source, rowCount, bounds) = try await ParquetFilesSource.open(
                 files,
                 allowsMissing: allowsMissing
             )
@@ -148,7 +148,8 @@ final class SourceResolver: @unchecked Sendable {
                     sourceID: sources.add(source),
                     name: name,
                     schema: source.schema,
-                    rowCount: rowCount
+                    rowCount: rowCount,
+                    bounds: bounds
                 ),
                 path: name
             )

@@ -30,20 +30,20 @@ struct ParquetFilesSource: OpenedSource {
     static func open(
         _ files: [ScanFile],
         allowsMissing: Bool
-    ) async throws -> (source: ParquetFilesSource, rowCount: Int?) {
+    ) async throws -> (
+        source: ParquetFilesSource, rowCount: Int?, bounds: [Int: Planner.ColumnBounds]
+    ) {
         guard let first = files.first else { throw EngineError(.notFound, "no file is named") }
         let schema = try await ParquetScan.schema(of: first)
-        var rowCount: Int?
-        // Footers of a few files are read anyway; of many, only when it is their turn.
-        if files.count <= 16 {
-            var total = 0
-            for file in files { total += try await ParquetScan.rowCount(of: file) }
-            rowCount = total
-        }
-        return (
-            ParquetFilesSource(files: files, schema: schema, allowsMissing: allowsMissing),
-            rowCount
+        let source = ParquetFilesSource(
+            files: files,
+            schema: schema,
+            allowsMissing: allowsMissing
         )
+        // Footers of a few files are read anyway; of many, only when it is their turn.
+        if files.count > 16 { return (source, nil, [:]) }
+        let statistics = try await ParquetScan.statistics(of: files)
+        return (source, statistics.rowCount, statistics.bounds.compactMapValues { $0.planned })
     }
 
     func open(_ request: ScanRequest, _ service: FetchService) throws -> any ScanSource {
@@ -68,6 +68,13 @@ struct ParquetFilesSource: OpenedSource {
                 )
             )
         }
+    }
+}
+
+extension ColumnBoundsSummary {
+    /// As the planner wants it; nil when there is no value, or none is known.
+    var planned: Planner.ColumnBounds? {
+        lower.isNull || upper.isNull ? nil : Planner.ColumnBounds(lower: lower, upper: upper)
     }
 }
 

@@ -189,7 +189,7 @@ extension Session {
         switch format {
         case .parquet:
             let files = try paths.map { try engine.scanFile($0) }
-            let (source, rowCount) = try await ParquetFilesSource.open(
+            let (source, rowCount, bounds) = try await ParquetFilesSource.open(
                 files,
                 allowsMissing: true
             )
@@ -197,7 +197,8 @@ extension Session {
                 sourceID: resolver.sources.add(source),
                 name: name,
                 schema: source.schema,
-                rowCount: rowCount
+                rowCount: rowCount,
+                bounds: bounds
             )
         case .csv, .json, .arrow:
             let rowFormat: RowFormat

@@ -124,6 +124,23 @@ extension TableReader {
     }
 }
 
+extension TableReader {
+    /// What manifests say of the columns with these field ids, by their position; nothing of tables so
+    /// large that reading every manifest would cost more than a better plan brings.
+    fileprivate func bounds(_ fieldIDs: [Int]) async throws -> [Int: Planner.ColumnBounds] {
+        guard let summary = snapshot?.summary,
+            let fileCount = summary["total-data-files"].flatMap({ Int($0) }), fileCount <= 1000
+        else { return [:] }
+        let known = bounds(try await plan(.always), fieldIDs: fieldIDs)
+        var result: [Int: Planner.ColumnBounds] = [:]
+        for (position, id) in fieldIDs.enumerated() {
+            // Bounds of text may be cut, and say little about how many values there are.
+            if let bounds = known[id], bounds.isExact { result[position] = bounds.planned }
+        }
+        return result
+    }
+}
+
 extension SourceResolver {
     /// The table that a name means, at the version asked for.
     func table(
@@ -139,11 +156,9 @@ extension SourceResolver {
             storage: table.storage
         )
         let columns = try reader.columns()
-        let source = TableReadSource(
-            reader: reader,
-            fieldIDs: columns.fields.map { $0.id ?? 0 },
-            chosen: nil
-        )
+        let fieldIDs = columns.fields.map { $0.id ?? 0 }
+        let source = TableReadSource(reader: reader, fieldIDs: fieldIDs, chosen: nil)
+        let bounds = try await reader.bounds(fieldIDs)
         var origin = table.origin
         origin.snapshotID = reader.snapshot?.snapshotID
         return ResolvedSource(
@@ -151,7 +166,8 @@ extension SourceResolver {
                 sourceID: sources.add(source),
                 name: table.identifier.description,
                 schema: columns,
-                rowCount: reader.exactRowCount
+                rowCount: reader.exactRowCount,
+                bounds: bounds
             ),
             origin: origin
         )

@@ -94,21 +94,28 @@ struct Cardinality {
     }
 
     /// Rows of an inner join by these conditions.
+    ///
+    /// The keys of one side are taken to be among those of the other, and to have lost none to filters
+    /// on other columns: |L| |R| / max(V(L), V(R)), where V counts different keys in the tables below.
     func joined(_ left: Double, _ right: Double, _ conditions: [BoundExpression]) -> Double {
         var result = left * right
+        var keyCount = 1.0
+        var keyCountMax = Double.infinity
         for condition in conditions {
             guard case .compare(.equal, .column(let a, _), .column(let b, _)) = condition else {
                 result *= 0.3
                 continue
             }
-            // One side is taken for the key of a smaller table.
-            let keys = min(
-                distinctCount(a) ?? min(left, right),
-                distinctCount(b) ?? min(left, right)
+            let (ofA, ofB) = (distinctCount(a), distinctCount(b))
+            keyCount *= max(ofA ?? 1, ofB ?? 1, ofA == nil && ofB == nil ? min(left, right) : 1)
+            // Several columns together have no more keys than the smaller table has rows.
+            let rows = min(
+                origins[a]?.rowCount ?? .infinity,
+                origins[b]?.rowCount ?? .infinity
             )
-            result /= max(1, keys)
+            keyCountMax = min(keyCountMax, max(rows, ofA ?? 1, ofB ?? 1))
         }
-        return max(1, result)
+        return max(1, result / max(1, min(keyCount, keyCountMax)))
     }
 
     func selectivity(_ condition: BoundExpression) -> Double {

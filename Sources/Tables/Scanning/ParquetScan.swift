@@ -298,14 +298,6 @@ extension ParquetScan {
             return try schema.fields()
         }
     }
-
-    /// How many rows a plain file has.
-    package static func rowCount(
-        of file: ScanFile,
-        options: ScanOptions = ScanOptions()
-    ) async throws -> Int {
-        try await options.footers.footer(of: file).metadata.rowCount
-    }
 }
 
 /// Applies an operation to every element, several at a time, and gives the results in order.
