@@ -74,6 +74,11 @@ extension Engine {
         )
     }
 
+    /// A file of rows that a statement names by path or URL.
+    func inputFile(_ path: String) throws -> InputFile {
+        path.hasPrefix("s3://") ? .stored(try scanFile(path), path: path) : .local(path: path)
+    }
+
     /// A Parquet file that a statement names by path or URL.
     func scanFile(_ path: String) throws -> ScanFile {
         let (store, key) = try file(path)

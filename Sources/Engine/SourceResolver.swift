@@ -104,7 +104,10 @@ final class SourceResolver: @unchecked Sendable {
         _ format: FileFormat,
         _ named: [TableRequest.NamedArgument]
     ) async throws -> ResolvedSource {
-        let paths = try patterns.flatMap { try ExternalFiles.expand($0) }
+        var paths: [String] = []
+        for pattern in patterns {
+            paths += try await ExternalFiles.expand(pattern, session.engine)
+        }
         let name = patterns.joined(separator: ", ")
         switch format {
         case .csv, .json, .arrow:
@@ -114,9 +117,11 @@ final class SourceResolver: @unchecked Sendable {
             case .json: rowFormat = .json(try JSONOptions(named), nil)
             default: rowFormat = .arrow
             }
-            let source = try await session.engine.options.store.workers.run {
-                try RowFilesSource(paths: paths, format: rowFormat)
-            }
+            let source = try await RowFilesSource.open(
+                try paths.map { try session.engine.inputFile($0) },
+                format: rowFormat,
+                workers: session.engine.options.store.workers
+            )
             return ResolvedSource(
                 table: SourceTable(
                     sourceID: sources.add(source),

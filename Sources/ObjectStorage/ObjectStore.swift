@@ -164,6 +164,11 @@ package struct ListPage: Sendable, Equatable {
 }
 
 extension ObjectStore {
+    /// Whether every request crosses a network, so that few and early ones pay.
+    package var isFar: Bool { root.hasPrefix("s3://") }
+}
+
+extension ObjectStore {
     /// The first page of up to 1000 keys under a prefix.
     package func list(
         prefix: String,

@@ -47,7 +47,13 @@ struct PlainFileTests {
         let file = try await Self.file()
         let schema = try await ParquetScan.schema(of: file)
         #expect(schema.fields.map(\.name) == ["a", "b", "c"])
-        #expect(try await ParquetScan.rowCount(of: file) == 3000)
+        let statistics = try await ParquetScan.statistics(of: [file, file])
+        #expect(statistics.rowCount == 6000)
+        #expect(statistics.bounds[0]?.lower == .int64(0))
+        #expect(statistics.bounds[0]?.upper == .int64(2999))
+        #expect(statistics.bounds[2]?.upper == .date(2999))
+        // Bounds of text may be cut.
+        #expect(statistics.bounds[1] == nil)
         let fields = [Field("c", .date), Field("a", .int64)]
         let rows = try await Self.read([file, file], fields)
         #expect(rows.count == 6000)

@@ -1,7 +1,9 @@
+import Ambient
 import Bytes
 import Columnar
 import Execution
 import Kernels
+import ObjectStorage
 import Synchronization
 import Tables
 import TextFiles
@@ -64,17 +66,36 @@ package final class ImportProgress: Sendable {
 
 /// Files of rows (CSV, JSON, Arrow) that a statement or an import reads from their beginning.
 struct RowFilesSource: OpenedSource {
-    let paths: [String]
+    let files: [InputFile]
     let format: RowFormat
     let schema: Schema
     let progress: ImportProgress?
 
     /// Looks at the first file to find out what the files hold.
-    init(paths: [String], format: RowFormat, progress: ImportProgress? = nil) throws {
-        self.paths = paths
+    static func open(
+        _ files: [InputFile],
+        format: RowFormat,
+        workers: WorkerPool,
+        progress: ImportProgress? = nil
+    ) async throws -> RowFilesSource {
+        try await FetchService.withFetchService { service in
+            try await workers.run {
+                try RowFilesSource(files, format, service, progress)
+            }
+        }
+    }
+
+    private init(
+        _ files: [InputFile],
+        _ format: RowFormat,
+        _ service: FetchService,
+        _ progress: ImportProgress?
+    ) throws {
+        self.files = files
         self.progress = progress
-        guard let first = paths.first else { throw EngineError(.notFound, "no file is named") }
-        let input = try TextInput(first)
+        guard let file = files.first else { throw EngineError(.notFound, "no file is named") }
+        let first = file.path
+        let input = try TextInput(file, service)
         let reader = try located(first) { try format.makeReader() }
         while reader.schema == nil, let bytes = try input.next() {
             reader.feed(bytes)
@@ -94,23 +115,25 @@ struct RowFilesSource: OpenedSource {
     }
 
     func open(_ request: ScanRequest, _ service: FetchService) throws -> any ScanSource {
-        RowFilesScan(source: self, positions: request.positions)
+        RowFilesScan(source: self, positions: request.positions, service: service)
     }
 }
 
 private final class RowFilesScan: ScanSource {
     private let source: RowFilesSource
     private let positions: [Int]
+    private let service: FetchService
 
-    init(source: RowFilesSource, positions: [Int]) {
+    init(source: RowFilesSource, positions: [Int], service: FetchService) {
         self.source = source
         self.positions = positions
+        self.service = service
     }
 
-    var morselCount: Int { source.paths.count }
+    var morselCount: Int { source.files.count }
 
     func morsel(_ index: Int) throws -> any Morsel {
-        try RowFileMorsel(source.paths[index], source, positions)
+        try RowFileMorsel(source.files[index], source, positions, service)
     }
 }
 
@@ -128,12 +151,18 @@ private final class RowFileMorsel: Morsel {
     private var reportedBytes = 0
     private var reportedRejects = 0
 
-    init(_ path: String, _ source: RowFilesSource, _ positions: [Int]) throws {
+    init(
+        _ file: InputFile,
+        _ source: RowFilesSource,
+        _ positions: [Int],
+        _ service: FetchService
+    ) throws {
+        let path = file.path
         self.path = path
         self.positions = positions
         schema = source.schema
         progress = source.progress
-        input = try TextInput(path)
+        input = try TextInput(file, service)
         reader = try located(path) { try source.format.makeReader() }
     }
 

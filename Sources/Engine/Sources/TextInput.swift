@@ -1,19 +1,20 @@
 import Bytes
+import Tables
 
-/// The plain bytes of a local file, piece by piece, whatever it is compressed with.
+/// The plain bytes of a file, piece by piece, whatever it is compressed with.
 final class TextInput {
     private let path: String
-    private let file: LocalFileReader
+    private let file: any InputFileReader
     private var decompressor: StreamDecompressor?
     private var isFirst = true
     private var isEnded = false
 
-    init(_ path: String) throws {
-        self.path = path
-        file = try LocalFileReader(path)
+    init(_ file: InputFile, _ service: FetchService) throws {
+        path = file.path
+        self.file = try file.open(service)
     }
 
-    /// Bytes of the file as it lies on disk that have been read.
+    /// Bytes of the file as it lies there that have been read.
     var bytesRead: Int { file.bytesRead }
 
     /// The next bytes; nil at the end.

@@ -167,7 +167,8 @@ extension Session {
         _ request: ImportRequest,
         _ progress: ImportProgress
     ) async throws -> PreparedQuery {
-        let paths = try request.paths.flatMap { try ExternalFiles.expand($0) }
+        var paths: [String] = []
+        for path in request.paths { paths += try await ExternalFiles.expand(path, engine) }
         guard let first = paths.first else { throw EngineError(.notFound, "no file is named") }
         guard let format = request.format ?? ExternalFiles.format(of: first) else {
             throw EngineError(
@@ -214,9 +215,12 @@ extension Session {
                 rowFormat = .json(options, nil)
             default: rowFormat = .arrow
             }
-            let source = try await engine.options.store.workers.run {
-                try RowFilesSource(paths: paths, format: rowFormat, progress: progress)
-            }
+            let source = try await RowFilesSource.open(
+                try paths.map { try engine.inputFile($0) },
+                format: rowFormat,
+                workers: engine.options.store.workers,
+                progress: progress
+            )
             table = SourceTable(
                 sourceID: resolver.sources.add(source),
                 name: name,

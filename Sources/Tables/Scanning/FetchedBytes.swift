@@ -66,6 +66,6 @@ struct CoalescedRanges {
 
     /// A request to a bucket costs as much as reading about a megabyte.
     private static func gap(_ file: ScanFile) -> Int {
-        file.store.root.hasPrefix("s3://") ? 1 << 20 : gapBytesMax
+        file.store.isFar ? 1 << 20 : gapBytesMax
     }
 }

@@ -1,5 +1,6 @@
 package import Columnar
 import Iceberg
+import ObjectStorage
 import Parquet
 import Synchronization
 
@@ -232,11 +233,15 @@ package final class ParquetScan: Sendable {
 
     /// Begins fetching what threads will ask for next, within the bound.
     private func fetchAhead(_ state: inout State) {
+        // Near files come at the speed of memory: far ahead of their readers they only fill it.
+        let isFar = files.first.map(\.store.isFar) ?? false
+        let byteCountMax =
+            isFar ? options.prefetchBytesMax : min(options.prefetchBytesMax, 16 << 20)
         while state.next < plans.count {
             let index = state.next
             if state.tickets[index] == nil && !state.isTaken[index] {
                 let after = state.aheadByteCount + plans[index].byteCount
-                if state.aheadByteCount > 0 && after > options.prefetchBytesMax { return }
+                if state.aheadByteCount > 0 && after > byteCountMax { return }
                 _ = begin(index, &state)
             }
             state.next += 1
