@@ -93,24 +93,31 @@ struct RowFilesSource: OpenedSource {
         self.format = format.known(reader)
     }
 
-    func open(_ request: ScanRequest, _ service: FetchService) throws -> any ScanSource {
-        RowFilesScan(source: self, positions: request.positions)
+    func open(
+        _ request: ScanRequest,
+        _ service: FetchService,
+        _ meter: ScanMeter
+    ) throws -> any ScanSource {
+        meter.add { $0.files += paths.count }
+        return RowFilesScan(source: self, positions: request.positions, meter)
     }
 }
 
 private final class RowFilesScan: ScanSource {
     private let source: RowFilesSource
     private let positions: [Int]
+    private let meter: ScanMeter
 
-    init(source: RowFilesSource, positions: [Int]) {
+    init(source: RowFilesSource, positions: [Int], _ meter: ScanMeter) {
         self.source = source
         self.positions = positions
+        self.meter = meter
     }
 
     var morselCount: Int { source.paths.count }
 
     func morsel(_ index: Int) throws -> any Morsel {
-        try RowFileMorsel(source.paths[index], source, positions)
+        try RowFileMorsel(source.paths[index], source, positions, meter)
     }
 }
 
@@ -122,14 +129,21 @@ private final class RowFileMorsel: Morsel {
     private let schema: Schema
     private let positions: [Int]
     private let progress: ImportProgress?
+    private let meter: ScanMeter
     private var batch: RecordBatch?
     private var window = 0..<0
     private var isFinished = false
     private var reportedBytes = 0
     private var reportedRejects = 0
 
-    init(_ path: String, _ source: RowFilesSource, _ positions: [Int]) throws {
+    init(
+        _ path: String,
+        _ source: RowFilesSource,
+        _ positions: [Int],
+        _ meter: ScanMeter
+    ) throws {
         self.path = path
+        self.meter = meter
         self.positions = positions
         schema = source.schema
         progress = source.progress
@@ -172,9 +186,14 @@ private final class RowFileMorsel: Morsel {
     }
 
     private func report(rows: Int) {
-        guard let progress else { return }
-        progress.add(bytes: input.bytesRead - reportedBytes, rows: rows)
+        let bytes = input.bytesRead - reportedBytes
         reportedBytes = input.bytesRead
+        meter.add {
+            $0.bytesRead += bytes
+            $0.rows += rows
+        }
+        guard let progress else { return }
+        progress.add(bytes: bytes, rows: rows)
         let rejected = reader.rejectedRowCount
         if rejected > reportedRejects {
             progress.reject(
