@@ -166,8 +166,8 @@ let package = Package(
             name: "varve",
             dependencies: [
                 "Ambient", "Bytes", "Catalog", "Columnar", "CommitLog", "Engine", "Execution",
-                "Lineage", "ObjectStorage", "Pipelines", "Planner", "SQL", "TextFiles",
-                "VarveServer",
+                "Iceberg", "Lineage", "ObjectStorage", "Parquet", "Pipelines", "Planner", "SQL",
+                "Tables", "TextFiles", "VarveServer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -111,9 +111,10 @@ private func show(_ commits: [HistoricCommit], _ format: OutputFormat) throws {
         Column(.string, commits.map { $0.message.map { .string($0) } ?? .null }),
         Column(.string, commits.map { .string($0.id) }),
     ]
+    if format == .parquet { throw Failure(usage: "--format parquet is for varve sql") }
     var writer = try RowWriter(format: format, schema: schema, to: 1)
     try writer.write(RecordBatch(schema: schema, columns: columns, rowCount: commits.count))
-    writer.finish()
+    try writer.finish()
 }
 
 extension CatalogChange {

@@ -63,7 +63,7 @@ struct LineageCommand: AsyncParsableCommand {
                 try writer.write(
                     RecordBatch(schema: schema, columns: columns, rowCount: rows.count)
                 )
-                writer.finish()
+                try writer.finish()
                 print("complete: \(answer.isComplete)")
                 for gap in answer.gaps { print("gap: \(gap)") }
                 if answer.isCut { print("There is more beyond --depth.") }
@@ -72,7 +72,7 @@ struct LineageCommand: AsyncParsableCommand {
             case .graphml: print(answer.graphML)
             case .cypher: print(answer.cypher)
             case .openlineage:
-                for event in OpenLineageWriter(namespace: global.warehouseURL).events(
+                for event in OpenLineageWriter(namespace: try global.warehouseURL).events(
                     of: answer,
                     in: graph
                 ) {
