@@ -211,6 +211,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
+        tests(of: "Engine", ["Ambient", "Catalog", "Columnar", "Engine", "Execution"]),
         .testTarget(name: "TidyTests", swiftSettings: common),
         tests(of: "Lineage", ["Bytes", "CommitLog", "Lineage"]),
         tests(of: "Pipelines", ["Bytes", "Columnar", "Pipelines", "Planner", "SQL"]),

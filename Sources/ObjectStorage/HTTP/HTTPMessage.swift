@@ -11,8 +11,9 @@ struct HTTPRequest: Sendable {
     var bodyBytesMax: Int
     /// How many bytes of body the answer should have; room is made for them at once.
     var bodyBytesExpected = 0
-    /// Takes the body of an answer of status 200 as it comes, which then is not kept; called on the
-    /// transport's thread, which it may hold up. False ends the transfer.
+    /// Takes the body of an answer of status 200 as it comes, which then is not kept.
+    ///
+    /// Called on the transport's thread, which it may hold up; false ends the transfer.
     var receive: (@Sendable (UnsafeBufferPointer<UInt8>) -> Bool)?
 }
 

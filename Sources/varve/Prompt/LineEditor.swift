@@ -35,16 +35,32 @@ final class LineEditor: @unchecked Sendable {
         self.completions = completions
     }
 
-    /// Shows a prompt and reads one line.
-    func readLine(_ prompt: String) -> Answer {
+    /// Takes the terminal over until `body` has run.
+    ///
+    /// Keys that are typed while a statement runs are neither shown nor cut into lines by the
+    /// terminal: the next line is edited with them. Ctrl-C is a signal then.
+    func withTerminal(_ body: () async -> Void) async {
         var saved = termios()
-        guard tcgetattr(input, &saved) == 0 else { return .end }
-        var raw = saved
-        raw.c_iflag &= ~tcflag_t(BRKINT | ICRNL | INPCK | ISTRIP | IXON)
-        raw.c_lflag &= ~tcflag_t(ECHO | ICANON | IEXTEN | ISIG)
-        guard tcsetattr(input, TCSADRAIN, &raw) == 0 else { return .end }
+        guard tcgetattr(input, &saved) == 0 else { return }
+        setMode(takesSignals: true)
+        await body()
+        _ = tcsetattr(input, TCSADRAIN, &saved)
+    }
+
+    private func setMode(takesSignals: Bool) {
+        var mode = termios()
+        guard tcgetattr(input, &mode) == 0 else { return }
+        mode.c_iflag &= ~tcflag_t(BRKINT | ICRNL | INPCK | ISTRIP | IXON)
+        mode.c_lflag &= ~tcflag_t(ECHO | ICANON | IEXTEN | ISIG)
+        if takesSignals { mode.c_lflag |= tcflag_t(ISIG) }
+        _ = tcsetattr(input, TCSADRAIN, &mode)
+    }
+
+    /// Shows a prompt and reads one line, inside `withTerminal`.
+    func readLine(_ prompt: String) -> Answer {
+        setMode(takesSignals: false)
         defer {
-            _ = tcsetattr(input, TCSADRAIN, &saved)
+            setMode(takesSignals: true)
             write("\r\n")
         }
         var line = LineBuffer()

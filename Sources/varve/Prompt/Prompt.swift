@@ -37,6 +37,10 @@ final class Prompt: Sendable {
         // Ctrl-C must never end the prompt, not even between two statements.
         Interrupts.shared.set {}
         refreshNames()
+        await editor.withTerminal { await read(editor, history) }
+    }
+
+    private func read(_ editor: LineEditor, _ history: LineHistory) async {
         var text = ""
         while true {
             let prompt = text.isEmpty ? "varve> " : "  ...> "

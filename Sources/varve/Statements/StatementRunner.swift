@@ -7,7 +7,7 @@ import Tables
 /// Rows of a result, wherever they come from.
 struct RowSource: Sendable {
     let schema: Schema
-    /// The next batch; nil after the last one. One reader at a time.
+    /// The next batch, to one reader at a time; nil after the last one.
     let next: @Sendable () async throws -> RecordBatch?
 }
 
