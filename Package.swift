@@ -211,7 +211,10 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
-        tests(of: "Engine", ["Ambient", "Catalog", "Columnar", "Engine", "Execution"]),
+        tests(
+            of: "Engine",
+            ["Ambient", "Catalog", "Columnar", "Engine", "Execution", "ObjectStorage"]
+        ),
         .testTarget(name: "TidyTests", swiftSettings: common),
         tests(of: "Lineage", ["Bytes", "CommitLog", "Lineage"]),
         tests(of: "Pipelines", ["Bytes", "Columnar", "Pipelines", "Planner", "SQL"]),

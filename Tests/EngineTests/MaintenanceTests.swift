@@ -3,6 +3,7 @@ import Catalog
 import Columnar
 import Engine
 import Execution
+import ObjectStorage
 import Synchronization
 import Testing
 
@@ -30,7 +31,9 @@ struct MemorySession {
             guard case .rows(let rows) = outcome else { return }
             var all: [[Value]] = []
             while let batch = try await rows.next() {
-                for row in 0..<batch.rowCount { all.append(batch.columns.map { $0.value(at: row) }) }
+                for row in 0..<batch.rowCount {
+                    all.append(batch.columns.map { $0.value(at: row) })
+                }
             }
             found.withLock { $0 = all }
         }
@@ -144,9 +147,13 @@ struct DifferenceTests {
     @Test("Counts come first and agree with the rows")
     func counts() async throws {
         let memory = MemorySession()
-        try await memory.run("CREATE TABLE t (k INT, v VARCHAR); INSERT INTO t VALUES (1, 'a'), (2, 'b')")
+        try await memory.run(
+            "CREATE TABLE t (k INT, v VARCHAR); INSERT INTO t VALUES (1, 'a'), (2, 'b')"
+        )
         try await memory.run("ALTER TABLE t CREATE TAG before")
-        try await memory.run("DELETE FROM t WHERE k = 2; INSERT INTO t VALUES (2, 'c'), (3, 'd'), (3, 'd')")
+        try await memory.run(
+            "DELETE FROM t WHERE k = 2; INSERT INTO t VALUES (2, 'c'), (3, 'd'), (3, 'd')"
+        )
         let seen = Mutex<[String]>([])
         try await memory.session.diff(
             DiffRequest(table: "t", from: "before", to: "main", keys: ["k"]),
@@ -158,7 +165,9 @@ struct DifferenceTests {
             rows: { rows in
                 while let batch = try await rows.next() {
                     for row in 0..<batch.rowCount {
-                        guard case .string(let type) = batch.columns[0].value(at: row) else { continue }
+                        guard case .string(let type) = batch.columns[0].value(at: row) else {
+                            continue
+                        }
                         seen.withLock { $0.append(type) }
                     }
                 }
