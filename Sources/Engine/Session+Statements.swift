@@ -90,6 +90,14 @@ extension Session {
         return .ref(branch)
     }
 
+    /// The snapshot that a table is read at when the statement names no version.
+    func currentSnapshotID(of table: TableMetadata) -> Int64? {
+        guard let branch, let reference = table.refs[branch], reference.kind == .branch else {
+            return table.currentSnapshotID
+        }
+        return reference.snapshotID
+    }
+
     /// Changes may only be made to the present.
     func requirePresent() throws {
         if asOf != nil {

@@ -7,6 +7,7 @@ import pathlib
 import random
 import signal
 import subprocess
+import sys
 import time
 
 import duckdb
@@ -104,6 +105,9 @@ def test_a_branch_is_written_and_read_apart(varve):
     assert varve.value("SELECT count(*) FROM u", "--branch", "dev") == 0
     assert dict(varve.rows("SELECT name, type FROM t.refs")) == {"main": "BRANCH", "dev": "BRANCH"}
     assert "as a whole" in refused(varve, 1, "sql", "ALTER TABLE t ADD COLUMN z INT", "--branch", "dev")
+    ids = dict(varve.rows("SELECT name, snapshot_id FROM t.refs"))
+    assert varve.rows("SELECT DISTINCT target_snapshot_id FROM varve.lineage WHERE source = 'main.t'") == [(ids["dev"],)]
+    assert "as a whole" in refused(varve, 1, "sql", "CREATE TABLE v (a INT)", "--branch", "dev")
     varve.execute("ALTER TABLE t CREATE TAG kept")
     assert "is a tag" in refused(varve, 1, "sql", "INSERT INTO t VALUES (1, 1)", "--branch", "kept")
     varve.verify()
@@ -299,6 +303,26 @@ def test_a_configuration_file_names_the_warehouse(varve, tmp_path):
     path.write_text("warehose: x\n")
     done = run("sql", "SELECT 1", "--config", path)
     assert done.returncode == 1 and b"warehose" in done.stderr
+
+
+def test_a_configuration_file_holds_the_settings_of_s3(tmp_path):
+    boto3 = pytest.importorskip("boto3")
+    pytest.importorskip("moto")
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    path = tmp_path / "varve.yaml"
+    path.write_text(f"warehouse: s3://bucket/lake\ns3:\n  endpoint: {url}\n  region: us-east-1\n  path_style: true\n"
+                    "  access_key_id: test\n  secret_access_key: test\n")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "VARVE_WAREHOUSE"))}
+    with server([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", port], port):
+        boto3.client("s3", endpoint_url=url, aws_access_key_id="test", aws_secret_access_key="test",
+                     region_name="us-east-1").create_bucket(Bucket="bucket")
+        done = subprocess.run([BINARY, "sql", "CREATE TABLE t AS SELECT 1 AS a; FROM t", "--format", "csv", "--config", path],
+                              capture_output=True, env=environment, timeout=60)
+        assert (done.returncode, done.stdout) == (0, b"a\n1\n"), done.stderr.decode()
+        done = subprocess.run([BINARY, "maintain", "--compact", "--expire", "--orphans", "--config", path],
+                              capture_output=True, env=environment, timeout=60)
+        assert done.returncode == 0 and b"0 orphaned files" in done.stdout, done.stderr.decode()
 
 
 # --- maintenance

@@ -179,7 +179,10 @@ extension Session {
             let manifests = try await reader.manifests()
             let fresh = manifests.filter { seen.insert($0.manifestPath).inserted }
             for manifest in fresh { keep(manifest.manifestPath) }
-            for entry in try await reader.entries(of: fresh).joined() { keep(entry.file.filePath) }
+            // An entry that says a file was removed does not need the file.
+            for entry in try await reader.entries(of: fresh).joined() where entry.isLive {
+                keep(entry.file.filePath)
+            }
         }
         return keys
     }
@@ -257,6 +260,8 @@ extension Session {
                         operation: .replace
                     )
                 ],
+                // The same rows in other files: what they came from, they still come from.
+                lineage: try lineage(ofRemovalFrom: [table], operation: "replace"),
                 message: "compacted \(plan.files.count) files"
             )
             report.writtenFileCount = written.files.count

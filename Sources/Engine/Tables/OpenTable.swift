@@ -1,3 +1,4 @@
+import Ambient
 import Catalog
 import CommitLog
 import Columnar
@@ -14,6 +15,9 @@ struct OpenTable: Sendable {
     var storage: TableStorage
     /// The file that the metadata were read from; nil for a table that is being made.
     var metadataLocation: String?
+    /// The id of the snapshot that a statement may add to a branch: the log only says what `main` is at,
+    /// so lineage has to name it. nil where `main` is written.
+    var branchSnapshotID: Int64?
 
     var origin: TableOrigin {
         TableOrigin(
@@ -77,7 +81,8 @@ extension Session {
             identifier: found,
             metadata: loaded.metadata,
             storage: try storage(of: loaded.metadata, catalog),
-            metadataLocation: loaded.metadataLocation
+            metadataLocation: loaded.metadataLocation,
+            branchSnapshotID: branch.map { _ in engine.options.ambient.snapshotID() }
         )
     }
 

@@ -69,6 +69,7 @@ extension Session {
     ) -> CatalogOperation {
         let ambient = engine.options.ambient
         let (base, storage, branch) = (table.metadata, table.storage, self.branch)
+        let snapshotID = table.branchSnapshotID
         return .changeTable(table.identifier) { now in
             guard let metadata = now.metadata else {
                 throw EngineError(.notFound, "table \(table.identifier) was dropped meanwhile")
@@ -90,6 +91,7 @@ extension Session {
                 operation: operation,
                 base: base,
                 branch: branch ?? SnapshotRef.main,
+                snapshotID: snapshotID,
                 storage: overlaid,
                 ambient: ambient
             )
