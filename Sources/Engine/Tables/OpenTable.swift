@@ -15,8 +15,9 @@ struct OpenTable: Sendable {
     var storage: TableStorage
     /// The file that the metadata were read from; nil for a table that is being made.
     var metadataLocation: String?
-    /// The id of the snapshot that a statement may add to a branch: the log only says what `main` is at,
-    /// so lineage has to name it. nil where `main` is written.
+    /// The id of the snapshot that a statement may add to a branch; nil where `main` is written.
+    ///
+    /// The log only says what `main` is at, so lineage has to name it.
     var branchSnapshotID: Int64?
 
     var origin: TableOrigin {
