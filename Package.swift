@@ -166,8 +166,8 @@ let package = Package(
             name: "varve",
             dependencies: [
                 "Ambient", "Bytes", "Catalog", "Columnar", "CommitLog", "Engine", "Execution",
-                "Lineage", "ObjectStorage", "Pipelines", "Planner", "SQL", "TextFiles",
-                "VarveServer",
+                "Iceberg", "Lineage", "ObjectStorage", "Parquet", "Pipelines", "Planner", "SQL",
+                "Tables", "TextFiles", "VarveServer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -210,6 +210,10 @@ let package = Package(
                 "Ambient", "Bytes", "Catalog", "Columnar", "Engine", "ObjectStorage", "VarveServer",
                 .product(name: "Logging", package: "swift-log"),
             ]
+        ),
+        tests(
+            of: "Engine",
+            ["Ambient", "Catalog", "Columnar", "Engine", "Execution", "ObjectStorage"]
         ),
         .testTarget(name: "TidyTests", swiftSettings: common),
         tests(of: "Lineage", ["Bytes", "CommitLog", "Lineage"]),

@@ -124,7 +124,7 @@ package final class WarehouseCatalog: Sendable {
     ) async throws -> Warehouse {
         do {
             let warehouse = try await Warehouse.open(in: store)
-            if options.proof == .always { try await prove(store, ambient, options) }
+            if options.proof == .always { try await prove(store, options) }
             return warehouse
         } catch let error as CommitLogError {
             guard error.code == .notFound else { throw CatalogError(error) }
@@ -133,7 +133,7 @@ package final class WarehouseCatalog: Sendable {
             }
         }
         // A store that lies gets no warehouse at all.
-        try await prove(store, ambient, options)
+        try await prove(store, options)
         return try await CatalogError.translating {
             try await Warehouse.openOrCreate(in: store, ambient: ambient).warehouse
         }
@@ -141,13 +141,14 @@ package final class WarehouseCatalog: Sendable {
 
     private static func prove(
         _ store: any ObjectStore,
-        _ ambient: AmbientSources,
         _ options: CatalogOptions
     ) async throws {
         var probe = options.probe
         // Folders and memory decide by one call of the system or under one lock.
         if !store.root.hasPrefix("s3://") { probe.allowsUnprovenRaces = true }
-        try await probeConditionalWrites(store, id: ambient.uuidV4(), options: probe)
+        // Not of the catalog's own ids, which follow from its seed whether it was probed or not.
+        let id = AmbientSources.system.uuidV4()
+        try await probeConditionalWrites(store, id: id, options: probe)
     }
 
     private func makeMain(actor: String) async throws {

@@ -93,8 +93,10 @@ extension Session {
             inputs: inputs,
             output: LineageFacts.Output(
                 .table(uuid: table.metadata.tableUUID, name: name),
+                snapshotID: table.branchSnapshotID,
                 operation: replaces ? "overwrite" : "append",
-                replacesContents: replaces
+                // What is replaced on a branch is still there on others.
+                replacesContents: replaces && branch == nil
             )
         )
         var lineage = CommitLineage()
@@ -128,10 +130,11 @@ extension Session {
                 job: LineageFacts.Job(kind: "sql", name: name.joined(separator: ".")),
                 runID: runID,
                 inputs: [
-                    LineageFacts.Input(dataset, snapshotID: table.metadata.currentSnapshotID)
+                    LineageFacts.Input(dataset, snapshotID: currentSnapshotID(of: table.metadata))
                 ],
                 output: LineageFacts.Output(
                     dataset,
+                    snapshotID: table.branchSnapshotID,
                     operation: operation,
                     replacesContents: false
                 )

@@ -53,15 +53,15 @@ extension Session {
 
     /// Binds a query, opening what it names as it turns out, all at one state of the catalog.
     ///
-    /// - Parameter given: a name that means rows which are in no catalog.
+    /// - Parameter given: names that mean rows which are in no catalog.
     func prepare(
         _ query: Query,
         _ parameters: Parameters,
-        given: GivenTable? = nil
+        given: [GivenTable] = []
     ) async throws -> PreparedQuery {
         let resolver = SourceResolver(session: self)
         var environment = environment(parameters)
-        if let given {
+        for given in given {
             let id = resolver.sources.add(given.source)
             environment.tables[.named([given.name], version: nil)] = .success(
                 SourceTable(sourceID: id, name: given.name, schema: given.schema)

@@ -3,11 +3,14 @@ import Catalog
 import Columnar
 import CommitLog
 import Execution
+import Iceberg
 import Planner
-import SQL
+package import SQL
+import Tables
 
 extension Session {
-    func run(
+    /// Runs one statement.
+    package func run(
         _ statement: Statement,
         parameters: Parameters,
         consume: @escaping Consumer
@@ -24,7 +27,8 @@ extension Session {
         case .use(let use):
             let levels = use.name.map(\.folded)
             let state = try await catalogSnapshot(creating: false).state
-            guard state.hasNamespace(try Namespace(levels)) else {
+            let isSystem = levels.count == 1 && SystemTable.namespaces.contains(levels[0])
+            guard try isSystem || state.hasNamespace(Namespace(levels)) else {
                 throw PlanError(
                     .invalid,
                     "namespace \"\(levels.joined(separator: "."))\" does not exist",
@@ -43,9 +47,14 @@ extension Session {
             try await consume(.done(StatementSummary(tag: "RESET")))
         case .createSchema(let create): try await runCreateNamespace(create, consume)
         case .createTable(let create):
+            try requireMain("CREATE TABLE")
             try await runCreateTable(create, parameters, consume)
-        case .drop(let drop): try await runDrop(drop, consume)
-        case .alterTable(let alter): try await runAlterTable(alter, parameters, consume)
+        case .drop(let drop):
+            try requireMain("DROP")
+            try await runDrop(drop, consume)
+        case .alterTable(let alter):
+            try requireMain("ALTER TABLE")
+            try await runAlterTable(alter, parameters, consume)
         case .insert(let insert): try await runInsert(insert, parameters, consume)
         case .delete(let delete): try await runDelete(delete, parameters, consume)
         case .truncate(let truncate): try await runTruncate(truncate, consume)
@@ -62,6 +71,31 @@ extension Session {
         case .position(let position)?: return try await catalog.snapshot(at: position)
         case .millis(let millis)?: return try await catalog.snapshot(atMillis: millis)
         }
+    }
+
+    /// What a table's definition says holds for all its branches: only rows differ.
+    func requireMain(_ what: String) throws {
+        if let branch {
+            throw EngineError(
+                .invalid,
+                "\(what) cannot be done on branch \"\(branch)\": it concerns the table as a whole",
+                hint: "Leave --branch out."
+            )
+        }
+    }
+
+    /// The version that a table is read at when the statement names none.
+    func defaultVersion(of table: TableMetadata) -> Tables.TableVersion {
+        guard let branch, table.refs[branch]?.kind == .branch else { return .current }
+        return .ref(branch)
+    }
+
+    /// The snapshot that a table is read at when the statement names no version.
+    func currentSnapshotID(of table: TableMetadata) -> Int64? {
+        guard let branch, let reference = table.refs[branch], reference.kind == .branch else {
+            return table.currentSnapshotID
+        }
+        return reference.snapshotID
     }
 
     /// Changes may only be made to the present.

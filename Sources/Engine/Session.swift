@@ -4,6 +4,7 @@ package import Columnar
 package import Execution
 import Planner
 package import SQL
+package import Tables
 
 /// Who runs a statement, and what for.
 package struct RequestContext: Sendable {
@@ -61,6 +62,12 @@ package actor Session {
     package var namespace: [String] = ["main"]
     /// The instant that all reads see; nil for now.
     package var asOf: CatalogInstant?
+    /// The branch of tables that is read and written; nil for `main`.
+    ///
+    /// A table that has no such branch is read as `main` says; the first write makes the branch of that.
+    package private(set) var branch: String?
+    /// Counts what the session's statements read.
+    package nonisolated let meter = ScanMeter()
 
     package init(engine: Engine, context: RequestContext) {
         self.engine = engine
@@ -90,6 +97,10 @@ package actor Session {
 
     package func set(asOf: CatalogInstant?) {
         self.asOf = asOf
+    }
+
+    package func use(branch: String?) {
+        self.branch = branch
     }
 }
 

@@ -10,13 +10,14 @@ import TextFiles
 /// Confined to the session that runs the statement.
 final class SourceResolver: @unchecked Sendable {
     // Sendable because only the session's actor calls it, one call after the other.
-    let sources = StatementSources()
+    let sources: StatementSources
     private(set) var inputs: [ResolvedSource] = []
     let session: Session
     private var snapshot: CatalogSnapshot?
 
     init(session: Session) {
         self.session = session
+        sources = StatementSources(meter: session.meter)
     }
 
     /// The source that a request means, or why there is none.

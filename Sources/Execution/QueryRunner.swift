@@ -142,6 +142,13 @@ final class QueryRunner {
                 guard try run(input, into: sinks) else { return false }
             }
             return true
+        case .replicate(let count, let output, let input):
+            return try run(
+                input,
+                into: try sinks.map {
+                    try ReplicateOperator(count, output: output, next: $0)
+                }
+            )
         case .aggregate(let groups, let calls, let input):
             let workers = try sinks.map { _ in
                 try AggregateOperator(groups: groups, calls: calls, memory: memory)

@@ -37,6 +37,11 @@ struct AuditCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "audit",
         abstract: "Prove that history was not rewritten, and say who did what.",
+        discussion: """
+            Examples:
+              varve audit verify
+              varve audit log --limit 20 --format csv
+            """,
         subcommands: [Verify.self, Log.self]
     )
 
@@ -47,6 +52,10 @@ struct AuditCommand: AsyncParsableCommand {
                 Every entry's checksum and link to the one before it, every table's metadata, and
                 every page of every data file of every snapshot. Exit status 1 when something is
                 wrong.
+
+                Examples:
+                  varve audit verify
+                  varve audit verify --quick --warehouse s3://bucket/lake
                 """
         )
 
@@ -74,7 +83,11 @@ struct AuditCommand: AsyncParsableCommand {
 
     struct Log: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Who did what, when and why: commits, newest first."
+            abstract: "Who did what, when and why: commits, newest first.",
+            discussion: """
+                Example:
+                  varve audit log --limit 20 --format json
+                """
         )
 
         @OptionGroup var global: GlobalOptions
@@ -111,9 +124,10 @@ private func show(_ commits: [HistoricCommit], _ format: OutputFormat) throws {
         Column(.string, commits.map { $0.message.map { .string($0) } ?? .null }),
         Column(.string, commits.map { .string($0.id) }),
     ]
+    if format == .parquet { throw Failure(usage: "--format parquet is for varve sql") }
     var writer = try RowWriter(format: format, schema: schema, to: 1)
     try writer.write(RecordBatch(schema: schema, columns: columns, rowCount: commits.count))
-    writer.finish()
+    try writer.finish()
 }
 
 extension CatalogChange {

@@ -5,6 +5,7 @@ import Engine
 import Execution
 import Glibc
 import ObjectStorage
+import VarveServer
 
 /// What every command understands, before or after its name.
 struct GlobalOptions: ParsableArguments {
@@ -26,9 +27,17 @@ struct GlobalOptions: ParsableArguments {
     @Option(help: "Threads that work on one query.")
     var threads: Int?
 
+    @Option(help: "The branch of tables to read and write; a first write makes it.")
+    var branch: String?
+
+    @Option(
+        help: "The configuration file (YAML): the warehouse, S3 settings, and what serve reads."
+    )
+    var config: String?
+
     /// The names of the options above that take a value.
     private static let names: Set<String> = [
-        "--warehouse", "--namespace", "--as-of", "--memory", "--threads",
+        "--warehouse", "--namespace", "--as-of", "--memory", "--threads", "--branch", "--config",
     ]
 
     /// `varve --warehouse X sql …` as `varve sql … --warehouse X`, which is how options reach the
@@ -50,6 +59,7 @@ struct GlobalOptions: ParsableArguments {
     /// How the engine that these options describe runs.
     func engineOptions() throws -> Engine.Options {
         var options = Engine.Options()
+        options.store.s3 = try configuration().s3
         if let threads {
             guard (1...256).contains(threads) else {
                 throw Failure(usage: "--threads is 1 to 256, not \(threads)")
@@ -68,13 +78,23 @@ struct GlobalOptions: ParsableArguments {
         return options
     }
 
+    /// What the configuration file says; nothing without one.
+    func configuration() throws -> ServerConfiguration {
+        try config.map { try ServerConfiguration(file: $0) } ?? ServerConfiguration()
+    }
+
     /// The engine that these options describe.
     func engine() throws -> Engine {
-        Engine(warehouseURL: warehouseURL, options: try engineOptions())
+        Engine(warehouseURL: try warehouseURL, options: try engineOptions())
     }
 
     /// The warehouse that commands work on.
-    var warehouseURL: String { warehouse ?? environmentValue("VARVE_WAREHOUSE") ?? "lake" }
+    var warehouseURL: String {
+        get throws {
+            try warehouse ?? environmentValue("VARVE_WAREHOUSE") ?? configuration().warehouse
+                ?? "lake"
+        }
+    }
 
     /// A session of that engine for the person at the keyboard.
     func session(message: String? = nil) async throws -> Session {
@@ -84,6 +104,7 @@ struct GlobalOptions: ParsableArguments {
         )
         await session.use(namespace: namespace.split(separator: ".").map(String.init))
         if let asOf { await session.set(asOf: try CatalogInstant(asOf)) }
+        if let branch { await session.use(branch: branch) }
         return session
     }
 

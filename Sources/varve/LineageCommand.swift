@@ -63,7 +63,7 @@ struct LineageCommand: AsyncParsableCommand {
                 try writer.write(
                     RecordBatch(schema: schema, columns: columns, rowCount: rows.count)
                 )
-                writer.finish()
+                try writer.finish()
                 print("complete: \(answer.isComplete)")
                 for gap in answer.gaps { print("gap: \(gap)") }
                 if answer.isCut { print("There is more beyond --depth.") }
@@ -72,7 +72,7 @@ struct LineageCommand: AsyncParsableCommand {
             case .graphml: print(answer.graphML)
             case .cypher: print(answer.cypher)
             case .openlineage:
-                for event in OpenLineageWriter(namespace: global.warehouseURL).events(
+                for event in OpenLineageWriter(namespace: try global.warehouseURL).events(
                     of: answer,
                     in: graph
                 ) {
@@ -83,7 +83,13 @@ struct LineageCommand: AsyncParsableCommand {
     }
 
     struct Upstream: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "What a node came from.")
+        static let configuration = CommandConfiguration(
+            abstract: "What a node came from.",
+            discussion: """
+                Example:
+                  varve lineage upstream analytics.daily_delays --depth 3
+                """
+        )
         @OptionGroup var options: Options
         @Argument(help: "The node.") var node: String
 
@@ -93,7 +99,13 @@ struct LineageCommand: AsyncParsableCommand {
     }
 
     struct Downstream: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "What was made of a node.")
+        static let configuration = CommandConfiguration(
+            abstract: "What was made of a node.",
+            discussion: """
+                Example:
+                  varve lineage downstream nyc.flights.dep_delay --columns
+                """
+        )
         @OptionGroup var options: Options
         @Argument(help: "The node.") var node: String
 
@@ -104,7 +116,11 @@ struct LineageCommand: AsyncParsableCommand {
 
     struct Path: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "The ways from one node to another."
+            abstract: "The ways from one node to another.",
+            discussion: """
+                Example:
+                  varve lineage path flights.csv analytics.daily_delays --format dot
+                """
         )
         @OptionGroup var options: Options
         @Argument(help: "Where the ways begin.") var from: String
@@ -119,7 +135,11 @@ struct LineageCommand: AsyncParsableCommand {
 
     struct Impact: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "What a change of a node may change."
+            abstract: "What a change of a node may change.",
+            discussion: """
+                Example:
+                  varve lineage impact nyc.flights.dep_delay --format json
+                """
         )
         @OptionGroup var options: Options
         @Argument(help: "The node.") var node: String

@@ -1,13 +1,17 @@
 import ArgumentParser
 import Columnar
 import Glibc
+import Parquet
 import TextFiles
 
 /// How rows are written.
 enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
-    case table, csv, json, ndjson, arrow
+    case table, csv, json, ndjson, arrow, parquet
 
-    static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
+    /// All but Parquet, which needs a file, for commands that write to standard output only.
+    static var names: String {
+        allCases.filter { $0 != .parquet }.map(\.rawValue).joined(separator: ", ")
+    }
 }
 
 /// Writes the rows of one result as they come.
@@ -18,18 +22,21 @@ struct RowWriter {
         case json(JSONResultWriter)
         case ndjson(NDJSONWriter)
         case arrow(IPCStreamWriter)
+        case parquet(ParquetWriter)
     }
 
     private var form: Form
-    private let descriptor: Int32
+    /// nil throws the bytes away.
+    private let descriptor: Int32?
 
-    init(format: OutputFormat, schema: Schema, to descriptor: Int32) throws {
+    init(format: OutputFormat, schema: Schema, to descriptor: Int32?) throws {
         self.descriptor = descriptor
         switch format {
         case .table:
             var options = TablePrinter.Options()
             var size = winsize()
-            if isatty(descriptor) == 1, ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0,
+            if let descriptor, isatty(descriptor) == 1,
+                ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0,
                 size.ws_col > 0
             {
                 options.widthMax = Int(size.ws_col)
@@ -45,6 +52,7 @@ struct RowWriter {
             let writer = IPCStreamWriter(schema: schema)
             writeAll(try writer.schemaMessage(), to: descriptor)
             form = .arrow(writer)
+        case .parquet: form = .parquet(try ParquetWriter(schema: schema))
         }
     }
 
@@ -59,16 +67,25 @@ struct RowWriter {
         case .arrow(var writer):
             writeAll(try writer.encode(batch), to: descriptor)
             form = .arrow(writer)
+        case .parquet(let writer):
+            try writer.write(batch)
+            writeAll(writer.drain(), to: descriptor)
         }
     }
 
-    func finish() {
+    func finish() throws {
         switch form {
         case .table(let printer): writeAll(Array(printer.finish().utf8), to: descriptor)
         case .csv(let writer): writeAll(writer.end(), to: descriptor)
         case .json(let writer): writeAll(writer.end() + [10], to: descriptor)
         case .ndjson: break
         case .arrow(let writer): writeAll(writer.end(), to: descriptor)
+        case .parquet(let writer): writeAll(try writer.finish().bytes, to: descriptor)
         }
     }
+}
+
+/// Writes bytes to a descriptor, or nowhere.
+private func writeAll(_ bytes: [UInt8], to descriptor: Int32?) {
+    if let descriptor { writeAll(bytes, to: descriptor) }
 }

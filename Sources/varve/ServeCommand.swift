@@ -24,9 +24,6 @@ struct ServeCommand: AsyncParsableCommand {
 
     @OptionGroup var global: GlobalOptions
 
-    @Option(help: "The configuration file (YAML).")
-    var config: String?
-
     @Option(help: "The address to listen on (default: 127.0.0.1, or what the file says).")
     var host: String?
 
@@ -38,12 +35,9 @@ struct ServeCommand: AsyncParsableCommand {
     func run() async throws {
         let configuration = try readConfiguration()
         var engineOptions = try global.engineOptions()
-        engineOptions.store.s3 = configuration.s3
         engineOptions.catalog.actor = "varve serve"
         engineOptions.catalog.proof = .always
-        let url =
-            global.warehouse ?? environmentValue("VARVE_WAREHOUSE") ?? configuration.warehouse
-            ?? "lake"
+        let url = try global.warehouseURL
         let engine = Engine(warehouseURL: url, options: engineOptions)
         let logger = Logger(label: "varve") { _ in JSONLogHandler() }
         let server = try VarveServer(
@@ -75,9 +69,7 @@ struct ServeCommand: AsyncParsableCommand {
     }
 
     private func readConfiguration() throws -> ServerConfiguration {
-        var configuration =
-            try config.map { try ServerConfiguration(file: $0) }
-            ?? ServerConfiguration()
+        var configuration = try global.configuration()
         try configuration.addTokens(.process)
         if let host { configuration.host = host }
         if let port {

@@ -44,7 +44,11 @@ struct TransformCommand: AsyncParsableCommand {
 
     struct Validate: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Say everything that is wrong with specs; needs no warehouse."
+            abstract: "Say everything that is wrong with specs; needs no warehouse.",
+            discussion: """
+                Example:
+                  varve transform validate transforms/*.yaml
+                """
         )
         @OptionGroup var global: GlobalOptions
         @OptionGroup var specs: Specs
@@ -63,7 +67,11 @@ struct TransformCommand: AsyncParsableCommand {
 
     struct Plan: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show what would run, in which order, as SQL."
+            abstract: "Show what would run, in which order, as SQL.",
+            discussion: """
+                Example:
+                  varve transform plan transforms/*.yaml --select +analytics.daily_delays
+                """
         )
         @OptionGroup var global: GlobalOptions
         @OptionGroup var specs: Specs
@@ -83,7 +91,11 @@ struct TransformCommand: AsyncParsableCommand {
 
     struct Run: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Run transforms, each in one commit, those that others read first."
+            abstract: "Run transforms, each in one commit, those that others read first.",
+            discussion: """
+                Example:
+                  varve transform run transforms/*.yaml --select tag:nightly
+                """
         )
         @OptionGroup var global: GlobalOptions
         @OptionGroup var specs: Specs
@@ -113,7 +125,11 @@ struct TransformCommand: AsyncParsableCommand {
 
     struct Test: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Run the tests of transforms (not in this version)."
+            abstract: "Run the tests of transforms (not in this version).",
+            discussion: """
+                Example:
+                  varve transform test transforms/*.yaml
+                """
         )
         @OptionGroup var global: GlobalOptions
         @OptionGroup var specs: Specs

@@ -2,6 +2,8 @@ import ArgumentParser
 
 @main
 struct VarveCommand: AsyncParsableCommand {
+    static let version = "varve 0.1.0"
+
     static let configuration = CommandConfiguration(
         commandName: "varve",
         abstract: "Turns a folder or a bucket into a transactional lakehouse.",
@@ -12,10 +14,11 @@ struct VarveCommand: AsyncParsableCommand {
 
             The warehouse is ./lake unless --warehouse or VARVE_WAREHOUSE says otherwise.
             """,
-        version: "varve 0.1.0",
+        version: version,
         subcommands: [
             SQLCommand.self, ImportCommand.self, ExportCommand.self, HistoryCommand.self,
-            AuditCommand.self, LineageCommand.self, TransformCommand.self, ServeCommand.self,
+            DiffCommand.self, AuditCommand.self, LineageCommand.self, TransformCommand.self,
+            MaintainCommand.self, ServeCommand.self,
         ]
     )
 
@@ -26,13 +29,30 @@ struct VarveCommand: AsyncParsableCommand {
         )
         do {
             var command = try parseAsRoot(arguments)
-            if var command = command as? any AsyncParsableCommand {
-                try await command.run()
-            } else {
-                try command.run()
+            switch command {
+            case let serve as ServeCommand: try await serve.run()
+            case let sql as SQLCommand where sql.isInteractive: try await sql.prompt()
+            case let command as any AsyncParsableCommand:
+                let command = UncheckedCommand(command)
+                try await cancelledByInterrupts { try await command.run() }
+            default: try command.run()
             }
         } catch {
             Failure.exit(with: error)
         }
+    }
+}
+
+/// A command on its way to the task that runs it; nobody else uses it from then on.
+private struct UncheckedCommand: @unchecked Sendable {
+    private let command: any AsyncParsableCommand
+
+    init(_ command: any AsyncParsableCommand) {
+        self.command = command
+    }
+
+    func run() async throws {
+        var command = command
+        try await command.run()
     }
 }

@@ -9,14 +9,26 @@ import Tables
 protocol OpenedSource: Sendable {
     /// A scan of some columns; called on a query thread, which it may block.
     ///
-    /// - Parameter service: does what must wait for storage, as long as the statement runs.
-    func open(_ request: ScanRequest, _ service: FetchService) throws -> any ScanSource
+    /// - Parameters:
+    ///   - service: does what must wait for storage, as long as the statement runs.
+    ///   - meter: counts what is read.
+    func open(
+        _ request: ScanRequest,
+        _ service: FetchService,
+        _ meter: ScanMeter
+    ) throws -> any ScanSource
 }
 
 /// The sources of one statement, by the number that plans know them by.
 final class StatementSources: ScanProvider {
     private let sources = Mutex<[any OpenedSource]>([])
     private let service = Mutex<FetchService?>(nil)
+    private let meter: ScanMeter
+
+    /// - Parameter meter: counts what the scans of the statement read.
+    init(meter: ScanMeter = ScanMeter()) {
+        self.meter = meter
+    }
 
     /// Takes a source in and gives its number.
     func add(_ source: any OpenedSource) -> Int {
@@ -42,7 +54,7 @@ final class StatementSources: ScanProvider {
         guard let service = service.withLock({ $0 }) else {
             preconditionFailure("a statement's sources are read inside serving()")
         }
-        return try source.open(request, service)
+        return try source.open(request, service, meter)
     }
 
     /// Serves the scans of a statement while `body` runs it.
@@ -61,7 +73,11 @@ final class StatementSources: ScanProvider {
 struct BatchSource: OpenedSource {
     let batches: [RecordBatch]
 
-    func open(_ request: ScanRequest, _ service: FetchService) throws -> any ScanSource {
+    func open(
+        _ request: ScanRequest,
+        _ service: FetchService,
+        _ meter: ScanMeter
+    ) throws -> any ScanSource {
         BatchScan(batches: batches, positions: request.positions)
     }
 }

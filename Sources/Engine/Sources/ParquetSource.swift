@@ -46,7 +46,11 @@ struct ParquetFilesSource: OpenedSource {
         return (source, statistics.rowCount, statistics.bounds.compactMapValues { $0.planned })
     }
 
-    func open(_ request: ScanRequest, _ service: FetchService) throws -> any ScanSource {
+    func open(
+        _ request: ScanRequest,
+        _ service: FetchService,
+        _ meter: ScanMeter
+    ) throws -> any ScanSource {
         // Plain files have no field ids of their own here: positions stand in for them.
         let columns = request.positions.map { position in
             var field = schema[position]
@@ -57,6 +61,7 @@ struct ParquetFilesSource: OpenedSource {
         let (files, resolution) = (
             self.files, Tables.ColumnResolution.names(allowsMissing: allowsMissing)
         )
+        meter.add { $0.files += files.count }
         return try service.wait {
             ParquetScanSource(
                 try await ParquetScan.open(
@@ -64,7 +69,8 @@ struct ParquetFilesSource: OpenedSource {
                     columns: columns,
                     resolution: resolution,
                     predicate: predicate,
-                    service: service
+                    service: service,
+                    meter: meter
                 )
             )
         }

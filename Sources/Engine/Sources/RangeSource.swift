@@ -22,7 +22,11 @@ struct RangeSource: OpenedSource {
         count = Int(clamping: numbers)
     }
 
-    func open(_ request: ScanRequest, _ service: FetchService) throws -> any ScanSource {
+    func open(
+        _ request: ScanRequest,
+        _ service: FetchService,
+        _ meter: ScanMeter
+    ) throws -> any ScanSource {
         RangeScan(self, columnCount: request.positions.count)
     }
 }

@@ -114,8 +114,13 @@ struct RowFilesSource: OpenedSource {
         self.format = format.known(reader)
     }
 
-    func open(_ request: ScanRequest, _ service: FetchService) throws -> any ScanSource {
-        RowFilesScan(source: self, positions: request.positions, service: service)
+    func open(
+        _ request: ScanRequest,
+        _ service: FetchService,
+        _ meter: ScanMeter
+    ) throws -> any ScanSource {
+        meter.add { $0.files += files.count }
+        return RowFilesScan(source: self, positions: request.positions, service, meter)
     }
 }
 
@@ -123,17 +128,24 @@ private final class RowFilesScan: ScanSource {
     private let source: RowFilesSource
     private let positions: [Int]
     private let service: FetchService
+    private let meter: ScanMeter
 
-    init(source: RowFilesSource, positions: [Int], service: FetchService) {
+    init(
+        source: RowFilesSource,
+        positions: [Int],
+        _ service: FetchService,
+        _ meter: ScanMeter
+    ) {
         self.source = source
         self.positions = positions
         self.service = service
+        self.meter = meter
     }
 
     var morselCount: Int { source.files.count }
 
     func morsel(_ index: Int) throws -> any Morsel {
-        try RowFileMorsel(source.files[index], source, positions, service)
+        try RowFileMorsel(source.files[index], source, positions, service, meter)
     }
 }
 
@@ -145,6 +157,7 @@ private final class RowFileMorsel: Morsel {
     private let schema: Schema
     private let positions: [Int]
     private let progress: ImportProgress?
+    private let meter: ScanMeter
     private var batch: RecordBatch?
     private var window = 0..<0
     private var isFinished = false
@@ -155,10 +168,12 @@ private final class RowFileMorsel: Morsel {
         _ file: InputFile,
         _ source: RowFilesSource,
         _ positions: [Int],
-        _ service: FetchService
+        _ service: FetchService,
+        _ meter: ScanMeter
     ) throws {
         let path = file.path
         self.path = path
+        self.meter = meter
         self.positions = positions
         schema = source.schema
         progress = source.progress
@@ -201,9 +216,14 @@ private final class RowFileMorsel: Morsel {
     }
 
     private func report(rows: Int) {
-        guard let progress else { return }
-        progress.add(bytes: input.bytesRead - reportedBytes, rows: rows)
+        let bytes = input.bytesRead - reportedBytes
         reportedBytes = input.bytesRead
+        meter.add {
+            $0.bytesRead += bytes
+            $0.rows += rows
+        }
+        guard let progress else { return }
+        progress.add(bytes: bytes, rows: rows)
         let rejected = reader.rejectedRowCount
         if rejected > reportedRejects {
             progress.reject(

@@ -250,6 +250,7 @@ extension Session {
         partitionedBy: [SQL.PartitionField] = [],
         properties: [String: String] = [:]
     ) throws -> OpenTable {
+        try requireMain("making a table")
         let fields = schema.fields.map { field in
             var field = field
             field.isNullable = true

@@ -203,7 +203,7 @@ extension Session {
 
     /// The only row of a query of counts.
     private func counts(_ query: Query, _ staged: GivenTable?) async throws -> [Int64] {
-        let prepared = try await prepare(query, [:], given: staged)
+        let prepared = try await prepare(query, [:], given: staged.map { [$0] } ?? [])
         return try await withRows(of: prepared) { rows in
             var numbers: [Int64] = []
             while let batch = try await rows.next() {

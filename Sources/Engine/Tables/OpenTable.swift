@@ -1,3 +1,4 @@
+import Ambient
 import Catalog
 import CommitLog
 import Columnar
@@ -14,6 +15,10 @@ struct OpenTable: Sendable {
     var storage: TableStorage
     /// The file that the metadata were read from; nil for a table that is being made.
     var metadataLocation: String?
+    /// The id of the snapshot that a statement may add to a branch; nil where `main` is written.
+    ///
+    /// The log only says what `main` is at, so lineage has to name it.
+    var branchSnapshotID: Int64?
 
     var origin: TableOrigin {
         TableOrigin(
@@ -32,12 +37,15 @@ struct TableReadSource: OpenedSource {
     /// The files to read, when they were chosen before; nil for what pruning leaves.
     var chosen: TablePlan?
 
-    func open(_ request: ScanRequest, _ service: FetchService) throws -> any ScanSource {
+    func open(
+        _ request: ScanRequest,
+        _ service: FetchService,
+        _ meter: ScanMeter
+    ) throws -> any ScanSource {
         let ids = request.positions.map { fieldIDs[$0] }
         let predicate = TablePredicate(request.filters) { ids[$0] }
         let (reader, chosen) = (reader, chosen)
         return try service.wait {
-            let meter = ScanMeter()
             var plan: TablePlan
             if let chosen {
                 plan = chosen
@@ -74,7 +82,8 @@ extension Session {
             identifier: found,
             metadata: loaded.metadata,
             storage: try storage(of: loaded.metadata, catalog),
-            metadataLocation: loaded.metadataLocation
+            metadataLocation: loaded.metadataLocation,
+            branchSnapshotID: branch.map { _ in engine.options.ambient.snapshotID() }
         )
     }
 
@@ -147,12 +156,14 @@ extension SourceResolver {
         _ parts: [String],
         _ version: Planner.TableVersion?
     ) async throws -> ResolvedSource {
+        if let system = try await systemTable(parts, version) { return system }
         let snapshot = try await catalogSnapshot()
         if let metadata = try await metadataTable(parts, version, snapshot) { return metadata }
         let table = try await session.openTable(parts, in: snapshot)
+        let current = await session.defaultVersion(of: table.metadata)
         let reader = try TableReader(
             table.metadata,
-            at: version.map { Tables.TableVersion($0) } ?? .current,
+            at: version.map { Tables.TableVersion($0) } ?? current,
             storage: table.storage
         )
         let columns = try reader.columns()

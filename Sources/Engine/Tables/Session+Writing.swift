@@ -68,10 +68,18 @@ extension Session {
         operation: SnapshotOperation? = nil
     ) -> CatalogOperation {
         let ambient = engine.options.ambient
-        let (base, storage) = (table.metadata, table.storage)
+        let (base, storage, branch) = (table.metadata, table.storage, self.branch)
+        let snapshotID = table.branchSnapshotID
         return .changeTable(table.identifier) { now in
             guard let metadata = now.metadata else {
                 throw EngineError(.notFound, "table \(table.identifier) was dropped meanwhile")
+            }
+            if let branch, metadata.refs[branch]?.kind == .tag {
+                throw EngineError(
+                    .invalid,
+                    "\"\(branch)\" is a tag of table \(table.identifier): tags cannot be written to",
+                    hint: "Name a branch with --branch."
+                )
             }
             let overlaid =
                 now.unwritten.isEmpty
@@ -82,6 +90,8 @@ extension Session {
                 added: added,
                 operation: operation,
                 base: base,
+                branch: branch ?? SnapshotRef.main,
+                snapshotID: snapshotID,
                 storage: overlaid,
                 ambient: ambient
             )
@@ -94,6 +104,13 @@ extension Session {
                 }
             )
         }
+    }
+
+    /// The snapshot that a commit left on the branch that the session writes to.
+    private func writtenSnapshot(_ receipt: CommitReceipt) -> Int64? {
+        guard let metadata = receipt.tables.first?.metadata else { return nil }
+        guard let branch else { return metadata.currentSnapshotID }
+        return metadata.refs[branch]?.snapshotID
     }
 
     // MARK: INSERT
@@ -230,7 +247,7 @@ extension Session {
         return WriteReceipt(
             rowCount: written.rowCount,
             position: receipt.position,
-            snapshotID: receipt.tables.first?.metadata.currentSnapshotID
+            snapshotID: writtenSnapshot(receipt)
         )
     }
 
@@ -272,7 +289,7 @@ extension Session {
 
     private static let deleteAttemptCountMax = 100
 
-    private static func isConflict(_ error: any Error) -> Bool {
+    static func isConflict(_ error: any Error) -> Bool {
         switch error {
         case let error as TablesError: error.code == .conflict
         case let error as IcebergError: error.code == .conflict
@@ -314,7 +331,7 @@ extension Session {
                 tag: "DELETE",
                 rowCount: removal.rowCount,
                 position: receipt.position,
-                snapshotID: receipt.tables.first?.metadata.currentSnapshotID
+                snapshotID: writtenSnapshot(receipt)
             )
         } catch {
             // A conflict means that nothing happened: nobody refers to the rewritten files.
@@ -340,7 +357,11 @@ extension Session {
         _ table: OpenTable,
         _ parameters: Parameters
     ) async throws -> Removal {
-        let reader = try TableReader(table.metadata, storage: table.storage)
+        let reader = try TableReader(
+            table.metadata,
+            at: defaultVersion(of: table.metadata),
+            storage: table.storage
+        )
         let columns = try reader.columns()
         guard let filter else {
             let plan = try await reader.plan()

@@ -344,6 +344,7 @@ private final class CurlTransfer: @unchecked Sendable {
         if text.hasPrefix("HTTP/") {
             // A final answer follows an interim one.
             response.headers = []
+            response.status = Int(text.dropFirst(9).prefix(3)) ?? 0
             return true
         }
         guard let colon = text.firstIndex(of: ":") else { return true }
@@ -358,6 +359,7 @@ private final class CurlTransfer: @unchecked Sendable {
     }
 
     func addBody(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        if let receive = request.receive, response.status == 200 { return receive(bytes) }
         guard bytes.count <= request.bodyBytesMax - response.body.count else {
             isTooLarge = true
             return false

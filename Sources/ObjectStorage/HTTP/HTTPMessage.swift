@@ -11,6 +11,10 @@ struct HTTPRequest: Sendable {
     var bodyBytesMax: Int
     /// How many bytes of body the answer should have; room is made for them at once.
     var bodyBytesExpected = 0
+    /// Takes the body of an answer of status 200 as it comes, which then is not kept.
+    ///
+    /// Called on the transport's thread, which it may hold up; false ends the transfer.
+    var receive: (@Sendable (UnsafeBufferPointer<UInt8>) -> Bool)?
 }
 
 /// The answer to a request.

@@ -82,3 +82,24 @@ extension Binder {
         return .scan(LogicalPlan.Scan(table: table, columns: columns))
     }
 }
+
+extension Binder {
+    /// The value of a literal, signed or not: `1`, `-2.5`, `'a'`, `DATE '2024-05-01'`, `TRUE`, `NULL`.
+    ///
+    /// - Returns: nil for any other expression.
+    package mutating func literal(
+        _ expression: SQL.Expression
+    ) throws -> (value: Value, type: DataType)? {
+        switch expression.node {
+        case .literal, .interval: break
+        case .unary(.minus, let operand):
+            switch operand.node {
+            case .literal(.integer), .literal(.decimal): break
+            default: return nil
+            }
+        default: return nil
+        }
+        let bound = try constantExpression(expression)
+        return (try environment.evaluate(bound), bound.type)
+    }
+}

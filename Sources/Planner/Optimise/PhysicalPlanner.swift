@@ -271,11 +271,8 @@ package struct PhysicalPlanner {
                 layout: layout
             )
         case .intersect, .except:
-            guard !operation.isAll else {
-                throw PlanError(
-                    .unsupported,
-                    "\(operation.kind.rawValue.uppercased()) ALL is not supported yet"
-                )
+            if operation.isAll {
+                return Lowered(plan: bagPlan(operation.kind, inputs, types), layout: layout)
             }
             let join = PhysicalPlan.Join(
                 kind: operation.kind == .intersect ? .semi : .anti,
@@ -290,5 +287,39 @@ package struct PhysicalPlanner {
             )
             return Lowered(plan: .join(join), layout: layout)
         }
+    }
+
+    /// INTERSECT ALL and EXCEPT ALL: how often each distinct row is in either input decides how often
+    /// it comes out.
+    private func bagPlan(
+        _ kind: LogicalPlan.SetOperation.Kind,
+        _ inputs: [PhysicalPlan],
+        _ types: [DataType]
+    ) -> PhysicalPlan {
+        let references = types.enumerated().map { BoundExpression.column(ColumnID($0), $1) }
+        let here = BoundExpression.constant(.boolean(true), .boolean)
+        let missing = BoundExpression.constant(.null, .boolean)
+        // Which input a row is of, as what `count` counts.
+        let all = PhysicalPlan.union([
+            .project(references + [here, missing], inputs[0]),
+            .project(references + [missing, here], inputs[1]),
+        ])
+        let calls = [types.count, types.count + 1].map {
+            AggregateCall(function: .count, argument: .column(ColumnID($0), .boolean), type: .int64)
+        }
+        let left = BoundExpression.column(ColumnID(types.count), .int64)
+        let right = BoundExpression.column(ColumnID(types.count + 1), .int64)
+        let count: BoundExpression
+        if kind == .except {
+            count = .arithmetic(.subtract, left, right, .int64)
+        } else {
+            let less = BoundExpression.Branch(condition: .compare(.less, left, right), value: left)
+            count = .conditional([less], otherwise: right, .int64)
+        }
+        return .replicate(
+            count,
+            output: Array(types.indices),
+            .aggregate(groups: references, calls: calls, all)
+        )
     }
 }

@@ -17,6 +17,9 @@ package indirect enum PhysicalPlan: Sendable {
     case limit(count: Int?, offset: Int, PhysicalPlan)
     /// All rows of all inputs.
     case union([PhysicalPlan])
+    /// Each row, of the columns `output`, as often as an expression of type BIGINT says; not at all
+    /// where that is null or below 1.
+    case replicate(BoundExpression, output: [Int], PhysicalPlan)
 
     package struct Scan: Sendable {
         package var table: SourceTable
@@ -72,7 +75,7 @@ extension PhysicalPlan {
         switch self {
         case .scan(let scan): scan.output.map { scan.types[$0] }
         case .values(_, let types): types
-        case .filter(_, let output, let input):
+        case .filter(_, let output, let input), .replicate(_, let output, let input):
             { types in output.map { types[$0] } }(input.types)
         case .project(let expressions, _): expressions.map(\.type)
         case .aggregate(let groups, let calls, _): groups.map(\.type) + calls.map(\.type)

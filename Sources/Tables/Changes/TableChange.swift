@@ -31,6 +31,8 @@ package struct TableChange: Sendable {
     /// What the snapshot says it did; nil for what the files amount to.
     package var operation: SnapshotOperation?
     package var branch: String
+    /// The id of the new snapshot, if the table has none of it; nil for a random one.
+    package var snapshotID: Int64?
     package var isolation: TableIsolation
     /// More fields for the snapshot's summary.
     package var summary: [String: String]
@@ -47,6 +49,7 @@ package struct TableChange: Sendable {
         operation: SnapshotOperation? = nil,
         base: TableMetadata,
         branch: String = SnapshotRef.main,
+        snapshotID: Int64? = nil,
         isolation: TableIsolation = .serializable,
         summary: [String: String] = [:],
         storage: TableStorage,
@@ -57,6 +60,7 @@ package struct TableChange: Sendable {
         self.added = added
         self.operation = operation
         self.branch = branch
+        self.snapshotID = snapshotID
         self.isolation = isolation
         self.summary = summary
         self.base = base.snapshot(ref: branch) ?? base.currentSnapshot
@@ -123,6 +127,7 @@ package struct TableChange: Sendable {
     }
 
     private func newSnapshotID(_ table: TableMetadata) -> Int64 {
+        if let snapshotID, table.snapshot(id: snapshotID) == nil { return snapshotID }
         while true {
             let id = ambient.snapshotID()
             if table.snapshot(id: id) == nil { return id }

@@ -1,5 +1,5 @@
 /// How many cells of a terminal text takes.
-enum DisplayWidth {
+package enum DisplayWidth {
     /// First and last scalars of ranges that take two cells (Unicode's East Asian Width W and F, and
     /// emoji), in ascending order.
     private static let wide: [(UInt32, UInt32)] = [
@@ -26,7 +26,7 @@ enum DisplayWidth {
     ]
 
     /// Cells that one character (a grapheme) takes: 0, 1 or 2.
-    static func of(_ character: Character) -> Int {
+    package static func of(_ character: Character) -> Int {
         var width = 0
         for scalar in character.unicodeScalars {
             if scalar.value == 0xFE0F { return 2 }
@@ -49,7 +49,7 @@ enum DisplayWidth {
         return low < wide.count && wide[low].0 <= scalar.value ? 2 : 1
     }
 
-    static func of(_ text: String) -> Int {
+    package static func of(_ text: String) -> Int {
         text.reduce(0) { $0 + of($1) }
     }
 

@@ -1,0 +1,122 @@
+import ArgumentParser
+import Catalog
+import Engine
+
+struct MaintainCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "maintain",
+        abstract: "Expire snapshots, remove orphaned files, put small files together.",
+        discussion: """
+            --expire removes snapshots that no branch or tag keeps, following the table's
+            history.expire.* properties. --orphans then deletes files below the table's location that
+            nothing refers to, and that are older than --older-than. --compact rewrites small files of
+            a partition to one. Several of them are done in the order compact, expire, orphans.
+
+            Examples:
+              varve maintain --expire --orphans --dry-run
+              varve maintain sales.orders --compact
+              varve maintain sales.orders --orphans --older-than 7d
+            """
+    )
+
+    @OptionGroup var global: GlobalOptions
+
+    @Argument(help: "The table: NS.TABLE, or TABLE in --namespace; without one every table.")
+    var table: String?
+
+    @Flag(help: "Put small data files together.")
+    var compact = false
+
+    @Flag(help: "Remove snapshots that have had their time.")
+    var expire = false
+
+    @Flag(help: "Delete files that nothing refers to.")
+    var orphans = false
+
+    @Flag(help: "Say what would be done, and do nothing.")
+    var dryRun = false
+
+    @Option(
+        help: "How old an orphan must be: 3d, 12h, 30m. Less than a day endangers running writers."
+    )
+    var olderThan = "3d"
+
+    func run() async throws {
+        guard compact || expire || orphans else {
+            throw Failure(usage: "say what to do: --compact, --expire, --orphans")
+        }
+        let ageMillisMin = try Self.millis(olderThan)
+        let session = try await global.session(message: nil)
+        let tables = try await session.maintainedTables(table)
+        let would = dryRun ? "would be " : ""
+        var failures = 0
+        if compact {
+            for table in tables {
+                do {
+                    let report = try await session.compact(table, isDry: dryRun)
+                    var line = "\(table): \(report.compactedFileCount) small files"
+                    line += " (\(RunMeasurement.bytes(Int(report.compactedByteCount)))) "
+                    if report.compactedFileCount == 0 {
+                        line = "\(table): no small files to put together"
+                    } else if dryRun {
+                        line += "would be put together"
+                    } else {
+                        line += "put together to \(report.writtenFileCount)"
+                        line += Self.position(report.position)
+                    }
+                    print(line)
+                } catch let error as EngineError {
+                    // The other tables may still be compacted.
+                    if tables.count == 1 { throw error }
+                    Failure.report("\(table): \(error)")
+                    failures += 1
+                }
+            }
+        }
+        if expire {
+            for report in try await session.expireSnapshots(of: tables, isDry: dryRun) {
+                var line = "\(report.table): \(report.expiredSnapshotIDs.count) snapshots"
+                if !report.expiredReferences.isEmpty {
+                    line +=
+                        " and the references \(report.expiredReferences.joined(separator: ", "))"
+                }
+                print(line + " \(would)expired" + Self.position(report.position))
+            }
+        }
+        if orphans {
+            for table in tables {
+                do {
+                    let report = try await session.removeOrphans(
+                        of: table,
+                        ageMillisMin: ageMillisMin,
+                        isDry: dryRun
+                    )
+                    let byteCount = report.orphans.reduce(0) { $0 + $1.byteCount }
+                    print(
+                        "\(table): \(report.orphans.count) orphaned files "
+                            + "(\(RunMeasurement.bytes(byteCount))) \(would)deleted"
+                    )
+                    for orphan in report.orphans { print("  \(orphan.location)") }
+                } catch let error as EngineError {
+                    if tables.count == 1 { throw error }
+                    Failure.report("\(table): \(error)")
+                    failures += 1
+                }
+            }
+        }
+        if failures > 0 { throw Failure("\(failures) tables were left as they are") }
+    }
+
+    private static func position(_ position: Int64?) -> String {
+        position.map { "  (log position \($0))" } ?? ""
+    }
+
+    /// `3d`, `12h`, `30m` or `45s` in milliseconds.
+    private static func millis(_ text: String) throws -> Int64 {
+        let units: [Character: Int64] = ["d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000]
+        guard let last = text.last, let unit = units[last], let number = Int64(text.dropLast()),
+            (0...36_500).contains(number)
+        else { throw Failure(usage: "--older-than is a time such as 3d, 12h or 30m") }
+        return number * unit
+    }
+}
