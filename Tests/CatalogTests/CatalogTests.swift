@@ -473,8 +473,9 @@ import TestSupport
             try await store.put(key, damaged)
             let fresh = try await openCatalog(store, seed: 4)
             #expect(await code { _ = try await fresh.load(one) } == .corrupt)
-            let faults = try await fresh.verifyTables(of: fresh.known)
-            #expect(faults.map(\.table) == [one])
+            let report = try await fresh.verifyMetadata(of: fresh.known, includesPast: true)
+            #expect(report.faults.map(\.table) == [one])
+            #expect(report.faults.allSatisfy { $0.location.hasSuffix(key) })
         }
         try await store.delete(key)
         let fresh = try await openCatalog(store, seed: 5)

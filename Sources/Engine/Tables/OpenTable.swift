@@ -136,7 +136,8 @@ extension SourceResolver {
         let reader = try TableReader(
             table.metadata,
             at: version.map { Tables.TableVersion($0) } ?? .current,
-            storage: table.storage
+            storage: table.storage,
+            metadataFile: table.metadataLocation
         )
         let columns = try reader.columns()
         let source = TableReadSource(
@@ -172,7 +173,8 @@ extension SourceResolver {
         let reader = try TableReader(
             table.metadata,
             at: version.map { Tables.TableVersion($0) } ?? .current,
-            storage: table.storage
+            storage: table.storage,
+            metadataFile: table.metadataLocation
         )
         let batches = try await kind.batches(reader, metadataFile: table.metadataLocation)
         let schema = try kind.schema(table.metadata)

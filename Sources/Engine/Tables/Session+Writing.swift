@@ -340,7 +340,11 @@ extension Session {
         _ table: OpenTable,
         _ parameters: Parameters
     ) async throws -> Removal {
-        let reader = try TableReader(table.metadata, storage: table.storage)
+        let reader = try TableReader(
+            table.metadata,
+            storage: table.storage,
+            metadataFile: table.metadataLocation
+        )
         let columns = try reader.columns()
         guard let filter else {
             let plan = try await reader.plan()
