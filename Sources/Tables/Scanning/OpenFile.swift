@@ -104,7 +104,8 @@ final class OpenFile: Sendable {
         collectLeaves(of: field, &leaves)
         let stored = index.map { schema.leaves[schema.columns[$0].leaves].compactMap(\.fieldID) }
         for leaf in leaves {
-            guard let id = leaf.id, file.counts(id) else { continue }
+            // Values of identity partitions are in the manifest; some writers leave the column out.
+            guard let id = leaf.id, file.counts(id), file.constants[id] == nil else { continue }
             if let stored {
                 // A flat column was found by its id or name; leaves without ids go by their place.
                 if !field.type.isNested || stored.isEmpty || stored.contains(id) { continue }

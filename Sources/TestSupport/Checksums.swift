@@ -1,0 +1,35 @@
+/// The bytes of a file of Varve with everything renamed that tells of checksums of whole files: what
+/// somebody else could have written, for tests whose damage is to get further than to the checksum.
+package func withoutChecksums(_ bytes: [UInt8]) -> [UInt8] {
+    var bytes = bytes
+    for (name, other) in [
+        ("varve.crc32c", "other.crc32c"), ("varve32c", "other32c"), ("build crc32c", "build other."),
+    ] {
+        let (name, other) = (Array(name.utf8), Array(other.utf8))
+        precondition(name.count == other.count)
+        var start = 0
+        while start + name.count <= bytes.count {
+            if bytes[start] == name[0], bytes[start..<start + name.count].elementsEqual(name) {
+                bytes.replaceSubrange(start..<start + name.count, with: other)
+            }
+            start += 1
+        }
+    }
+    return bytes
+}
+
+/// Calls `body` with the bytes as they are but for one bit, for every bit of every byte (or of every
+/// `stride`th).
+package func forEachFlippedBit(
+    of bytes: [UInt8],
+    stride: Int = 1,
+    _ body: (_ damaged: [UInt8], _ byte: Int, _ bit: Int) throws -> Void
+) rethrows {
+    var damaged = bytes
+    for place in Swift.stride(from: 0, to: bytes.count * 8, by: max(stride, 1)) {
+        let (byte, bit) = (place / 8, place % 8)
+        damaged[byte] ^= 1 << UInt8(bit)
+        try body(damaged, byte, bit)
+        damaged[byte] ^= 1 << UInt8(bit)
+    }
+}
