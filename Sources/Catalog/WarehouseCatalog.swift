@@ -291,7 +291,8 @@ package final class WarehouseCatalog: Sendable {
         while position <= snapshot.position {
             let page = try await commits(from: position)
             guard let last = page.last else { break }
-            for change in page.lazy.filter({ $0.position <= snapshot.position }).flatMap(\.changes) {
+            for change in page.lazy.filter({ $0.position <= snapshot.position }).flatMap(\.changes)
+            {
                 if let written = change.written { past.append(written) }
                 if case .dropTable(_, let entry, purge: true) = change { purged.insert(entry.uuid) }
             }

@@ -3,7 +3,8 @@
 package func withoutChecksums(_ bytes: [UInt8]) -> [UInt8] {
     var bytes = bytes
     for (name, other) in [
-        ("varve.crc32c", "other.crc32c"), ("varve32c", "other32c"), ("build crc32c", "build other."),
+        ("varve.crc32c", "other.crc32c"), ("varve32c", "other32c"),
+        ("build crc32c", "build other."),
     ] {
         let (name, other) = (Array(name.utf8), Array(other.utf8))
         precondition(name.count == other.count)
@@ -18,15 +19,17 @@ package func withoutChecksums(_ bytes: [UInt8]) -> [UInt8] {
     return bytes
 }
 
-/// Calls `body` with the bytes as they are but for one bit, for every bit of every byte (or of every
-/// `stride`th).
+/// Calls `body` with the bytes as they are but for one bit, for every bit of every byte (or for every
+/// `stride`th, but for all of the last `tailByteCount` bytes).
 package func forEachFlippedBit(
     of bytes: [UInt8],
     stride: Int = 1,
+    tailByteCount: Int = 0,
     _ body: (_ damaged: [UInt8], _ byte: Int, _ bit: Int) throws -> Void
 ) rethrows {
     var damaged = bytes
-    for place in Swift.stride(from: 0, to: bytes.count * 8, by: max(stride, 1)) {
+    let tail = bytes.count * 8 - tailByteCount * 8
+    for place in 0..<bytes.count * 8 where place % max(stride, 1) == 0 || place >= tail {
         let (byte, bit) = (place / 8, place % 8)
         damaged[byte] ^= 1 << UInt8(bit)
         try body(damaged, byte, bit)

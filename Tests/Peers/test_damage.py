@@ -184,7 +184,7 @@ def every_byte(varve, worker, workers):
 
 @pytest.mark.skipif(not number_from_environment("VARVE_FLIP_EVERY", 0), reason="long: set VARVE_FLIP_EVERY=1")
 def test_a_flipped_bit_in_every_byte_of_a_small_warehouse_is_found(tmp_path):
-    workers = os.cpu_count() or 1
+    workers = number_from_environment("VARVE_FLIP_WORKERS", os.cpu_count() or 1)
     warehouses = []
     for worker in range(workers):
         # Each has its own, as the metadata hold the place of the files.

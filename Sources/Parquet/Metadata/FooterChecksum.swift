@@ -8,7 +8,7 @@ import Bytes
 //
 // The footer's own checksum is the last remark, and is looked for from the footer's end before anything
 // in the footer is believed: a flipped bit could end the Thrift message in front of it. Should the remark
-// itself be hit, what `created_by` says tells that it is gone.
+// itself be hit, the words in `created_by` tell that it is gone; they are looked for in the bytes too.
 
 /// The checksums that a footer holds of itself and of the bytes in front of it.
 ///
@@ -27,15 +27,25 @@ enum FooterChecksum {
     private static let head: [UInt8] =
         [0x18, UInt8(key.utf8.count)] + Array(key.utf8) + [0x18, UInt8(ChecksumDigits.count)]
 
+    /// The words as they end the creator's name, and the head of the field after it.
+    private static let words = Array(createdBySuffix.utf8) + [0x19]
+
     /// Where in the footer's bytes the digits of its checksum are; nil when it has none.
     static func digitsOffset(_ footer: UnsafeRawBufferPointer) -> Int? {
-        let count = head.count
-        var start = footer.count - count - ChecksumDigits.count
+        guard let start = lastOffset(of: head, in: footer) else { return nil }
+        let offset = start + head.count
+        return offset <= footer.count - ChecksumDigits.count ? offset : nil
+    }
+
+    /// The last place where `pattern` begins.
+    private static func lastOffset(of pattern: [UInt8], in bytes: UnsafeRawBufferPointer) -> Int? {
+        let (count, first, second) = (pattern.count, pattern[0], pattern[1])
+        var start = bytes.count - count
         while start >= 0 {
-            if footer[start] == 0x18, footer[start &+ 1] == head[1],
-                footer[start..<start + count].elementsEqual(head)
+            if bytes[start] == first, bytes[start &+ 1] == second,
+                bytes[start..<start + count].elementsEqual(pattern)
             {
-                return start + count
+                return start
             }
             start &-= 1
         }
@@ -46,13 +56,18 @@ enum FooterChecksum {
     ///
     /// - Parameter tail: the footer and all that follows it in the file.
     /// - Returns: whether it has one.
-    /// - Throws: `corrupt` when they differ.
+    /// - Throws: `corrupt` when they differ, or the footer says that it has one and does not.
     static func check(
         _ tail: UnsafeRawBufferPointer,
         footerByteCount: Int
     ) throws(ParquetError) -> Bool {
         let footer = UnsafeRawBufferPointer(rebasing: tail[..<footerByteCount])
-        guard let offset = digitsOffset(footer) else { return false }
+        guard let offset = digitsOffset(footer) else {
+            if lastOffset(of: words, in: footer) != nil {
+                throw .corrupt("it has lost its checksum: the file is damaged")
+            }
+            return false
+        }
         guard ChecksumDigits.match(tail, at: offset) else {
             throw .corrupt("it does not match its checksum: the file is damaged")
         }
@@ -79,15 +94,10 @@ enum FooterChecksum {
 extension ParquetMetadata {
     /// Takes the checksums of page headers out of the remarks, after the footer was found to be sound.
     ///
-    /// - Throws: `corrupt` when the footer says that it has checksums and does not have them.
+    /// - Throws: `corrupt` when there are not as many as column chunks.
     mutating func readChecksums(isChecksummed: Bool) throws(ParquetError) {
-        guard isChecksummed else {
-            if createdBy?.hasSuffix(FooterChecksum.createdBySuffix) ?? false {
-                throw .corrupt("it has lost its checksum: the file is damaged")
-            }
-            return
-        }
-        self.isChecksummed = true
+        self.isChecksummed = isChecksummed
+        guard isChecksummed else { return }
         pageIndexChecksum = value(forKey: FooterChecksum.pageIndexKey).flatMap {
             FooterChecksum.number($0.utf8)
         }

@@ -204,12 +204,14 @@ struct DataFileClaims {
             valueCount += Int64(found.valueCount)
             nullCount = found.nullCount.flatMap { count in nullCount.map { $0 + Int64(count) } }
             guard let natural else { continue }
-            if found.isMinExact, let lower, let min = found.min.flatMap({ Datum($0, type: natural) }),
+            if found.isMinExact, let lower,
+                let min = found.min.flatMap({ Datum($0, type: natural) }),
                 let order = lower.compared(to: min), order > 0
             {
                 result.append("the manifest's lower bound is above values of row group \(group)")
             }
-            if found.isMaxExact, let upper, let max = found.max.flatMap({ Datum($0, type: natural) }),
+            if found.isMaxExact, let upper,
+                let max = found.max.flatMap({ Datum($0, type: natural) }),
                 let order = upper.compared(to: max), order < 0
             {
                 result.append("the manifest's upper bound is below values of row group \(group)")

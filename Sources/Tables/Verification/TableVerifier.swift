@@ -213,7 +213,8 @@ package struct TableVerifier: Sendable {
         _ entries: [ManifestEntry]
     ) -> [String] {
         var result: [String] = []
-        func compare(_ claimed: (some BinaryInteger)?, _ found: some BinaryInteger, _ what: String) {
+        func compare(_ claimed: (some BinaryInteger)?, _ found: some BinaryInteger, _ what: String)
+        {
             guard let claimed, claimed != found else { return }
             result.append("the manifest list says \(claimed) \(what), the manifest has \(found)")
         }
