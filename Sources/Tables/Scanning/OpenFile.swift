@@ -91,8 +91,10 @@ final class OpenFile: Sendable {
         }
     }
 
-    /// Throws when the manifest has counted values of a field that the file lacks: it is damaged, or not
-    /// the file that the manifest describes. Without this a lost column would read as nulls.
+    /// Throws when the manifest has counted values of a field that the file lacks.
+    ///
+    /// The file is damaged then, or not the one that the manifest describes, and the column would read as
+    /// nulls.
     private static func checkCounted(
         _ field: Field,
         storedAt index: Int?,
