@@ -94,3 +94,83 @@ package func xxHash64(_ bytes: UnsafeRawBufferPointer, seed: UInt64 = 0) -> UInt
     hash = (hash ^ (hash >> 29)) &* prime3
     return hash ^ (hash >> 32)
 }
+
+/// Eight tables of 256: what one byte does to a CRC-32C when seven to none follow it in a word.
+private let crc32cTables: [UInt32] = {
+    var tables = [UInt32](repeating: 0, count: 8 * 256)
+    for byte in 0..<256 {
+        var rest = UInt32(byte)
+        for _ in 0..<8 { rest = rest & 1 == 0 ? rest >> 1 : (rest >> 1) ^ 0x82F6_3B78 }
+        tables[byte] = rest
+    }
+    for index in 256..<tables.count {
+        let before = tables[index - 256]
+        tables[index] = (before >> 8) ^ tables[Int(before & 255)]
+    }
+    return tables
+}()
+
+/// The CRC-32C of iSCSI and ext4 (Castagnoli's polynomial 0x1EDC6F41, reflected).
+///
+/// - Parameter seed: the checksum of the bytes before these, to go on with.
+package func crc32c(_ bytes: UnsafeRawBufferPointer, seed: UInt32 = 0) -> UInt32 {
+    crc32cTables.withUnsafeBufferPointer { tables in
+        var crc = ~seed
+        var at = 0
+        while bytes.count - at >= 8 {
+            let word =
+                UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+                ^ UInt64(crc)
+            // Each index is a byte and the number of a table below 8.
+            crc = 0
+            for place in 0..<8 {
+                let byte = Int(truncatingIfNeeded: word &>> UInt64(8 &* place)) & 255
+                crc ^= tables[(7 &- place) &<< 8 | byte]
+            }
+            at &+= 8
+        }
+        while at < bytes.count {
+            crc = crc &>> 8 ^ tables[Int((crc ^ UInt32(bytes[at])) & 255)]
+            at &+= 1
+        }
+        return ~crc
+    }
+}
+
+/// A CRC-32C that a file carries in itself, as eight lower-case hexadecimal digits.
+///
+/// The checksum is that of the file (or the part of it that the format names) with `0` in the place of
+/// each digit.
+package enum ChecksumDigits {
+    /// How many digits there are.
+    package static let count = 8
+
+    /// What stands in their place while the checksum is computed.
+    package static let placeholder = String(repeating: "0", count: count)
+
+    /// The digits of a checksum.
+    package static func text(_ checksum: UInt32) -> [UInt8] {
+        let digits = Array("0123456789abcdef".utf8)
+        return stride(from: 28, through: 0, by: -4).map { digits[Int(checksum >> UInt32($0) & 15)] }
+    }
+
+    /// The checksum of bytes, with the digits at `offset` taken for zeros.
+    package static func checksum(_ bytes: UnsafeRawBufferPointer, digitsAt offset: Int) -> UInt32 {
+        precondition(offset >= 0 && offset <= bytes.count - count)
+        let before = crc32c(UnsafeRawBufferPointer(rebasing: bytes[..<offset]))
+        let zeros = [UInt8](repeating: UInt8(ascii: "0"), count: count)
+        let between = zeros.withUnsafeBytes { crc32c($0, seed: before) }
+        return crc32c(UnsafeRawBufferPointer(rebasing: bytes[(offset + count)...]), seed: between)
+    }
+
+    /// Puts the checksum of `bytes` in the place of the zeros at `offset`.
+    package static func fill(_ bytes: inout [UInt8], at offset: Int) {
+        let sum = bytes.withUnsafeBytes { checksum($0, digitsAt: offset) }
+        bytes.replaceSubrange(offset..<offset + count, with: text(sum))
+    }
+
+    /// Whether the digits at `offset` are those of the bytes' checksum.
+    package static func match(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> Bool {
+        bytes[offset..<offset + count].elementsEqual(text(checksum(bytes, digitsAt: offset)))
+    }
+}

@@ -103,7 +103,12 @@ struct CatalogBatch: CommitBatch {
             try await store.put(key, bytes)
         }
         for (location, file) in newFiles {
-            machine.files.remember(location, file.metadata, byteCount: file.bytes.count)
+            machine.files.remember(
+                location,
+                file.metadata,
+                sha256: file.sha256,
+                byteCount: file.bytes.count
+            )
         }
     }
 
@@ -134,9 +139,11 @@ struct CatalogBatch: CommitBatch {
         case .registerTable(let table, let location, let overwrite):
             return try await register(table, location, overwrite: overwrite)
         case .dropTable(let table, let purge):
-            return (.dropTable(table, try state.existingTable(table), purge: purge), nil)
+            let entry = try state.existingTable(table).reference
+            return (.dropTable(table, entry, purge: purge), nil)
         case .renameTable(let table, let target):
-            return (.renameTable(table, to: target, try state.existingTable(table)), nil)
+            let entry = try state.existingTable(table).reference
+            return (.renameTable(table, to: target, entry), nil)
         case .updateTable(let table, let requirements, let updates):
             let (entry, metadata) = try await current(table)
             let change = TableChange(requirements: requirements, updates: updates)
@@ -214,7 +221,11 @@ struct CatalogBatch: CommitBatch {
         )
         newFiles[file.location] = file
         uploadByteCount += file.bytes.count
-        return TableEntry(uuid: metadata.tableUUID, metadataLocation: file.location)
+        return TableEntry(
+            uuid: metadata.tableUUID,
+            metadataLocation: file.location,
+            metadataSHA256: file.sha256
+        )
     }
 
     private func register(
@@ -227,9 +238,9 @@ struct CatalogBatch: CommitBatch {
         }
         let old = state.table(table)
         if old != nil, !overwrite { try checkFree(table) }
-        let metadata: TableMetadata
+        let (metadata, sum): (TableMetadata, String)
         do {
-            metadata = try await machine.files.load(location)
+            (metadata, sum) = try await machine.files.load(location)
         } catch let error as CatalogError {
             // What somebody else names is their mistake, not damage of ours.
             throw CatalogError(error.code == .corrupt ? .invalid : error.code, error.message)
@@ -237,10 +248,16 @@ struct CatalogBatch: CommitBatch {
         guard !metadata.tableUUID.isEmpty else {
             throw CatalogError(.unsupported, "\(location) has no table-uuid (format version 1)")
         }
-        let entry = TableEntry(uuid: metadata.tableUUID, metadataLocation: location)
+        let entry = TableEntry(
+            uuid: metadata.tableUUID,
+            metadataLocation: location,
+            metadataSHA256: sum
+        )
         let snapshotID = metadata.currentSnapshotID
         guard let old else { return (.createTable(table, entry, snapshotID: snapshotID), metadata) }
-        return (.replaceTable(table, from: old, to: entry, snapshotID: snapshotID), metadata)
+        return (
+            .replaceTable(table, from: old.reference, to: entry, snapshotID: snapshotID), metadata
+        )
     }
 
     /// Applies a change to a table, or makes one of it.
@@ -288,8 +305,12 @@ struct CatalogBatch: CommitBatch {
         return (
             .updateTable(
                 table,
-                from: entry,
-                to: TableEntry(uuid: entry.uuid, metadataLocation: new.metadataLocation),
+                from: entry.reference,
+                to: TableEntry(
+                    uuid: entry.uuid,
+                    metadataLocation: new.metadataLocation,
+                    metadataSHA256: new.metadataSHA256
+                ),
                 snapshotID: made.currentSnapshotID
             ),
             made

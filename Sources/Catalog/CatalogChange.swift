@@ -97,6 +97,7 @@ extension CatalogChange {
             object["previous-metadata-location"] = .string(old.metadataLocation)
         }
         if let snapshotID { object["snapshot-id"] = .integer(snapshotID) }
+        if let sum = new.metadataSHA256 { object["metadata-sha256"] = .string(sum) }
         return .object(object)
     }
 
@@ -133,7 +134,7 @@ extension CatalogChange {
             )
         case _ where Self.writeKinds.contains(kind):
             let table = try fields.table("namespace", "name")
-            let new = try fields.entry("uuid", "metadata-location")
+            let new = try fields.entry("uuid", "metadata-location", "metadata-sha256")
             if let value = json["snapshot-id"], value.int64 == nil {
                 throw fields.wrong("snapshot-id")
             }
@@ -201,7 +202,26 @@ private struct ChangeFields {
         try TableIdentifier(self.namespace(namespace), text(name))
     }
 
-    func entry(_ uuid: String, _ location: String) throws(CatalogError) -> TableEntry {
-        TableEntry(uuid: try text(uuid), metadataLocation: try text(location))
+    /// A state of a table; without `sum`, or where that member is missing, the file's hash is not said.
+    func entry(
+        _ uuid: String,
+        _ location: String,
+        _ sum: String? = nil
+    ) throws(CatalogError) -> TableEntry {
+        var hash: String?
+        if let sum, json[sum] != nil {
+            hash = try text(sum)
+            let isHash = hash?.utf8.count == 64 && hash?.utf8.allSatisfy(Self.isDigit) ?? false
+            guard isHash else { throw wrong(sum) }
+        }
+        return TableEntry(
+            uuid: try text(uuid),
+            metadataLocation: try text(location),
+            metadataSHA256: hash
+        )
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool {
+        (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte)
     }
 }

@@ -6,11 +6,18 @@ package struct TableEntry: Sendable, Hashable {
     package let uuid: String
     /// The full URI of the current metadata file.
     package let metadataLocation: String
+    /// SHA-256 of that file's bytes, 64 lower-case hexadecimal digits; nil where the log does not say:
+    /// in entries of earlier versions, and where an entry only refers to a state of the table.
+    package let metadataSHA256: String?
 
-    package init(uuid: String, metadataLocation: String) {
+    package init(uuid: String, metadataLocation: String, metadataSHA256: String? = nil) {
         self.uuid = uuid
         self.metadataLocation = metadataLocation
+        self.metadataSHA256 = metadataSHA256
     }
+
+    /// The entry as changes refer to it: the location says enough.
+    var reference: TableEntry { TableEntry(uuid: uuid, metadataLocation: metadataLocation) }
 }
 
 /// Everything the log says at one position: which names there are and what they stand for.
@@ -133,7 +140,7 @@ package struct CatalogState: Sendable, Equatable {
             }
             // The target first: if it is taken, nothing has changed yet.
             try check(table, is: entry)
-            try insert(target, entry)
+            try insert(target, existingTable(table))
             try replace(table, entry, nil)
         }
     }
@@ -184,7 +191,7 @@ package struct CatalogState: Sendable, Equatable {
 
     private func check(_ table: TableIdentifier, is old: TableEntry) throws(CatalogError) {
         let found = try existingTable(table)
-        guard found == old else {
+        guard found.reference == old.reference else {
             throw CatalogError(
                 .conflict,
                 "table \(table) is at \(found.metadataLocation), not at \(old.metadataLocation)"

@@ -11,11 +11,13 @@ package typealias StoreFactory = @Sendable (_ folder: String) throws -> any Obje
 
 /// Reads and names tables' metadata files, and remembers what the latest of them say.
 ///
-/// A location's bytes never change (every file has a uuid in its name), so what is remembered needs
-/// no checking; only which location is current changes, and that the log says.
+/// A location's bytes never change (every file has a uuid in its name), so what is remembered is read
+/// once, held against the hash that the log has of it; only which location is current changes, and that
+/// the log says.
 final class MetadataFiles: Sendable {
     private struct Remembered {
         var metadata: TableMetadata
+        var sha256: String
         var byteCount: Int
         var lastUse: UInt64
     }
@@ -25,21 +27,27 @@ final class MetadataFiles: Sendable {
         var byteCount = 0
         var useCount: UInt64 = 0
 
-        mutating func find(_ location: String) -> TableMetadata? {
+        mutating func find(_ location: String) -> (TableMetadata, sha256: String)? {
             useCount += 1
             files[location]?.lastUse = useCount
-            return files[location]?.metadata
+            return files[location].map { ($0.metadata, $0.sha256) }
         }
 
         mutating func remember(
             _ location: String,
             _ metadata: TableMetadata,
+            _ sha256: String,
             _ byteCount: Int,
             byteCountMax: Int
         ) {
             useCount += 1
             let old = files.updateValue(
-                Remembered(metadata: metadata, byteCount: byteCount, lastUse: useCount),
+                Remembered(
+                    metadata: metadata,
+                    sha256: sha256,
+                    byteCount: byteCount,
+                    lastUse: useCount
+                ),
                 forKey: location
             )
             self.byteCount += byteCount - (old?.byteCount ?? 0)
@@ -68,9 +76,41 @@ final class MetadataFiles: Sendable {
 
     /// The metadata of a table.
     ///
-    /// - Throws: `corrupt` when the file is gone, damaged or another table's.
+    /// - Throws: `corrupt` when the file is gone, damaged, another table's, or not the one that the log
+    ///   was told of.
     func load(_ table: TableIdentifier, _ entry: TableEntry) async throws -> TableMetadata {
-        let metadata = try await load(entry.metadataLocation)
+        let location = entry.metadataLocation
+        if let (metadata, sum) = known(location) {
+            try check(table, entry, metadata, sum)
+            return metadata
+        }
+        let bytes: [UInt8]
+        do {
+            bytes = try await self.bytes(of: location)
+        } catch let error as CatalogError {
+            guard error.code == .corrupt else { throw error }
+            throw CatalogError(.corrupt, "\(error), to which the log refers for table \(table)")
+        }
+        let sum = sha256Text(bytes)
+        // Before parsing: what is damaged is not worth another message.
+        if let expected = entry.metadataSHA256, expected != sum {
+            throw Self.damaged(table, entry, sum)
+        }
+        let metadata = try parse(bytes, location)
+        try check(table, entry, metadata, sum)
+        remember(location, metadata, sha256: sum, byteCount: bytes.count)
+        return metadata
+    }
+
+    private func check(
+        _ table: TableIdentifier,
+        _ entry: TableEntry,
+        _ metadata: TableMetadata,
+        _ sum: String
+    ) throws(CatalogError) {
+        if let expected = entry.metadataSHA256, expected != sum {
+            throw Self.damaged(table, entry, sum)
+        }
         guard metadata.tableUUID.lowercased() == entry.uuid.lowercased() else {
             throw CatalogError(
                 .corrupt,
@@ -78,39 +118,79 @@ final class MetadataFiles: Sendable {
                     + "table with uuid \(metadata.tableUUID)"
             )
         }
-        return metadata
     }
 
-    /// The metadata that a file says.
+    private static func damaged(
+        _ table: TableIdentifier,
+        _ entry: TableEntry,
+        _ sum: String
+    ) -> CatalogError {
+        CatalogError(
+            .corrupt,
+            "the metadata file \(entry.metadataLocation) has SHA-256 \(sum), but the log has "
+                + "\(entry.metadataSHA256 ?? "none") for table \(table): the file was damaged or replaced"
+        )
+    }
+
+    /// The metadata that a file says, and the SHA-256 of its bytes.
     ///
     /// - Throws: `corrupt` when the file is gone or damaged; `unsupported` when it lies outside the
     ///   warehouse and nothing opens it there.
-    func load(_ location: String) async throws -> TableMetadata {
+    func load(_ location: String) async throws -> (TableMetadata, sha256: String) {
         if let known = known(location) { return known }
-        let bytes: [UInt8]
+        let bytes = try await bytes(of: location)
+        let (metadata, sum) = (try parse(bytes, location), sha256Text(bytes))
+        remember(location, metadata, sha256: sum, byteCount: bytes.count)
+        return (metadata, sum)
+    }
+
+    /// Reads a metadata file anew, whatever is remembered, and holds it against what the log says.
+    ///
+    /// - Returns: how many bytes it has.
+    /// - Throws: as `load`.
+    func verify(_ table: TableIdentifier, _ entry: TableEntry) async throws -> Int {
+        let bytes = try await bytes(of: entry.metadataLocation)
+        let metadata = try parse(bytes, entry.metadataLocation)
+        try check(table, entry, metadata, sha256Text(bytes))
+        return bytes.count
+    }
+
+    private func bytes(of location: String) async throws -> [UInt8] {
         do {
-            bytes = try await read(location)
+            return try await read(location)
         } catch let error as ObjectStoreError {
             guard error.code == .notFound else { throw error }
             throw CatalogError(.corrupt, "the metadata file \(location) is missing")
         }
+    }
+
+    private func parse(_ bytes: [UInt8], _ location: String) throws(CatalogError) -> TableMetadata {
         do throws(IcebergError) {
-            let metadata = try TableMetadata(bytes: bytes)
-            remember(location, metadata, byteCount: bytes.count)
-            return metadata
+            return try TableMetadata(bytes: bytes)
         } catch {
             throw CatalogError(error, location)
         }
     }
 
-    func known(_ location: String) -> TableMetadata? {
+    func known(_ location: String) -> (TableMetadata, sha256: String)? {
         memory.withLock { $0.find(location) }
     }
 
-    func remember(_ location: String, _ metadata: TableMetadata, byteCount: Int) {
+    func remember(
+        _ location: String,
+        _ metadata: TableMetadata,
+        sha256: String,
+        byteCount: Int
+    ) {
         // What it takes in memory is a few times its text.
         memory.withLock {
-            $0.remember(location, metadata, 4 * byteCount + 1024, byteCountMax: byteCountMax)
+            $0.remember(
+                location,
+                metadata,
+                sha256,
+                4 * byteCount + 1024,
+                byteCountMax: byteCountMax
+            )
         }
     }
 
@@ -133,6 +213,8 @@ final class MetadataFiles: Sendable {
         var key: String
         var metadata: TableMetadata
         var bytes: [UInt8]
+        /// Of the bytes, for the log.
+        var sha256: String
     }
 
     /// Names and serialises the next metadata file of a table.
@@ -173,7 +255,8 @@ final class MetadataFiles: Sendable {
             location: location,
             key: try locations.writableKey(of: location, "the metadata location"),
             metadata: metadata,
-            bytes: bytes
+            bytes: bytes,
+            sha256: sha256Text(bytes)
         )
     }
 

@@ -274,21 +274,69 @@ package final class WarehouseCatalog: Sendable {
         }
     }
 
-    /// Checks that the metadata file of every table of a snapshot is there and is that table's.
+    /// What `verifyMetadata` found.
+    package struct MetadataVerification: Sendable {
+        /// What is wrong with a metadata file.
+        package struct Fault: Sendable {
+            /// The file's location.
+            package let location: String
+            /// The table that the log refers to it for.
+            package let table: TableIdentifier
+            package let message: String
+        }
+
+        /// How many metadata files were read.
+        package var fileCount = 0
+        package var byteCount = 0
+        package var faults: [Fault] = []
+    }
+
+    /// Reads metadata files anew, and holds them against what the log says of them: that they are
+    /// there, their hash, and that they are that table's.
     ///
-    /// - Returns: the tables at fault, with the reason.
-    package func verifyTables(
-        of snapshot: CatalogSnapshot
-    ) async throws -> [(table: TableIdentifier, fault: CatalogError)] {
-        var faults: [(table: TableIdentifier, fault: CatalogError)] = []
-        for table in try snapshot.state.allTables() {
+    /// - Parameters:
+    ///   - snapshot: the tables that it has are checked in any case.
+    ///   - includesPast: also every metadata file that an entry up to the snapshot's position made
+    ///     current, but those of tables that were dropped with the wish to have their files removed.
+    /// - Throws: only when the store or the log fails, or the task is cancelled.
+    package func verifyMetadata(
+        of snapshot: CatalogSnapshot,
+        includesPast: Bool
+    ) async throws -> MetadataVerification {
+        var report = MetadataVerification()
+        var checked: Set<String> = []
+        func check(_ table: TableIdentifier, _ entry: TableEntry) async throws {
             try Task.checkCancellation()
+            guard checked.insert(entry.metadataLocation).inserted else { return }
+            report.fileCount += 1
             do {
-                _ = try await load(table, in: snapshot)
+                report.byteCount += try await files.verify(table, entry)
             } catch let error as CatalogError {
-                faults.append((table, error))
+                report.faults.append(
+                    .init(location: entry.metadataLocation, table: table, message: error.message)
+                )
             }
         }
-        return faults
+        for table in try snapshot.state.allTables() {
+            try await check(table, try snapshot.state.existingTable(table))
+        }
+        guard includesPast else { return report }
+        var past: [(table: TableIdentifier, entry: TableEntry)] = []
+        var purged: Set<String> = []
+        var position: Int64 = 1
+        while position <= snapshot.position {
+            let page = try await commits(from: position)
+            guard let last = page.last else { break }
+            for change in page.lazy.filter({ $0.position <= snapshot.position }).flatMap(\.changes)
+            {
+                if let written = change.written { past.append(written) }
+                if case .dropTable(_, let entry, purge: true) = change { purged.insert(entry.uuid) }
+            }
+            position = last.position + 1
+        }
+        for (table, entry) in past where !purged.contains(entry.uuid) {
+            try await check(table, entry)
+        }
+        return report
     }
 }

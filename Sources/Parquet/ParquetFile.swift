@@ -58,14 +58,17 @@ package enum ParquetFile {
         let needed = length + tailByteCount
         guard suffix.count >= needed else { return .needs(fileSize - needed..<fileSize) }
         let start = suffix.count - needed
-        let footer = UnsafeRawBufferPointer(rebasing: suffix[start..<start + length])
+        let tail = UnsafeRawBufferPointer(rebasing: suffix[start...])
         return .complete(
             try ParquetError.during("footer") { () throws(ParquetError) in
-                try ParquetMetadata(
-                    footer: footer,
+                let isChecksummed = try FooterChecksum.check(tail, footerByteCount: length)
+                var metadata = try ParquetMetadata(
+                    footer: UnsafeRawBufferPointer(rebasing: tail[..<length]),
                     footerOffset: fileSize - needed,
                     fileSize: fileSize
                 )
+                try metadata.readChecksums(isChecksummed: isChecksummed)
+                return metadata
             }
         )
     }

@@ -1,4 +1,5 @@
 import Iceberg
+import ObjectStorage
 import Parquet
 
 /// Why a table could not be read, written or changed.
@@ -32,6 +33,27 @@ package struct TablesError: Error, Sendable, Equatable, CustomStringConvertible 
     }
 
     package var description: String { (context + [message]).joined(separator: ": ") }
+
+    /// The same error with the file, and who refers to it, in front of its context.
+    func at(_ place: String) -> TablesError {
+        var error = self
+        error.context.insert(place, at: 0)
+        return error
+    }
+
+    /// Runs `body`, which fetches bytes of a file that something else refers to: a file that is not there
+    /// means a damaged table, and both are named.
+    static func fetching<Value>(
+        _ place: @autoclosure () -> String,
+        _ body: () async throws -> Value
+    ) async throws -> Value {
+        do {
+            return try await body()
+        } catch let error as ObjectStoreError {
+            guard error.code == .notFound else { throw error }
+            throw TablesError(.corrupt, "the file is missing", context: [place()])
+        }
+    }
 
     /// Runs `body`, which works on one data file; Parquet's errors get the file's name.
     static func inFile<Value>(

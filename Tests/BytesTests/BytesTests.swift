@@ -40,6 +40,63 @@ struct CodecTests {
     }
 }
 
+@Suite("CRC-32C")
+struct CRC32CTests {
+    private func checksum(_ bytes: [UInt8]) -> UInt32 { bytes.withUnsafeBytes { crc32c($0) } }
+
+    /// Bit by bit, as the polynomial says.
+    private func slow(_ bytes: [UInt8]) -> UInt32 {
+        var rest: UInt32 = 0xFFFF_FFFF
+        for byte in bytes {
+            rest ^= UInt32(byte)
+            for _ in 0..<8 { rest = rest & 1 == 0 ? rest >> 1 : (rest >> 1) ^ 0x82F6_3B78 }
+        }
+        return ~rest
+    }
+
+    @Test("is that of RFC 3720, appendix B.4")
+    func vectors() {
+        #expect(checksum(Array("123456789".utf8)) == 0xE306_9283)
+        #expect(checksum([UInt8](repeating: 0, count: 32)) == 0x8A91_36AA)
+        #expect(checksum([UInt8](repeating: 0xFF, count: 32)) == 0x62A8_AB43)
+        #expect(checksum((0..<32).map { $0 }) == 0x46DD_794E)
+        #expect(checksum([]) == 0)
+    }
+
+    @Test("goes on from a seed, whatever the lengths")
+    func pieces() {
+        var random = SeededGenerator(seed: 3)
+        for length in 0..<100 {
+            let bytes = (0..<length).map { _ in UInt8.random(in: 0...255, using: &random) }
+            let cut = Int.random(in: 0...length, using: &random)
+            let first = Array(bytes[..<cut]).withUnsafeBytes { crc32c($0) }
+            let whole = Array(bytes[cut...]).withUnsafeBytes { crc32c($0, seed: first) }
+            #expect(whole == slow(bytes))
+            #expect(checksum(bytes) == slow(bytes))
+        }
+    }
+
+    @Test("digits in a file find every flipped bit, those in the digits too")
+    func digits() {
+        var random = SeededGenerator(seed: 5)
+        for length in [8, 9, 30, 100] {
+            for offset in [0, (length - 8) / 2, length - 8] {
+                var bytes = (0..<length).map { _ in UInt8.random(in: 0...255, using: &random) }
+                let zeros = Array(ChecksumDigits.placeholder.utf8)
+                bytes.replaceSubrange(offset..<offset + 8, with: zeros)
+                let expected = slow(bytes)
+                ChecksumDigits.fill(&bytes, at: offset)
+                #expect(Array(bytes[offset..<offset + 8]) == ChecksumDigits.text(expected))
+                #expect(bytes.withUnsafeBytes { ChecksumDigits.match($0, at: offset) })
+                forEachFlippedBit(of: bytes) { damaged, byte, bit in
+                    let matches = damaged.withUnsafeBytes { ChecksumDigits.match($0, at: offset) }
+                    #expect(!matches, "byte \(byte) bit \(bit)")
+                }
+            }
+        }
+    }
+}
+
 @Suite("ByteReader")
 struct ByteReaderTests {
     @Test("never traps on any bytes", arguments: 0..<16)

@@ -456,6 +456,74 @@ import TestSupport
         )
     }
 
+    @Test("a metadata file is held against the hash that the log has of it, wherever it came from")
+    func hashes() async throws {
+        let store = MemoryStore()
+        let catalog = try await openCatalog(store)
+        let (one, two, three) = (try table("one"), try table("two"), try table("three"))
+        try await catalog.commit(
+            .createTable(one, metadata: try newTable(catalog, one, uuid: uuid(1)))
+        )
+        let location = try await catalog.load(one).metadataLocation
+        try await catalog.commit(
+            .registerTable(two, metadataLocation: location, overwrite: false)
+        )
+        try await catalog.commit(.renameTable(two, to: three))
+        let entry = try catalog.known.state.existingTable(one)
+        #expect(entry.metadataSHA256?.utf8.count == 64)
+        #expect(catalog.known.state.table(three)?.metadataSHA256 == entry.metadataSHA256)
+        let key = try #require(catalog.key(of: location))
+        let bytes = try await store.get(key).bytes
+        #expect(sha256Text(bytes) == entry.metadataSHA256)
+        // The same JSON, one space more: only the hash can tell.
+        try await store.put(key, bytes + [UInt8(ascii: " ")])
+        let fresh = try await openCatalog(store, seed: 4)
+        for name in [one, three] {
+            do {
+                _ = try await fresh.load(name)
+                Issue.record("\(name) was loaded")
+            } catch let error as CatalogError {
+                #expect(error.code == .corrupt && error.message.contains(location))
+            }
+        }
+        let report = try await fresh.verifyMetadata(of: fresh.known, includesPast: true)
+        #expect(report.fileCount == 1 && report.faults.count == 1)
+    }
+
+    @Test("tables of entries without hashes are read, and get one with their next change")
+    func withoutHashes() async throws {
+        let store = MemoryStore()
+        let catalog = try await openCatalog(store)
+        let one = try table("one")
+        try await catalog.commit(
+            .createTable(one, metadata: try newTable(catalog, one, uuid: uuid(1)))
+        )
+        // The log of a version that did not know of hashes.
+        let old = MemoryStore()
+        for object in try await store.listAll(prefix: "") {
+            try await old.put(object.key, try await store.get(object.key).bytes)
+        }
+        let last = try #require(try await store.listAll(prefix: "_varve/log/").last?.key)
+        var text = String(decoding: try await store.get(last).bytes, as: UTF8.self)
+        let range = try #require(text.firstRange(of: ",\"metadata-sha256\":\""))
+        text.removeSubrange(range.lowerBound..<text.index(range.upperBound, offsetBy: 65))
+        let body = Array(text.utf8.dropLast(23))
+        let sum = String(body.withUnsafeBytes { crc32($0) }, radix: 16)
+        let digits = String(repeating: "0", count: 8 - sum.utf8.count) + sum
+        try await old.put(last, body + Array(",\"checksum\":\"\(digits)\"}".utf8))
+        let reopened = try await openCatalog(old, seed: 7)
+        #expect(try reopened.known.state.existingTable(one).metadataSHA256 == nil)
+        #expect(try await reopened.load(one).entry.uuid == uuid(1))
+        try await reopened.commit(append(one, snapshotID: 1, catalog: reopened))
+        #expect(try reopened.known.state.existingTable(one).metadataSHA256 != nil)
+        #expect(try await reopened.verify().fault == nil)
+        let report = try await reopened.verifyMetadata(
+            of: reopened.known,
+            includesPast: true
+        )
+        #expect(report.fileCount == 2 && report.faults.isEmpty)
+    }
+
     @Test("metadata of another table, damaged or gone, is corruption")
     func wrongMetadata() async throws {
         let store = MemoryStore()
@@ -473,8 +541,9 @@ import TestSupport
             try await store.put(key, damaged)
             let fresh = try await openCatalog(store, seed: 4)
             #expect(await code { _ = try await fresh.load(one) } == .corrupt)
-            let faults = try await fresh.verifyTables(of: fresh.known)
-            #expect(faults.map(\.table) == [one])
+            let report = try await fresh.verifyMetadata(of: fresh.known, includesPast: true)
+            #expect(report.faults.map(\.table) == [one])
+            #expect(report.faults.allSatisfy { $0.location.hasSuffix(key) })
         }
         try await store.delete(key)
         let fresh = try await openCatalog(store, seed: 5)

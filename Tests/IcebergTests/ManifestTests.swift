@@ -509,7 +509,8 @@ struct ManifestTests {
             codec: .null
         )
         for _ in 0..<150 {
-            let bytes = mutated(output.bytes, using: &random)
+            // Without checksums, or hardly any damage would get as far as the values.
+            let bytes = mutated(withoutChecksums(output.bytes), using: &random)
             if var reader = try? ManifestReader(
                 bytes: bytes,
                 manifest: list.manifests[0],
@@ -518,7 +519,7 @@ struct ManifestTests {
                 _ = try? reader.entries()
             }
             if var reader = try? ManifestReader(bytes: bytes) { _ = try? reader.entries() }
-            _ = try? ManifestListReader.read(mutated(list.bytes, using: &random))
+            _ = try? ManifestListReader.read(mutated(withoutChecksums(list.bytes), using: &random))
         }
     }
 

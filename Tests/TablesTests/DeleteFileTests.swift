@@ -35,7 +35,7 @@ struct DeleteFileTests {
         let file = DataFile(
             content: .positionDeletes,
             filePath: table.storage.location(of: "ns/t/data/deletes.parquet"),
-            recordCount: Int64(positions.count),
+            recordCount: Int64(positions.count + 1),
             fileSizeBytes: Int64(bytes.count)
         )
         return (table, file)

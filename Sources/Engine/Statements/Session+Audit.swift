@@ -1,28 +1,49 @@
-import Ambient
 package import Catalog
 package import CommitLog
-import Columnar
-import Execution
 import Iceberg
 import Planner
 import SQL
-import Synchronization
 import Tables
 
 /// What an audit found.
 package struct AuditReport: Sendable {
     package struct Fault: Sendable {
-        /// The file or table at fault.
+        /// The file at fault, and what refers to it.
         package var place: String
         package var message: String
     }
 
     package var log: LogVerification
     package var tableCount = 0
-    package var fileCount = 0
     package var faults: [Fault] = []
+    var metadataFiles = VerifiedFiles()
+    /// What was found in the tables' own files; its faults are among `faults`.
+    var tables = TableVerification()
+    /// Whether data and delete files were read.
+    var readsData: Bool
+
+    init(log: LogVerification, readsData: Bool) {
+        self.log = log
+        self.readsData = readsData
+    }
 
     package var isSound: Bool { faults.isEmpty }
+
+    /// What was checked behind the log, in lines for people.
+    package var checked: [String] {
+        func line(_ what: String, _ files: VerifiedFiles, _ more: String = "") -> String {
+            "\(what): \(files.fileCount), \(files.byteCount) bytes\(more)"
+        }
+        var lines = [
+            "Tables: \(tableCount)", line("Metadata files", metadataFiles),
+            line("Manifest lists", tables.manifestLists), line("Manifests", tables.manifests),
+        ]
+        guard readsData else { return lines + ["Data files: not read"] }
+        lines.append(line("Data files", tables.dataFiles, ", \(tables.rowCount) rows"))
+        lines.append(line("Delete files", tables.deleteFiles))
+        lines.append(line("Page indexes in these", tables.pageIndexes))
+        return lines
+    }
 }
 
 extension Session {
@@ -47,107 +68,48 @@ extension Session {
         return Array(commits.prefix(limit))
     }
 
-    /// Checks everything that can be checked: the log's hash chain, that every table's metadata is
-    /// there, and (with `readsData`) every page of every data file of every snapshot.
+    /// Checks everything that can be checked, from the store and past all caches: the log's hash chain;
+    /// that every metadata file has the hash that the log says, with `readsData` those of the past too;
+    /// every manifest list and manifest of every snapshot; and with `readsData` every data and delete
+    /// file: footer, page index and pages, and what the manifests say of it.
     package func verify(readsData: Bool) async throws -> AuditReport {
         let catalog = try await engine.catalog(creating: false)
-        var report = AuditReport(log: try await catalog.verify())
+        var report = AuditReport(log: try await catalog.verify(), readsData: readsData)
         if let fault = report.log.fault {
             report.faults.append(AuditReport.Fault(place: fault.key, message: fault.message))
             return report
         }
         let snapshot = try await catalog.read()
-        for (table, fault) in try await catalog.verifyTables(of: snapshot) {
+        let metadata = try await catalog.verifyMetadata(of: snapshot, includesPast: readsData)
+        report.metadataFiles = VerifiedFiles(
+            fileCount: metadata.fileCount,
+            byteCount: metadata.byteCount
+        )
+        for fault in metadata.faults {
             report.faults.append(
-                AuditReport.Fault(place: table.description, message: fault.message)
+                AuditReport.Fault(
+                    place: "\(fault.location) of table \(fault.table)",
+                    message: fault.message
+                )
             )
         }
-        let broken = Set(report.faults.map(\.place))
+        let broken = Set(metadata.faults.map(\.location))
         for table in try snapshot.state.allTables() {
             report.tableCount += 1
-            guard !broken.contains(table.description) else { continue }
-            let open = try await openTable(
-                table.namespace.levels + [table.name],
-                in: snapshot
+            let entry = try snapshot.state.existingTable(table)
+            guard !broken.contains(entry.metadataLocation) else { continue }
+            let loaded = try await catalog.load(table, in: snapshot)
+            let verifier = TableVerifier(
+                loaded.metadata,
+                metadataFile: entry.metadataLocation,
+                storage: try storage(of: loaded.metadata, catalog)
             )
-            try await verify(open, readsData: readsData, &report)
+            let found = try await verifier.verify(readsData: readsData)
+            report.tables += found
+            report.faults += found.faults.map {
+                AuditReport.Fault(place: $0.place, message: $0.message)
+            }
         }
         return report
-    }
-
-    private func verify(
-        _ table: OpenTable,
-        readsData: Bool,
-        _ report: inout AuditReport
-    ) async throws {
-        var seen: Set<String> = []
-        for snapshot in table.metadata.snapshots {
-            try Task.checkCancellation()
-            do {
-                let reader = try TableReader(
-                    table.metadata,
-                    at: .snapshotID(snapshot.snapshotID),
-                    storage: table.storage
-                )
-                var plan = try await reader.plan()
-                plan.files.removeAll { !seen.insert($0.file.filePath).inserted }
-                report.fileCount += plan.files.count
-                if readsData {
-                    for file in plan.files {
-                        var one = plan
-                        one.files = [file]
-                        if let fault = await Self.fault(of: one, reader, engine) {
-                            report.faults.append(
-                                AuditReport.Fault(place: file.file.filePath, message: fault)
-                            )
-                        }
-                    }
-                }
-            } catch is CancellationError {
-                throw CancellationError()
-            } catch {
-                report.faults.append(
-                    AuditReport.Fault(
-                        place: "\(table.identifier) snapshot \(snapshot.snapshotID)",
-                        message: "\(error)"
-                    )
-                )
-            }
-        }
-    }
-
-    /// Reads every page of a file and counts its rows; what is wrong with it, or nil.
-    private static func fault(
-        of plan: TablePlan,
-        _ reader: TableReader,
-        _ engine: Engine
-    ) async -> String? {
-        do {
-            // The schema that the file was read with when its snapshot was made.
-            let ids = reader.schema.fields.map(\.id)
-            let expected = plan.files.reduce(0) { $0 + Int($1.file.recordCount) }
-            let found = try await FetchService.withFetchService { service in
-                let scan = try await reader.openScan(plan, fieldIDs: ids, service: service)
-                return try await engine.options.query.threads.run {
-                    var rowCount = 0
-                    for index in 0..<scan.morselCount {
-                        let morsel = try scan.morsel(index)
-                        while true {
-                            let count = try morsel.advance()
-                            if count == 0 { break }
-                            rowCount += count
-                            for column in ids.indices { _ = try morsel.read(column) }
-                        }
-                    }
-                    return rowCount
-                }
-            }
-            if plan.files.allSatisfy({ $0.deletes.isEmpty }), found != expected {
-                return "the manifest says \(expected) rows, the file has \(found)"
-            }
-            return nil
-        } catch {
-            return "\(error)"
-        }
     }
 }

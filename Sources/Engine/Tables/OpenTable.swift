@@ -164,7 +164,8 @@ extension SourceResolver {
         let reader = try TableReader(
             table.metadata,
             at: version.map { Tables.TableVersion($0) } ?? current,
-            storage: table.storage
+            storage: table.storage,
+            metadataFile: table.metadataLocation
         )
         let columns = try reader.columns()
         let fieldIDs = columns.fields.map { $0.id ?? 0 }
@@ -199,7 +200,8 @@ extension SourceResolver {
         let reader = try TableReader(
             table.metadata,
             at: version.map { Tables.TableVersion($0) } ?? .current,
-            storage: table.storage
+            storage: table.storage,
+            metadataFile: table.metadataLocation
         )
         let batches = try await kind.batches(reader, metadataFile: table.metadataLocation)
         let schema = try kind.schema(table.metadata)

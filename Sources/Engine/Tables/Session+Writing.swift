@@ -360,7 +360,8 @@ extension Session {
         let reader = try TableReader(
             table.metadata,
             at: defaultVersion(of: table.metadata),
-            storage: table.storage
+            storage: table.storage,
+            metadataFile: table.metadataLocation
         )
         let columns = try reader.columns()
         guard let filter else {

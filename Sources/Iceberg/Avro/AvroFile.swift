@@ -15,7 +15,10 @@ package enum AvroCodec: String, Sendable, Hashable, CaseIterable {
 /// then for each block: count | size in bytes | the bytes, compressed | the sync marker
 /// ```
 ///
-/// - Spec: Avro 1.11 specification, "Object Container Files".
+/// Files of Varve carry a checksum of all of their bytes, which is verified before anything else is
+/// believed; those of others are read without.
+///
+/// - Spec: Avro 1.11 specification, "Object Container Files"; Formats/table-format/README.md, "Checksums".
 package struct AvroFileReader: Sendable {
     /// The header's metadata as it is, `avro.schema` and `avro.codec` included.
     package let metadata: [String: [UInt8]]
@@ -31,6 +34,13 @@ package struct AvroFileReader: Sendable {
     package static let blockSizeMax = 1 << 29
 
     static let magic: [UInt8] = [0x4F, 0x62, 0x6A, 1]
+
+    /// The metadata entry that holds the checksum of the whole file.
+    static let checksumKey = "varve.crc32c"
+
+    /// What the sync markers of files with a checksum begin with: a file that has lost the entry is
+    /// told by it from one that never had it.
+    static let checksummedSync = Array("varve32c".utf8)
 
     /// One block's values, one after the other.
     package struct Block: Sendable {
@@ -49,15 +59,18 @@ package struct AvroFileReader: Sendable {
         }
         var cursor = AvroCursor(bytes, range: 4..<bytes.count)
         var metadata: [String: [UInt8]] = [:]
+        var digitsEnd: Int?
         try cursor.readItems(sizeMin: 2) { (cursor) throws(IcebergError) in
             let key = try cursor.readString()
             metadata[key] = try cursor.readBytes()
+            if key == Self.checksumKey { digitsEnd = cursor.at }
         }
         _ = try cursor.readFixed(16)
         self.bytes = bytes
         at = cursor.at
         sync = bytes[at - 16..<at]
         self.metadata = metadata
+        try Self.checkChecksum(bytes, digitsEnd: digitsEnd, metadata, sync)
 
         guard let text = metadata["avro.schema"] else {
             throw IcebergError(.corrupt, "an Avro file without avro.schema")
@@ -71,6 +84,34 @@ package struct AvroFileReader: Sendable {
             throw IcebergError(.unsupported, "Avro codec \(name)")
         }
         self.codec = codec
+    }
+
+    /// Whether the file carries a checksum of its bytes, which then was right.
+    package var isChecksummed: Bool { metadata[Self.checksumKey] != nil }
+
+    private static func checkChecksum(
+        _ bytes: [UInt8],
+        digitsEnd: Int?,
+        _ metadata: [String: [UInt8]],
+        _ sync: ArraySlice<UInt8>
+    ) throws(IcebergError) {
+        guard let digitsEnd, let digits = metadata[checksumKey] else {
+            if sync.starts(with: checksummedSync) {
+                throw IcebergError(.corrupt, "the Avro file has lost its checksum: it is damaged")
+            }
+            return
+        }
+        let matches =
+            digits.count == ChecksumDigits.count
+            && bytes.withUnsafeBytes {
+                ChecksumDigits.match($0, at: digitsEnd - ChecksumDigits.count)
+            }
+        if !matches {
+            throw IcebergError(
+                .corrupt,
+                "the Avro file does not match its checksum: it is damaged"
+            )
+        }
     }
 
     /// The text of a metadata entry; nil when there is none or it is not UTF-8.
@@ -155,13 +196,16 @@ extension AvroFileReader.Block {
 
 /// Writes an Avro object container file of values that are already encoded.
 ///
-/// The same values give the same bytes: the sync marker is a hash of what comes before it.
+/// The same values give the same bytes: the sync marker is a hash of what comes before it. The header
+/// has a checksum of the whole file.
 package struct AvroFileWriter: Sendable {
     private let codec: AvroCodec
     private var file: AvroEncoder
     private var sync: [UInt8] = []
     private var block = AvroEncoder()
     private var blockCount: Int64 = 0
+    /// Where in the file the digits of its checksum are.
+    private let digitsOffset: Int
 
     /// A block is closed when it has this many bytes.
     private static let blockSize = 64 << 10
@@ -176,16 +220,16 @@ package struct AvroFileWriter: Sendable {
         let entries =
             [("avro.schema", schema.json.text()), ("avro.codec", codec.rawValue)]
             + metadata.map { ($0.key, $0.value) }
+            + [(AvroFileReader.checksumKey, ChecksumDigits.placeholder)]
         file.write(Int64(entries.count))
         for (key, value) in entries {
             file.write(key)
             file.write(Array(value.utf8))
         }
+        digitsOffset = file.bytes.count - ChecksumDigits.count
         file.write(Int64(0))
-        file.bytes.withUnsafeBytes { header in
-            sync.appendLittleEndian(xxHash64(header, seed: 0))
-            sync.appendLittleEndian(xxHash64(header, seed: 1))
-        }
+        sync = AvroFileReader.checksummedSync
+        file.bytes.withUnsafeBytes { sync.appendLittleEndian(xxHash64($0, seed: 0)) }
         file.write(fixed: sync)
     }
 
@@ -235,6 +279,8 @@ package struct AvroFileWriter: Sendable {
     /// The whole file.
     package mutating func finish() throws(IcebergError) -> [UInt8] {
         try closeBlock()
-        return file.bytes
+        var bytes = file.bytes
+        ChecksumDigits.fill(&bytes, at: digitsOffset)
+        return bytes
     }
 }

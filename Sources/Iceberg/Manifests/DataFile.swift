@@ -106,6 +106,10 @@ package struct ManifestEntry: Sendable, Hashable {
     package var fileSequenceNumber: Int64?
     /// The file itself.
     package var file: DataFile
+    /// The manifest that the entry was read from; nil for one that was not read.
+    ///
+    /// No part of what is written.
+    package var manifestPath: String?
 
     package init(
         status: ManifestEntryStatus,

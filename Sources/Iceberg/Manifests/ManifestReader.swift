@@ -255,13 +255,15 @@ package struct ManifestReader: Sendable {
             file.firstRowID = next
             nextRowID = sum
         }
-        return ManifestEntry(
+        var entry = ManifestEntry(
             status: status,
             snapshotID: snapshotID,
             sequenceNumber: sequenceNumber,
             fileSequenceNumber: fileSequenceNumber,
             file: file
         )
+        entry.manifestPath = manifest?.manifestPath
+        return entry
     }
 
     private func readFile(_ cursor: inout AvroCursor) throws(IcebergError) -> DataFile {

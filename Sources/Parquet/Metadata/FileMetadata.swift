@@ -17,6 +17,10 @@ package struct ParquetMetadata: Sendable {
     package var fileSize: Int
     /// Where the footer begins: column chunks end before it.
     package var footerOffset: Int
+    /// Whether the footer carries a checksum of itself, which then was right.
+    package internal(set) var isChecksummed = false
+    /// The CRC-32C of `pageIndexRange`; nil when the file does not say.
+    var pageIndexChecksum: UInt32?
 
     /// The value of a key in the file's metadata.
     package func value(forKey key: String) -> String? {
@@ -87,6 +91,8 @@ package struct ColumnChunkMetadata: Sendable {
     package var bloomFilterLength: Int?
     package var offsetIndexRange: Range<Int>?
     package var columnIndexRange: Range<Int>?
+    /// The CRC-32C of the headers of all pages, one after the other; nil when the file does not say.
+    var pageHeadersChecksum: UInt32?
     /// Whether the chunk is encrypted, or lies in another file: then it cannot be read.
     package var unreadableReason: String?
 

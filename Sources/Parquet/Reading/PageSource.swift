@@ -52,6 +52,29 @@ struct PageSource {
         case .uncompressed, .snappy, .gzip, .zstd, .lz4Raw, .lz4: break
         default: throw .unsupported("the codec \(compression)")
         }
+        // Of chunks without values no bytes are fetched.
+        if verifiesChecksums, chunk.valueCount > 0, let expected = chunk.pageHeadersChecksum {
+            try checkHeaders(expected)
+        }
+    }
+
+    /// Holds the headers of all pages against their checksum, before any of them is believed.
+    private func checkHeaders(_ expected: UInt32) throws(ParquetError) {
+        var checksum: UInt32 = 0
+        var at = 0
+        while at < bytes.count {
+            let rest = UnsafeRawBufferPointer(start: bytes.base + at, count: bytes.count - at)
+            let header = try PageHeader(rest)
+            checksum = crc32c(
+                UnsafeRawBufferPointer(rebasing: rest[..<header.headerSize]),
+                seed: checksum
+            )
+            guard header.compressedSize <= rest.count - header.headerSize else { break }
+            at += header.headerSize + header.compressedSize
+        }
+        guard at == bytes.count, checksum == expected else {
+            throw .corrupt("the headers of its pages do not match their checksum")
+        }
     }
 
     var isAtEnd: Bool { offset >= bytes.count }
@@ -70,6 +93,12 @@ struct PageSource {
         let start = offset + header.headerSize
         offset = start + header.compressedSize
         return (header, start)
+    }
+
+    /// Passes over the next page, held against its checksum.
+    mutating func verifyNext() throws(ParquetError) {
+        let (header, start) = try nextHeader()
+        try checkChecksum(header, content(header, start))
     }
 
     private func content(_ header: PageHeader, _ start: Int) -> UnsafeRawBufferPointer {
@@ -325,6 +354,27 @@ struct PageSource {
             owner: owner,
             isBorrowed: isBorrowed
         )
+    }
+}
+
+extension ParquetMetadata {
+    /// Holds every page of a column chunk against its checksum, without reading its values.
+    ///
+    /// - Parameter bytes: of `byteRange(rowGroup:leaf:)`.
+    /// - Throws: `corrupt` when a page is damaged; nothing where pages carry no checksums.
+    package func verifyPages(
+        rowGroup: Int,
+        leaf: Int,
+        bytes: ChunkBytes
+    ) throws(ParquetError) {
+        var pages = try PageSource(
+            bytes,
+            chunk: rowGroups[rowGroup].columns[leaf],
+            leaf: schema.leaves[leaf],
+            options: ParquetReadOptions(),
+            context: ParquetReadContext()
+        )
+        while !pages.isAtEnd { try pages.verifyNext() }
     }
 }
 

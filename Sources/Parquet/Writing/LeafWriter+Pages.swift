@@ -99,11 +99,14 @@ extension LeafWriter {
             }
         }
         body.append(contentsOf: header)
+        pageHeaders.append(contentsOf: header)
         body.append(contentsOf: content)
         bodyUncompressed += header.count + uncompressed
     }
 
-    func dictionaryPage() throws(ParquetError) -> (bytes: [UInt8], uncompressed: Int) {
+    func dictionaryPage() throws(ParquetError) -> (
+        header: [UInt8], bytes: [UInt8], uncompressed: Int
+    ) {
         var payload: [UInt8] = []
         switch dictionary {
         case .numbers(let numbers):
@@ -129,7 +132,7 @@ extension LeafWriter {
             let bytes = UnsafeRawBufferPointer(start: numbers.keys, count: numbers.count * 16)
             PlainEncoder.appendPlain(bytes, count: numbers.count, leaf: leaf, to: &payload)
         case .bytes(let bytes): payload.append(contentsOf: bytes.content.bytes)
-        case nil: return ([], 0)
+        case nil: return ([], [], 0)
         }
         let content = try compressed(payload)
         let crc = options.writesChecksums ? checksum(content) : nil
@@ -143,6 +146,6 @@ extension LeafWriter {
                 writer.int32(2, ParquetEncoding.plain.rawValue)
             }
         }
-        return (header + content, header.count + payload.count)
+        return (header, header + content, header.count + payload.count)
     }
 }

@@ -36,6 +36,8 @@ final class LeafWriter {
     /// Codes of the dictionary that batches came with, by its codes; `.max` is not yet known.
     private var mapped: (dictionary: ColumnDictionary, codes: [UInt32])?
     var body: [UInt8] = []
+    /// The headers of the data pages in `body`, for their checksum.
+    var pageHeaders: [UInt8] = []
     var bodyUncompressed = 0
     private var pages: [WrittenPage] = []
     private var chunkRows = 0
@@ -89,6 +91,7 @@ final class LeafWriter {
 
     private func beginChunk() {
         body = []
+        pageHeaders = []
         bodyUncompressed = 0
         pages = []
         chunkRows = 0
@@ -496,7 +499,9 @@ final class LeafWriter {
         var metadata = ColumnChunkMetadata()
         metadata.type = leaf.physical
         metadata.compression = options.compression
-        let (page, pageUncompressed) = hasCodedPages ? try dictionaryPage() : ([], 0)
+        let (header, page, pageUncompressed) =
+            hasCodedPages ? try dictionaryPage() : ([], [], 0)
+        metadata.pageHeadersChecksum = (header + pageHeaders).withUnsafeBytes { crc32c($0) }
         metadata.valueCount = chunk.valueCount
         metadata.compressedSize = page.count + body.count
         metadata.uncompressedSize = pageUncompressed + bodyUncompressed

@@ -1,3 +1,4 @@
+import Bytes
 package import Columnar
 
 /// Writes a Parquet file from record batches, handing out its bytes as they are final.
@@ -21,7 +22,7 @@ package final class ParquetWriter {
     private var pages: [[[LeafWriter.WrittenPage]]] = []
     private var isFinished = false
 
-    /// What `created_by` says.
+    /// What `created_by` says, before the words of `FooterChecksum`.
     package static let createdBy = "varve version 0.1.0"
 
     /// Rows of flat columns that are encoded at a time, and of nested ones.
@@ -244,21 +245,33 @@ package final class ParquetWriter {
         precondition(!isFinished)
         try finishRowGroup()
         isFinished = true
+        let pageIndexStart = pending.count
         if options.writesPageIndex { appendPageIndex() }
+        let pageIndexChecksum = pending.withUnsafeBytes {
+            crc32c(UnsafeRawBufferPointer(rebasing: $0[pageIndexStart...]))
+        }
         let footer = WrittenFooter(
             elements: stored.elements,
             leaves: stored.leaves,
             rowGroups: rowGroups,
             offsets: splitOffsets,
-            keyValues: options.keyValues,
+            keyValues: options.keyValues
+                + (options.writesChecksums ? checksums(pageIndex: pageIndexChecksum) : []),
             createdBy: Self.createdBy
+                + (options.writesChecksums ? FooterChecksum.createdBySuffix : "")
         ).message()
         guard let length = UInt32(exactly: footer.count) else {
             throw .unsupported("a footer of \(footer.count) bytes")
         }
-        pending.append(contentsOf: footer)
-        withUnsafeBytes(of: length.littleEndian) { pending.append(contentsOf: $0) }
-        pending.append(contentsOf: Array("PAR1".utf8))
+        var tail = footer
+        withUnsafeBytes(of: length.littleEndian) { tail.append(contentsOf: $0) }
+        tail.append(contentsOf: Array("PAR1".utf8))
+        if options.writesChecksums,
+            let offset = footer.withUnsafeBytes({ FooterChecksum.digitsOffset($0) })
+        {
+            ChecksumDigits.fill(&tail, at: offset)
+        }
+        pending.append(contentsOf: tail)
         let bytes = drain()
         var summary = ParquetWriteSummary(
             rowCount: rowCount,
@@ -285,6 +298,23 @@ package final class ParquetWriter {
             )
         }
         return (bytes, summary)
+    }
+
+    /// The remarks with checksums; that of the footer comes last, to be filled in.
+    private func checksums(pageIndex: UInt32) -> [KeyValue] {
+        var headers: [UInt8] = []
+        for chunk in rowGroups.lazy.flatMap(\.columns) {
+            headers += ChecksumDigits.text(chunk.pageHeadersChecksum ?? 0)
+        }
+        func text(_ digits: [UInt8]) -> String { String(decoding: digits, as: UTF8.self) }
+        return [
+            KeyValue(key: FooterChecksum.pageHeadersKey, value: text(headers)),
+            KeyValue(
+                key: FooterChecksum.pageIndexKey,
+                value: text(ChecksumDigits.text(pageIndex))
+            ),
+            KeyValue(key: FooterChecksum.key, value: ChecksumDigits.placeholder),
+        ]
     }
 
     private func appendPageIndex() {

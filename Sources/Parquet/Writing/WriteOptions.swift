@@ -29,6 +29,7 @@ package struct ParquetWriteOptions: Sendable {
     package var numberEncoding: NumberEncoding = .plain
     /// Bounds of text and bytes in statistics are cut to this many bytes.
     package var boundByteCountMax = 64
+    /// Whether pages carry checksums, and the footer those of page headers, page index and itself.
     package var writesChecksums = true
     package var writesPageIndex = true
     /// Remarks for the footer, such as `iceberg.schema`.

@@ -140,7 +140,8 @@ extension MetadataTable {
                     table,
                     at: .snapshotID(snapshot.snapshotID),
                     storage: reader.storage,
-                    manifestCache: reader.manifestCache
+                    manifestCache: reader.manifestCache,
+                    metadataFile: reader.metadataFile
                 )
                 manifests += try await one.manifests().filter {
                     seen.insert($0.manifestPath).inserted

@@ -47,15 +47,14 @@ package final class FooterCache: Sendable {
     }
 
     private static func read(_ file: ScanFile, _ meter: ScanMeter?) async throws -> ParquetFooter {
-        let suffix = try await file.store.getSuffix(
-            file.key,
-            count: ParquetFile.suggestedSuffixByteCount
-        )
+        let suffix = try await file.fetching {
+            try await file.store.getSuffix(file.key, count: ParquetFile.suggestedSuffixByteCount)
+        }
         // What manifests say of a file's size is not always so; the store knows.
         var bytes = suffix.bytes
         var byteCount = bytes.count
         for _ in 0..<3 {
-            let result = try TablesError.inFile(file.name) {
+            let result = try TablesError.inFile(file.place) {
                 try ParquetFile.parse(suffix: bytes, fileSize: suffix.objectSize)
             }
             switch result {
@@ -67,11 +66,13 @@ package final class FooterCache: Sendable {
                     byteCount: suffix.objectSize - metadata.footerOffset
                 )
             case .needs(let range):
-                bytes = try await file.store.get(file.key, range: range)
+                bytes = try await file.fetching {
+                    try await file.store.get(file.key, range: range)
+                }
                 byteCount += bytes.count
             }
         }
-        throw TablesError(.corrupt, "the footer never ends", context: [file.name])
+        throw TablesError(.corrupt, "the footer never ends", context: [file.place])
     }
 }
 

@@ -45,6 +45,13 @@ final class OpenFile: Sendable {
         var metadata = footer.metadata
         if options.readsBinaryAsString { metadata.schema.readBinaryAsString() }
         self.metadata = metadata
+        if let expected = file.rowCount, expected != Int64(metadata.rowCount) {
+            throw TablesError(
+                .corrupt,
+                "the manifest says \(expected) rows, the file has \(metadata.rowCount)",
+                context: [file.place]
+            )
+        }
         let hidden = file.deletes?.equality.flatMap(\.columns) ?? []
         sources = try Self.sources(
             columns + hidden,
@@ -64,6 +71,9 @@ final class OpenFile: Sendable {
         switch resolution {
         case .fieldIDs(let nameMapping):
             stored = schema.resolve(fields: columns.map(\.field), nameMapping: nameMapping)
+            for (column, index) in zip(columns, stored) {
+                try checkCounted(column.field, storedAt: index, schema, file)
+            }
         case .names(let allowsMissing):
             stored = try columns.map { column in
                 if let id = column.field.id, isReserved(id) { return nil }
@@ -78,6 +88,47 @@ final class OpenFile: Sendable {
         }
         return zip(columns, stored).map { column, stored in
             source(of: column, stored: stored, file)
+        }
+    }
+
+    /// Throws when the manifest has counted values of a field that the file lacks.
+    ///
+    /// The file is damaged then, or not the one that the manifest describes, and the column would read as
+    /// nulls.
+    private static func checkCounted(
+        _ field: Field,
+        storedAt index: Int?,
+        _ schema: ParquetSchema,
+        _ file: ScanFile
+    ) throws(TablesError) {
+        if file.countedFieldIDs.isEmpty { return }
+        var leaves: [Field] = []
+        collectLeaves(of: field, &leaves)
+        let stored = index.map { schema.leaves[schema.columns[$0].leaves].compactMap(\.fieldID) }
+        for leaf in leaves {
+            // Values of identity partitions are in the manifest; some writers leave the column out.
+            guard let id = leaf.id, file.counts(id), file.constants[id] == nil else { continue }
+            if let stored {
+                // A flat column was found by its id or name; leaves without ids go by their place.
+                if !field.type.isNested || stored.isEmpty || stored.contains(id) { continue }
+            }
+            throw TablesError(
+                .corrupt,
+                "the manifest counts values of column \(leaf.name) (field id \(id)), which the file "
+                    + "does not have",
+                context: [file.place]
+            )
+        }
+    }
+
+    private static func collectLeaves(of field: Field, _ leaves: inout [Field]) {
+        switch field.type {
+        case .list(let element): collectLeaves(of: element, &leaves)
+        case .structure(let fields): for field in fields { collectLeaves(of: field, &leaves) }
+        case .map(let key, let value):
+            collectLeaves(of: key, &leaves)
+            collectLeaves(of: value, &leaves)
+        default: leaves.append(field)
         }
     }
 
@@ -172,7 +223,7 @@ final class OpenFile: Sendable {
                 columns.append(column)
             }
         }
-        let ranges = try TablesError.inFile(file.name) {
+        let ranges = try TablesError.inFile(file.place) {
             try columns.map { column in
                 try metadata.chunkLocations(rowGroup: rowGroup, columns: [column])
                     .map(\.byteRange)
@@ -187,7 +238,9 @@ final class OpenFile: Sendable {
         let all = ranges.flatMap { $0 }
         var chunks: [Int: [ChunkBytes]] = [:]
         if !all.isEmpty {
-            var fetched = try await CoalescedRanges.fetch(all, of: file)[...]
+            var fetched = try await file.fetching {
+                try await CoalescedRanges.fetch(all, of: file)
+            }[...]
             for (column, ranges) in zip(columns, ranges) {
                 chunks[column] = Array(fetched.prefix(ranges.count))
                 fetched = fetched.dropFirst(ranges.count)

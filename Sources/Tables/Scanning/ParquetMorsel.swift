@@ -171,7 +171,7 @@ final class RowGroupCursor {
         _ slot: Int,
         _ selection: Selection?
     ) throws -> Column {
-        try TablesError.inFile(file.file.name) {
+        try TablesError.inFile(file.file.place) {
             let reader = try readers[slot] ?? makeReader(column, as: type)
             readers[slot] = reader
             let done = endRow - reader.remainingRows

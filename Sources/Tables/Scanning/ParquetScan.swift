@@ -297,7 +297,7 @@ extension ParquetScan {
         options: ScanOptions = ScanOptions()
     ) async throws -> Columnar.Schema {
         let footer = try await options.footers.footer(of: file)
-        return try TablesError.inFile(file.name) {
+        return try TablesError.inFile(file.place) {
             var schema = footer.metadata.schema
             if options.parquet.readsBinaryAsString { schema.readBinaryAsString() }
             return try schema.fields()

@@ -17,6 +17,12 @@ package struct ScanFile: Sendable {
     package var deletes: RowDeletes?
     /// What the table's metadata calls the file; empty for a plain file.
     package var location: String
+    /// The manifest that describes the file; nil for a plain file.
+    package var manifest: String?
+    /// The rows that the manifest says it has; nil for a plain file.
+    package var rowCount: Int64?
+    /// The fields that the manifest counted values of, ascending: the file has them.
+    package var countedFieldIDs: [Int32]
     /// The row id of its first row and the sequence number of its data (v3 row lineage).
     package var firstRowID: Int64?
     package var sequenceNumber: Int64?
@@ -36,10 +42,34 @@ package struct ScanFile: Sendable {
         self.isImmutable = isImmutable
         self.location = location
         constants = [:]
+        countedFieldIDs = []
     }
 
     /// The name for messages and for the column of file names.
     package var name: String { location.isEmpty ? store.url(of: key) : location }
+
+    /// The file and what refers to it, for messages.
+    var place: String { Self.place(name, manifest: manifest) }
+
+    static func place(_ name: String, manifest: String?) -> String {
+        manifest.map { "\(name) in manifest \($0)" } ?? name
+    }
+
+    /// Whether the manifest counted values of a field.
+    func counts(_ fieldID: Int) -> Bool {
+        var (low, high) = (0, countedFieldIDs.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if Int(countedFieldIDs[middle]) < fieldID { low = middle + 1 } else { high = middle }
+        }
+        return low < countedFieldIDs.count && Int(countedFieldIDs[low]) == fieldID
+    }
+
+    /// Fetches bytes of the file; that it is missing is damage where a manifest has it.
+    func fetching<Value>(_ body: () async throws -> Value) async throws -> Value {
+        if manifest == nil { return try await body() }
+        return try await TablesError.fetching(place, body)
+    }
 }
 
 /// A column that a scan gives.

@@ -29,19 +29,19 @@ struct DeleteLoader {
     ///
     /// - Throws: `unsupported`, naming the file, for delete files of a form that cannot be applied.
     init(_ plan: TablePlan, reader: TableReader, options: ScanOptions) async throws {
-        var files: [String: DataFile] = [:]
+        var files: [String: ManifestEntry] = [:]
         for planned in plan.files {
-            for entry in planned.deletes { files[entry.file.filePath] = entry.file }
+            for entry in planned.deletes { files[entry.file.filePath] = entry }
         }
         if files.isEmpty { return }
-        let all = files.values.sorted { $0.filePath < $1.filePath }
-        let loaded = try await mapBounded(all, countMax: Self.parallelCount) { file in
-            try await Self.load(file, reader, options)
+        let all = files.values.sorted { $0.file.filePath < $1.file.filePath }
+        let loaded = try await mapBounded(all, countMax: Self.parallelCount) { entry in
+            try await Self.load(entry, reader, options)
         }
-        for (file, loaded) in zip(all, loaded) {
+        for (entry, loaded) in zip(all, loaded) {
             switch loaded {
-            case .positions(let rows): positions[file.filePath] = rows
-            case .equality(let deletes): equality[file.filePath] = deletes
+            case .positions(let rows): positions[entry.file.filePath] = rows
+            case .equality(let deletes): equality[entry.file.filePath] = deletes
             }
         }
     }
@@ -60,10 +60,11 @@ struct DeleteLoader {
     }
 
     private static func load(
-        _ file: DataFile,
+        _ entry: ManifestEntry,
         _ reader: TableReader,
         _ options: ScanOptions
     ) async throws -> Loaded {
+        let file = entry.file
         guard file.fileFormat == .parquet else {
             throw TablesError(
                 .unsupported,
@@ -72,7 +73,7 @@ struct DeleteLoader {
                 context: [file.filePath]
             )
         }
-        let scanFile = try reader.scanFile(file)
+        let scanFile = try reader.scanFile(entry)
         if file.content == .positionDeletes {
             var rows: [String: [Int64]] = [:]
             let batches = try await readAll(

@@ -28,22 +28,28 @@ package final class ManifestCache: Sendable {
     static let parallelCount = 16
 
     /// The manifests of a snapshot.
+    ///
+    /// - Parameter metadataFile: what refers to them, for messages; nil when it is not known.
     func manifests(
         of snapshot: Snapshot,
         table: TableMetadata,
-        storage: TableStorage
+        storage: TableStorage,
+        metadataFile: String?
     ) async throws -> [ManifestFile] {
+        let referrer =
+            "snapshot \(snapshot.snapshotID)" + (metadataFile.map { " in \($0)" } ?? "")
         guard let path = snapshot.manifestList else {
-            return try await legacyManifests(of: snapshot, storage: storage)
+            return try await legacyManifests(of: snapshot, referrer, storage: storage)
         }
         let key = key(path, table, storage)
         if let key, let list = lists.find(key) { return list }
-        let bytes = try await storage.store.get(try storage.key(of: path)).bytes
+        let place = "manifest list \(path) of \(referrer)"
+        let bytes = try await self.bytes(of: path, place, storage)
         let list: [ManifestFile]
-        do {
+        do throws(IcebergError) {
             list = try ManifestListReader.read(bytes)
         } catch {
-            throw error.at(path)
+            throw error.at(place)
         }
         if let key { lists.insert(list, for: key, byteCount: bytes.count) }
         return list
@@ -52,10 +58,12 @@ package final class ManifestCache: Sendable {
     /// Version 1 tables may name manifests in the snapshot itself, without saying anything of them.
     private func legacyManifests(
         of snapshot: Snapshot,
+        _ referrer: String,
         storage: TableStorage
     ) async throws -> [ManifestFile] {
         try await mapBounded(snapshot.manifests ?? [], countMax: Self.parallelCount) { path in
-            let bytes = try await storage.store.get(try storage.key(of: path)).bytes
+            let place = "manifest \(path) of \(referrer)"
+            let bytes = try await self.bytes(of: path, place, storage)
             do throws(IcebergError) {
                 let header = try ManifestReader(bytes: bytes).header
                 return ManifestFile(
@@ -68,37 +76,51 @@ package final class ManifestCache: Sendable {
                     addedSnapshotID: snapshot.snapshotID
                 )
             } catch {
-                throw error.at(path)
+                throw error.at(place)
             }
         }
     }
 
     /// All entries of a manifest, deleted ones too.
+    ///
+    /// - Parameter list: what refers to it, for messages.
     func entries(
         of manifest: ManifestFile,
         table: TableMetadata,
-        storage: TableStorage
+        storage: TableStorage,
+        list: String?
     ) async throws -> [ManifestEntry] {
         var key = key(manifest.manifestPath, table, storage)
         key?.sequenceNumber = manifest.sequenceNumber
         key?.firstRowID = manifest.firstRowID
         if let key, let entries = manifests.find(key) { return entries }
+        let place = "manifest \(manifest.manifestPath)" + (list.map { " in \($0)" } ?? "")
         guard manifest.keyMetadata == nil else {
-            throw TablesError(
-                .unsupported,
-                "the manifest is encrypted",
-                context: [manifest.manifestPath]
-            )
+            throw TablesError(.unsupported, "the manifest is encrypted", context: [place])
         }
-        let bytes = try await storage.store.get(try storage.key(of: manifest.manifestPath)).bytes
-        do {
+        let bytes = try await self.bytes(of: manifest.manifestPath, place, storage)
+        do throws(IcebergError) {
             var reader = try ManifestReader(bytes: bytes, manifest: manifest, table: table)
             let entries = try reader.entries()
             if let key { manifests.insert(entries, for: key, byteCount: bytes.count) }
             return entries
         } catch {
-            throw error.at(manifest.manifestPath)
+            throw error.at(place)
         }
+    }
+
+    private func bytes(
+        of path: String,
+        _ place: String,
+        _ storage: TableStorage
+    ) async throws -> [UInt8] {
+        let key: String
+        do throws(TablesError) {
+            key = try storage.key(of: path)
+        } catch {
+            throw error.at(place)
+        }
+        return try await TablesError.fetching(place) { try await storage.store.get(key).bytes }
     }
 
     /// nil for stores in memory, whose keys may mean something else in the next one.

@@ -20,6 +20,8 @@ package struct TableReader: Sendable {
     /// The schema to read with: the current one for branches, the snapshot's own for other versions.
     package let schema: Iceberg.Schema
     package let storage: TableStorage
+    /// Where the metadata lies, for messages; nil when it is not known.
+    package let metadataFile: String?
     let manifestCache: ManifestCache
 
     /// Pins a version of a table.
@@ -29,11 +31,13 @@ package struct TableReader: Sendable {
         _ metadata: TableMetadata,
         at version: TableVersion = .current,
         storage: TableStorage,
-        manifestCache: ManifestCache = .shared
+        manifestCache: ManifestCache = .shared,
+        metadataFile: String? = nil
     ) throws(TablesError) {
         self.metadata = metadata
         self.storage = storage
         self.manifestCache = manifestCache
+        self.metadataFile = metadataFile
         switch version {
         case .current:
             snapshot = metadata.currentSnapshot
@@ -74,13 +78,23 @@ package struct TableReader: Sendable {
     /// The manifests of the snapshot.
     package func manifests() async throws -> [ManifestFile] {
         guard let snapshot else { return [] }
-        return try await manifestCache.manifests(of: snapshot, table: metadata, storage: storage)
+        return try await manifestCache.manifests(
+            of: snapshot,
+            table: metadata,
+            storage: storage,
+            metadataFile: metadataFile
+        )
     }
 
     /// All entries of manifests, in their order.
     package func entries(of manifests: [ManifestFile]) async throws -> [[ManifestEntry]] {
         try await mapBounded(manifests, countMax: ManifestCache.parallelCount) { manifest in
-            try await manifestCache.entries(of: manifest, table: metadata, storage: storage)
+            try await manifestCache.entries(
+                of: manifest,
+                table: metadata,
+                storage: storage,
+                list: snapshot?.manifestList
+            )
         }
     }
 
@@ -207,7 +221,7 @@ package struct TableReader: Sendable {
     ) async throws -> [ScanFile] {
         let loader = try await DeleteLoader(plan, reader: self, options: options)
         return try plan.files.map { planned in
-            var file = try scanFile(planned.file)
+            var file = try scanFile(planned.entry)
             file.sequenceNumber = planned.entry.sequenceNumber
             file.deletes = loader.deletes(for: planned)
             return file
@@ -215,21 +229,28 @@ package struct TableReader: Sendable {
     }
 
     /// A data or delete file as a scan takes it.
-    func scanFile(_ dataFile: DataFile) throws -> ScanFile {
+    func scanFile(_ entry: ManifestEntry) throws -> ScanFile {
+        let dataFile = entry.file
+        let place = ScanFile.place(dataFile.filePath, manifest: entry.manifestPath)
         guard dataFile.keyMetadata == nil else {
-            throw TablesError(
-                .unsupported,
-                "the file is encrypted",
-                context: [dataFile.filePath]
-            )
+            throw TablesError(.unsupported, "the file is encrypted", context: [place])
+        }
+        let key: String
+        do throws(TablesError) {
+            key = try storage.key(of: dataFile.filePath)
+        } catch {
+            throw error.at(place)
         }
         var file = ScanFile(
             store: storage.store,
-            key: try storage.key(of: dataFile.filePath),
+            key: key,
             size: Int(exactly: dataFile.fileSizeBytes),
             isImmutable: true,
             location: dataFile.filePath
         )
+        file.manifest = entry.manifestPath
+        file.rowCount = dataFile.recordCount
+        file.countedFieldIDs = dataFile.valueCounts?.fieldIDs ?? []
         file.firstRowID = dataFile.firstRowID
         guard let spec = metadata.partitionSpec(id: dataFile.specID) else { return file }
         for (field, value) in zip(spec.fields, dataFile.partition)

@@ -56,9 +56,12 @@ struct LogRoutes: Sendable {
         ]
         var isRight = found.fault == nil
         if try request.target.flag("tables") {
-            let faults = try await catalog.verifyTables(of: try await catalog.read())
+            let faults = try await catalog.verifyMetadata(
+                of: try await catalog.read(),
+                includesPast: false
+            ).faults
             object["table_faults"] = .array(
-                faults.map { ["table": $0.table.json, "message": .string($0.fault.message)] }
+                faults.map { ["table": $0.table.json, "message": .string($0.message)] }
             )
             isRight = isRight && faults.isEmpty
         }

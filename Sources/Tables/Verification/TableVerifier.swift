@@ -1,0 +1,248 @@
+import Ambient
+package import Iceberg
+import ObjectStorage
+import Parquet
+
+/// How many files of a kind were checked, and how many bytes of them were read.
+package struct VerifiedFiles: Sendable, Hashable {
+    package var fileCount = 0
+    package var byteCount = 0
+
+    package init(fileCount: Int = 0, byteCount: Int = 0) {
+        self.fileCount = fileCount
+        self.byteCount = byteCount
+    }
+
+    mutating func add(_ byteCount: Int) {
+        fileCount += 1
+        self.byteCount += byteCount
+    }
+
+    package static func += (left: inout VerifiedFiles, right: VerifiedFiles) {
+        left.fileCount += right.fileCount
+        left.byteCount += right.byteCount
+    }
+}
+
+/// What a walk over a table's files found.
+package struct TableVerification: Sendable {
+    /// What is wrong with a file.
+    package struct Fault: Sendable {
+        /// The file's location, and what refers to it.
+        package let place: String
+        package let message: String
+    }
+
+    package var manifestLists = VerifiedFiles()
+    package var manifests = VerifiedFiles()
+    /// Data and delete files; the bytes are those of footers, page indexes and pages.
+    package var dataFiles = VerifiedFiles()
+    package var deleteFiles = VerifiedFiles()
+    /// Page indexes among them.
+    package var pageIndexes = VerifiedFiles()
+    /// Rows of the data files.
+    package var rowCount: Int64 = 0
+    package var faults: [Fault] = []
+
+    package init() {}
+
+    package static func += (left: inout TableVerification, right: TableVerification) {
+        left.manifestLists += right.manifestLists
+        left.manifests += right.manifests
+        left.dataFiles += right.dataFiles
+        left.deleteFiles += right.deleteFiles
+        left.pageIndexes += right.pageIndexes
+        left.rowCount += right.rowCount
+        left.faults += right.faults
+    }
+}
+
+/// Checks everything that a table's metadata refers to, from the store and past all caches.
+///
+/// Manifest lists and manifests of every snapshot, with their checksums and what lists say of manifests;
+/// and of data and delete files what `DataFileVerifier` checks. Every file is checked once, however many
+/// snapshots have it.
+package struct TableVerifier: Sendable {
+    private let metadata: TableMetadata
+    private let metadataFile: String
+    private let storage: TableStorage
+
+    /// Data files being checked at once.
+    private static let parallelCount = 4
+
+    package init(_ metadata: TableMetadata, metadataFile: String, storage: TableStorage) {
+        self.metadata = metadata
+        self.metadataFile = metadataFile
+        self.storage = storage
+    }
+
+    /// What a manifest holds, for the sums of snapshots.
+    private struct Contents {
+        var liveRowCount: Int64
+        var entries: [ManifestEntry]
+    }
+
+    /// Walks over all snapshots.
+    ///
+    /// - Parameter readsData: whether data and delete files are opened and all of their pages read.
+    /// - Throws: `CancellationError` only; everything else is a fault.
+    package func verify(readsData: Bool) async throws -> TableVerification {
+        var report = TableVerification()
+        var contents: [String: Contents?] = [:]
+        var seen: Set<String> = []
+        for snapshot in metadata.snapshots {
+            try Task.checkCancellation()
+            let place =
+                snapshot.manifestList.map {
+                    "manifest list \($0) of snapshot \(snapshot.snapshotID) in \(metadataFile)"
+                } ?? "snapshot \(snapshot.snapshotID) in \(metadataFile)"
+            guard let manifests = try await manifests(of: snapshot, place, &report) else {
+                continue
+            }
+            var liveRowCount: Int64? = 0
+            var hasDeletes = false
+            for manifest in manifests {
+                hasDeletes = hasDeletes || manifest.content == .deletes
+                if contents[manifest.manifestPath] == nil {
+                    let read = try await entries(of: manifest, in: place, &report)
+                    contents[manifest.manifestPath] = .some(read)
+                    let new = (read?.entries ?? []).filter {
+                        $0.isLive && seen.insert($0.file.filePath).inserted
+                    }
+                    if readsData { try await verify(new, &report) }
+                }
+                if manifest.content == .deletes { continue }
+                let rows = contents[manifest.manifestPath].flatMap { $0 }?.liveRowCount
+                liveRowCount = rows.flatMap { rows in liveRowCount.map { $0 &+ rows } }
+            }
+            if !hasDeletes, let liveRowCount,
+                let claimed = snapshot.summary["total-records"].flatMap({ Int64($0) }),
+                claimed != liveRowCount
+            {
+                report.faults.append(
+                    .init(
+                        place: place,
+                        message: "the snapshot's summary says \(claimed) rows, its manifests "
+                            + "\(liveRowCount)"
+                    )
+                )
+            }
+        }
+        return report
+    }
+
+    /// Runs a check; what it throws becomes a fault, and the result nil.
+    private func noting<Value>(
+        _ place: String,
+        _ report: inout TableVerification,
+        _ body: () async throws -> Value
+    ) async throws -> Value? {
+        do {
+            return try await body()
+        } catch is CancellationError {
+            throw CancellationError()
+        } catch {
+            report.faults.append(.init(place: place, message: "\(error)"))
+            return nil
+        }
+    }
+
+    private func manifests(
+        of snapshot: Snapshot,
+        _ place: String,
+        _ report: inout TableVerification
+    ) async throws -> [ManifestFile]? {
+        let cache = ManifestCache(byteCountMax: 0)
+        guard let path = snapshot.manifestList else {
+            return try await noting(place, &report) {
+                try await cache.manifests(
+                    of: snapshot,
+                    table: metadata,
+                    storage: storage,
+                    metadataFile: metadataFile
+                )
+            }
+        }
+        let bytes = try await noting(place, &report) {
+            try await TablesError.fetching(path) {
+                try await storage.store.get(try storage.key(of: path)).bytes
+            }
+        }
+        guard let bytes else { return nil }
+        report.manifestLists.add(bytes.count)
+        return try await noting(place, &report) { try ManifestListReader.read(bytes) }
+    }
+
+    private func entries(
+        of manifest: ManifestFile,
+        in list: String,
+        _ report: inout TableVerification
+    ) async throws -> Contents? {
+        let path = manifest.manifestPath
+        let place = "manifest \(path) in \(list)"
+        let bytes = try await noting(place, &report) {
+            try await TablesError.fetching(path) {
+                try await storage.store.get(try storage.key(of: path)).bytes
+            }
+        }
+        guard let bytes else { return nil }
+        report.manifests.add(bytes.count)
+        let result: Contents? = try await noting(place, &report) {
+            guard manifest.keyMetadata == nil else {
+                throw TablesError(.unsupported, "the manifest is encrypted")
+            }
+            var reader = try ManifestReader(bytes: bytes, manifest: manifest, table: metadata)
+            let entries = try reader.entries()
+            let rows = entries.lazy.filter { $0.isLive }.reduce(Int64(0)) {
+                $0 &+ $1.file.recordCount
+            }
+            return Contents(liveRowCount: rows, entries: entries)
+        }
+        if let result {
+            for message in disagreements(manifest, bytes.count, result.entries) {
+                report.faults.append(.init(place: place, message: message))
+            }
+        }
+        return result
+    }
+
+    /// What a manifest list says of a manifest and the manifest does not.
+    private func disagreements(
+        _ manifest: ManifestFile,
+        _ byteCount: Int,
+        _ entries: [ManifestEntry]
+    ) -> [String] {
+        var result: [String] = []
+        func compare(_ claimed: (some BinaryInteger)?, _ found: some BinaryInteger, _ what: String)
+        {
+            guard let claimed, claimed != found else { return }
+            result.append("the manifest list says \(claimed) \(what), the manifest has \(found)")
+        }
+        // Lists of version 1 that a snapshot holds itself say nothing.
+        compare(manifest.manifestLengthBytes, byteCount, "bytes")
+        for (status, files, rows, name) in [
+            (
+                ManifestEntryStatus.added, manifest.addedFilesCount, manifest.addedRowsCount,
+                "added"
+            ),
+            (.existing, manifest.existingFilesCount, manifest.existingRowsCount, "existing"),
+            (.deleted, manifest.deletedFilesCount, manifest.deletedRowsCount, "deleted"),
+        ] {
+            let mine = entries.lazy.filter { $0.status == status }
+            compare(files, mine.count, "\(name) files")
+            compare(rows, mine.reduce(Int64(0)) { $0 &+ $1.file.recordCount }, "\(name) rows")
+        }
+        return result
+    }
+
+    private func verify(
+        _ entries: [ManifestEntry],
+        _ report: inout TableVerification
+    ) async throws {
+        let (metadata, storage) = (metadata, storage)
+        let reports = try await mapBounded(entries, countMax: Self.parallelCount) { entry in
+            try await DataFileVerifier(entry, metadata: metadata, storage: storage).verify()
+        }
+        for one in reports { report += one }
+    }
+}
