@@ -216,6 +216,7 @@ extension Session {
         let id = sources.add(BatchSource(batches: [batch]))
         let plan = PhysicalPlan.scan(
             PhysicalPlan.Scan(
+                id: 0,
                 table: SourceTable(sourceID: id, name: "result", schema: schema),
                 positions: Array(schema.fields.indices),
                 types: schema.fields.map(\.type),

@@ -2,7 +2,6 @@ package import Ambient
 package import Columnar
 package import Planner
 import Kernels
-import Synchronization
 
 /// How a query may run.
 package struct QueryOptions: Sendable {
@@ -94,6 +93,8 @@ final class QueryRunner {
     private let provider: any ScanProvider
     private let memory: QueryMemory
     private let stream: ResultStream
+    /// What joins that are built know of the keys that a scan below them should give, by its number.
+    private var keyFilters: [Int: [ScanKeyFilter]] = [:]
 
     init(
         team: WorkerTeam,
@@ -193,19 +194,20 @@ final class QueryRunner {
     // MARK: Scans
 
     private func runScan(_ scan: PhysicalPlan.Scan, _ sinks: [PushOperator]) throws -> Bool {
+        let keys = keyFilters[scan.id, default: []]
         let source = try provider.open(
             ScanRequest(
                 table: scan.table,
                 positions: scan.positions,
                 types: scan.types,
-                filters: scan.filters
+                filters: scan.filters + keys.flatMap(\.bounds)
             )
         )
         let stop = StopFlag()
         let workerCount = team.count
         let stream = stream
         try team.run { worker in
-            let reader = try MorselScan(scan, sink: sinks[worker])
+            let reader = try MorselScan(scan, keys: keys, sink: sinks[worker])
             // Dealt out by number, so that the same worker always gets the same morsels and what
             // depends on order (sums of floats) comes out the same.
             var index = worker
@@ -273,6 +275,7 @@ final class QueryRunner {
         {
             return true
         }
+        if join.dropsUnmatchedLeft { noteKeys(of: join, table) }
         let probes = try sinks.indices.map {
             try JoinProbeOperator(state, worker: $0, next: sinks[$0])
         }
@@ -283,64 +286,71 @@ final class QueryRunner {
             into: sinks[0]
         )
     }
-}
 
-/// A flag that workers raise for each other.
-final class StopFlag: Sendable {
-    private let flag = Atomic<Bool>(false)
-
-    var isSet: Bool { flag.load(ordering: .relaxed) }
-
-    func set() { flag.store(true, ordering: .relaxed) }
-}
-
-/// One worker's reading of morsels: filter columns first, then of the others only what is left.
-final class MorselScan {
-    private let scan: PhysicalPlan.Scan
-    private let predicate: Predicate
-    private let sink: PushOperator
-
-    init(_ scan: PhysicalPlan.Scan, sink: PushOperator) throws {
-        self.scan = scan
-        predicate = try Predicate(scan.filters)
-        self.sink = sink
-    }
-
-    /// - Returns: whether the sink wants more.
-    func run(_ morsel: any Morsel, _ stop: StopFlag, _ stream: ResultStream) throws -> Bool {
-        while !stop.isSet {
-            if stream.wasAbandoned { throw CancellationError() }
-            let rowCount = try morsel.advance()
-            if rowCount == 0 { return true }
-            var known = [Column?](repeating: nil, count: scan.positions.count)
-            var selection: Selection?
-            for conjunct in predicate.conjuncts {
-                selection = try predicate.narrow(
-                    conjunct,
-                    within: selection,
-                    rowCount: rowCount
-                ) { position in
-                    if let column = known[position] { return column }
-                    let column = try morsel.read(position)
-                    known[position] = column
-                    return column
-                }
-                if selection?.count == 0 { break }
-            }
-            if selection?.count == 0 { continue }
-            var columns: [Column] = []
-            columns.reserveCapacity(scan.output.count)
-            for position in scan.output {
-                switch (known[position], selection) {
-                case (let column?, nil): columns.append(column)
-                case (let column?, let rows?): columns.append(Take.take(column, rows))
-                case (nil, nil): columns.append(try morsel.read(position))
-                case (nil, let rows?): columns.append(try morsel.read(position, rows))
-                }
-            }
-            let chunk = Chunk(columns: columns, rowCount: selection?.count ?? rowCount)
-            guard try sink.push(chunk) else { return false }
+    /// Tells the scans below the left side which keys are worth reading.
+    private func noteKeys(of join: PhysicalPlan.Join, _ table: JoinTable) {
+        for (index, key) in join.leftKeys.enumerated() where !join.nullsMatch[index] {
+            guard case .column(let id, let type) = key,
+                let place = join.left.origin(ofColumn: id.number),
+                place.scan.types[place.position] == type,
+                let filter = KeyFilter(table.keys[index], known: place.scan.bounds(place.position))
+            else { continue }
+            keyFilters[place.scan.id, default: []].append(
+                ScanKeyFilter(position: place.position, type: type, filter: filter)
+            )
         }
-        return false
     }
+}
+
+extension PhysicalPlan.Join {
+    /// Whether a left row without a match leaves no trace in the result.
+    fileprivate var dropsUnmatchedLeft: Bool {
+        switch kind {
+        case .inner, .right, .semi: true
+        case .left, .full, .cross, .anti, .single, .mark: false
+        }
+    }
+}
+
+extension PhysicalPlan {
+    /// The scan and the column read there that a column is, unchanged; nil when rows that lack a key may
+    /// not be left out there.
+    fileprivate func origin(ofColumn column: Int) -> (scan: Scan, position: Int)? {
+        switch self {
+        case .scan(let scan): return (scan, scan.output[column])
+        case .filter(_, let output, let input): return input.origin(ofColumn: output[column])
+        case .project(let expressions, let input):
+            guard case .column(let id, _) = expressions[column] else { return nil }
+            return input.origin(ofColumn: id.number)
+        case .aggregate(let groups, _, let input):
+            // A group is left out with all its rows.
+            guard column < groups.count, case .column(let id, _) = groups[column] else {
+                return nil
+            }
+            return input.origin(ofColumn: id.number)
+        case .sort(_, nil, let input): return input.origin(ofColumn: column)
+        case .join(let join):
+            let leftCount = join.leftOutput.count
+            switch join.kind {
+            case .inner, .cross, .left, .semi, .anti, .mark:
+                if column < leftCount {
+                    return join.left.origin(ofColumn: join.leftOutput[column])
+                }
+            case .right, .full, .single: break
+            }
+            switch join.kind {
+            case .inner, .cross, .right:
+                let place = column - leftCount
+                guard join.rightOutput.indices.contains(place) else { return nil }
+                return join.right.origin(ofColumn: join.rightOutput[place])
+            default: return nil
+            }
+        default: return nil
+        }
+    }
+}
+
+extension PhysicalPlan.Scan {
+    /// What is known of a column that is read.
+    fileprivate func bounds(_ position: Int) -> ColumnBounds? { table.bounds[positions[position]] }
 }

@@ -3,7 +3,19 @@ import Columnar
 /// Turns an optimised logical plan into operators over positions, reading and passing on only the
 /// columns that somebody above needs.
 package struct PhysicalPlanner {
+    private let scans = ScanCounter()
+
     package init() {}
+
+    /// Numbers scans; a plan is made by one thread.
+    private final class ScanCounter {
+        var count = 0
+
+        func next() -> Int {
+            count += 1
+            return count
+        }
+    }
 
     /// A plan whose columns are those of `plan`, in order.
     package func plan(_ plan: LogicalPlan) throws -> PhysicalPlan {
@@ -120,6 +132,7 @@ package struct PhysicalPlanner {
         return Lowered(
             plan: .scan(
                 PhysicalPlan.Scan(
+                    id: scans.next(),
                     table: scan.table,
                     positions: read.map(\.position),
                     types: read.map(\.column.type),

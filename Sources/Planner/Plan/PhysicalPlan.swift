@@ -22,6 +22,8 @@ package indirect enum PhysicalPlan: Sendable {
     case replicate(BoundExpression, output: [Int], PhysicalPlan)
 
     package struct Scan: Sendable {
+        /// Tells the scans of a plan apart.
+        package var id: Int
         package var table: SourceTable
         /// Positions in the table's schema of the columns that are read.
         package var positions: [Int]
@@ -32,12 +34,14 @@ package indirect enum PhysicalPlan: Sendable {
         package var output: [Int]
 
         package init(
+            id: Int,
             table: SourceTable,
             positions: [Int],
             types: [DataType],
             filters: [BoundExpression],
             output: [Int]
         ) {
+            self.id = id
             self.table = table
             self.positions = positions
             self.types = types

@@ -1,0 +1,97 @@
+import Columnar
+import Kernels
+import Planner
+
+/// One worker's reading of morsels: filter columns first, then of the others only what is left.
+final class MorselScan {
+    private let scan: PhysicalPlan.Scan
+    private let predicate: Predicate
+    private let sink: PushOperator
+    private var keys: [KeyUse]
+
+    /// A set of keys, and whether asking it pays.
+    private struct KeyUse {
+        let filter: ScanKeyFilter
+        var rowsIn = 0
+        var rowsOut = 0
+
+        /// Rows after which what passes is known well enough.
+        private static let trialRowCount = 32_768
+
+        /// Whether it leaves out enough to be asked on.
+        var isUseful: Bool { rowsIn < Self.trialRowCount || rowsOut * 8 < rowsIn * 7 }
+    }
+
+    init(_ scan: PhysicalPlan.Scan, keys: [ScanKeyFilter], sink: PushOperator) throws {
+        self.scan = scan
+        self.keys = keys.map { KeyUse(filter: $0) }
+        predicate = try Predicate(scan.filters)
+        self.sink = sink
+    }
+
+    /// - Returns: whether the sink wants more.
+    func run(_ morsel: any Morsel, _ stop: StopFlag, _ stream: ResultStream) throws -> Bool {
+        while !stop.isSet {
+            if stream.wasAbandoned { throw CancellationError() }
+            let rowCount = try morsel.advance()
+            if rowCount == 0 { return true }
+            var known = [Column?](repeating: nil, count: scan.positions.count)
+            var selection: Selection?
+            for conjunct in predicate.conjuncts {
+                selection = try predicate.narrow(
+                    conjunct,
+                    within: selection,
+                    rowCount: rowCount
+                ) { position in
+                    if let column = known[position] { return column }
+                    let column = try morsel.read(position)
+                    known[position] = column
+                    return column
+                }
+                if selection?.count == 0 { break }
+            }
+            if selection?.count == 0 { continue }
+            try applyKeys(&selection, &known, rowCount, morsel)
+            if selection?.count == 0 { continue }
+            var columns: [Column] = []
+            columns.reserveCapacity(scan.output.count)
+            for position in scan.output {
+                switch (known[position], selection) {
+                case (let column?, nil): columns.append(column)
+                case (let column?, let rows?): columns.append(Take.take(column, rows))
+                case (nil, nil): columns.append(try morsel.read(position))
+                case (nil, let rows?): columns.append(try morsel.read(position, rows))
+                }
+            }
+            let chunk = Chunk(columns: columns, rowCount: selection?.count ?? rowCount)
+            guard try sink.push(chunk) else { return false }
+        }
+        return false
+    }
+
+    /// Leaves out rows whose keys a join above will not find.
+    private func applyKeys(
+        _ selection: inout Selection?,
+        _ known: inout [Column?],
+        _ rowCount: Int,
+        _ morsel: any Morsel
+    ) throws {
+        for index in keys.indices where keys[index].isUseful {
+            let count = selection?.count ?? rowCount
+            if count == 0 { return }
+            let position = keys[index].filter.position
+            // A column of which few rows are wanted is not read whole for this.
+            if known[position] == nil, count * 8 < rowCount { continue }
+            let column = try known[position] ?? morsel.read(position)
+            known[position] = column
+            let found = keys[index].filter.filter.select(
+                column,
+                within: selection,
+                rowCount: rowCount
+            )
+            keys[index].rowsIn += count
+            keys[index].rowsOut += found.count
+            if found.count < count { selection = found }
+        }
+    }
+}
