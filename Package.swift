@@ -64,6 +64,7 @@ let package = Package(
         system("CLZ4", "liblz4", apt: "liblz4-dev"),
         system("CZlib", "zlib", apt: "zlib1g-dev"),
         system("CPCRE2", "libpcre2-8", apt: "libpcre2-dev"),
+        system("CMalloc", nil, apt: "libc6-dev"),
         .target(
             name: "Bytes",
             dependencies: ["CZstd", "CSnappy", "CLZ4", "CZlib"],
@@ -146,7 +147,8 @@ let package = Package(
         .target(
             name: "VarveServer",
             dependencies: [
-                "Ambient", "Bytes", "Catalog", "Columnar", "CommitLog", "Engine", "Execution",
+                "Ambient", "Bytes", "CMalloc", "Catalog", "Columnar", "CommitLog", "Engine",
+                "Execution",
                 "Iceberg", "Kernels", "ObjectStorage", "Parquet", "Planner", "SQL", "Tables",
                 "TextFiles", crypto,
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -165,7 +167,8 @@ let package = Package(
         .executableTarget(
             name: "varve",
             dependencies: [
-                "Ambient", "Bytes", "Catalog", "Columnar", "CommitLog", "Engine", "Execution",
+                "Ambient", "Bytes", "CMalloc", "Catalog", "Columnar", "CommitLog", "Engine",
+                "Execution",
                 "Iceberg", "Lineage", "ObjectStorage", "Parquet", "Pipelines", "Planner", "SQL",
                 "Tables", "TextFiles", "VarveServer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

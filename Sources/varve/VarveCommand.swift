@@ -1,3 +1,4 @@
+import Ambient
 import ArgumentParser
 
 @main
@@ -23,6 +24,7 @@ struct VarveCommand: AsyncParsableCommand {
     )
 
     static func main() async {
+        prepareAllocator(processorCount: processorCount())
         let arguments = GlobalOptions.movedBehindCommand(
             Array(CommandLine.arguments.dropFirst()),
             commands: Set(configuration.subcommands.compactMap { $0.configuration.commandName })

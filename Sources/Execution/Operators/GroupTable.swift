@@ -24,6 +24,12 @@ final class GroupTable {
     /// For dictionary keys: the group of each code, while the same dictionary comes.
     private var knownDictionary: ColumnDictionary?
     private var dictionaryGroups: [UInt32] = []
+    /// The same for several dictionary keys: the group of each combination of codes.
+    private var knownDictionaries: [ColumnDictionary] = []
+    private var combinationGroups: [UInt32] = []
+
+    /// Combinations that are numbered directly; their groups stay in a processor's cache.
+    private static let combinationCountMax = 1 << 14
 
     private struct Slot {
         /// The hash, or the key itself for single integers.
@@ -58,12 +64,94 @@ final class GroupTable {
         }
         if isSingleInteger {
             assignIntegers(columns[0].flattened(), count, groups)
-        } else {
+        } else if columns.count < 2 || !assignCombinations(columns, count, groups) {
             assignRows(columns, count, groups)
         }
     }
 
     // MARK: Dictionary codes
+
+    /// Groups by the codes of several dictionaries together: every combination is looked up once.
+    ///
+    /// - Returns: false when some column has no dictionary, or there are too many combinations; then
+    ///   nothing was done.
+    private func assignCombinations(
+        _ columns: [Column],
+        _ count: Int,
+        _ groups: UnsafeMutablePointer<UInt32>
+    ) -> Bool {
+        var dictionaries: [ColumnDictionary] = []
+        var combinationCount = 1
+        for column in columns {
+            guard case .dictionary(_, let dictionary) = column.storage else { return false }
+            dictionaries.append(dictionary)
+            // One more for null.
+            let (product, overflow) = combinationCount.multipliedReportingOverflow(
+                by: dictionary.count + 1
+            )
+            guard !overflow, product <= Self.combinationCountMax else { return false }
+            combinationCount = product
+        }
+        let isKnown =
+            dictionaries.count == knownDictionaries.count
+            && zip(dictionaries, knownDictionaries).allSatisfy { $0 === $1 }
+        if !isKnown {
+            knownDictionaries = dictionaries
+            combinationGroups = [UInt32](repeating: .max, count: combinationCount)
+        }
+        let scratch = Buffer(zeroedByteCount: count * 4)
+        let combination = scratch.mutable(as: UInt32.self)
+        for (column, dictionary) in zip(columns, dictionaries) {
+            guard case .dictionary(let codes, _) = column.storage else { return false }
+            let source = codes.pointer(as: UInt32.self)
+            let factor = UInt32(dictionary.count + 1)
+            let null = factor - 1
+            if let validity = column.validity {
+                for row in 0..<count {
+                    let code = validity[row] ? source[row] : null
+                    combination[row] = combination[row] &* factor &+ code
+                }
+            } else {
+                for row in 0..<count {
+                    combination[row] = combination[row] &* factor &+ source[row]
+                }
+            }
+        }
+        var hasNew = false
+        combinationGroups.withUnsafeBufferPointer { known in
+            for row in 0..<count {
+                let group = known[Int(combination[row])]
+                groups[row] = group
+                hasNew = hasNew || group == .max
+            }
+        }
+        if hasNew {
+            // The first row of each new combination stands for it.
+            var fresh: [Int32] = []
+            for row in 0..<count where groups[row] == .max {
+                let place = Int(combination[row])
+                if combinationGroups[place] == .max {
+                    combinationGroups[place] = .max - 1
+                    fresh.append(Int32(row))
+                }
+            }
+            let selection = Selection(fresh)
+            var numbers = [UInt32](repeating: 0, count: fresh.count)
+            numbers.withUnsafeMutableBufferPointer { numbers in
+                if let base = numbers.baseAddress {
+                    assignRows(columns.map { Take.take($0, selection) }, fresh.count, base)
+                }
+            }
+            for (row, number) in zip(fresh, numbers) {
+                combinationGroups[Int(combination[Int(row)])] = number
+            }
+            for row in 0..<count where groups[row] == .max {
+                groups[row] = combinationGroups[Int(combination[row])]
+            }
+        }
+        withExtendedLifetime((scratch, columns)) {}
+        return true
+    }
 
     /// Groups by code: every entry is looked up once per dictionary.
     private func assignCodes(
