@@ -26,8 +26,7 @@ QUERIES = [
     "SELECT count(*), sum(n) FROM (SELECT {key}, count(*) AS n FROM l GROUP BY {key}) g JOIN r ON g.{key} = r.{key} WHERE r.w < 5",
     "SELECT count(*), sum(v) FROM (SELECT {key}, v FROM l WHERE v < 40 UNION ALL SELECT {key}, v FROM l WHERE v > 60) u "
     "JOIN r ON u.{key} = r.{key} WHERE r.w = 1",
-    # DuckDB 1.5.5, after some other queries, leaves out null keys before it counts to the limit.
-    "SELECT count(*), sum(v) FROM (SELECT {key}, v FROM l WHERE {key} IS NOT NULL ORDER BY id LIMIT 1000) u JOIN r ON u.{key} = r.{key} WHERE r.w < 20",
+    "SELECT count(*), sum(v) FROM (SELECT {key}, v FROM l ORDER BY id LIMIT 1000) u JOIN r ON u.{key} = r.{key} WHERE r.w < 20",
     "SELECT count(*), sum(a.v) FROM l a LEFT JOIN l b ON a.id = b.id + 1 JOIN r ON b.{key} = r.{key} WHERE r.w < 10",
     "SELECT l.s, l.t, l.u, count(*), sum(v), min(v) FROM l JOIN r ON l.{key} = r.{key} GROUP BY ALL ORDER BY ALL NULLS LAST",
 ]
@@ -55,11 +54,13 @@ def files(tmp_path_factory):
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("key", KEYS)
 def test_answers_are_those_of_duckdb_for_keys_that_are(key, threads, files, module_varve):
-    oracle = duckdb.connect()
-    for name in ["l", "r"]:
-        oracle.execute(f"CREATE VIEW {name} AS SELECT * FROM '{files}/{name}.parquet'")
     for query in QUERIES:
         text = query.format(key=key)
+        oracle = duckdb.connect()
+        # With this step DuckDB 1.5.5 now and then takes keys into account below a LIMIT, which changes what it counts.
+        oracle.execute("SET disabled_optimizers = 'join_filter_pushdown'")
+        for name in ["l", "r"]:
+            oracle.execute(f"CREATE VIEW {name} AS SELECT * FROM '{files}/{name}.parquet'")
         expected = oracle.execute(text).fetchall()
         given = f"WITH l AS (SELECT * FROM '{files}/l.parquet'), r AS (SELECT * FROM '{files}/r.parquet') {text}"
         got = module_varve.rows(given, "--threads", threads)
