@@ -147,8 +147,8 @@ let package = Package(
             name: "VarveServer",
             dependencies: [
                 "Ambient", "Bytes", "Catalog", "Columnar", "CommitLog", "Engine", "Execution",
-                "Iceberg", "Kernels", "ObjectStorage", "Parquet", "Planner", "SQL", "Tables",
-                "TextFiles", crypto,
+                "Iceberg", "Kernels", "Lineage", "ObjectStorage", "Parquet", "Pipelines", "Planner",
+                "SQL", "Tables", "TextFiles", crypto,
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),

@@ -30,7 +30,9 @@ package struct VarveServer: Sendable {
         self.parts = parts
         let routes =
             IcebergRoutes(parts: parts).all + QueryRoutes(parts: parts).all
-            + LogRoutes(parts: parts).all + HealthRoutes(parts: parts).all
+            + LogRoutes(parts: parts).all + RowsRoutes(parts: parts).all
+            + LineageRoutes(parts: parts).all + TransformRoutes(parts: parts).all
+            + HealthRoutes(parts: parts).all
         handler = RequestHandler(parts: parts, routes: RouteTable(routes))
     }
 
@@ -94,6 +96,7 @@ package struct VarveServer: Sendable {
         onListening: @escaping @Sendable (Int) -> Void
     ) async throws -> ServiceGroup {
         _ = try await parts.engine.catalog(creating: true)
+        SpoolFile.clear(parts.spoolDirectory)
         let limits = parts.configuration.limits
         let decoder = HTTP1Channel.Configuration.DecoderConfiguration(
             maxHeaderFieldSize: limits.headerBytesMax,

@@ -68,30 +68,45 @@ struct RowFilesSource: OpenedSource {
     let format: RowFormat
     let schema: Schema
     let progress: ImportProgress?
+    /// What the only file is called, where its path says nothing to anybody.
+    let name: String?
 
     /// Looks at the first file to find out what the files hold.
-    init(paths: [String], format: RowFormat, progress: ImportProgress? = nil) throws {
+    ///
+    /// - Parameter targets: the columns that the rows are for, where they are known.
+    init(
+        paths: [String],
+        format: RowFormat,
+        progress: ImportProgress? = nil,
+        name: String? = nil,
+        targets: [Field] = []
+    ) throws {
         self.paths = paths
         self.progress = progress
+        self.name = name
         guard let first = paths.first else { throw EngineError(.notFound, "no file is named") }
-        let input = try TextInput(first)
-        let reader = try located(first) { try format.makeReader() }
+        let title = Self.title(of: first, name)
+        let input = try TextInput(first, title: title)
+        let reader = try located(title) { try format.makeReader() }
         while reader.schema == nil, let bytes = try input.next() {
             reader.feed(bytes)
-            _ = try located(first) { try reader.nextBatch() }
+            _ = try located(title) { try reader.nextBatch() }
         }
         if reader.schema == nil {
-            try located(first) {
+            try located(title) {
                 try reader.end()
                 _ = try reader.nextBatch()
             }
         }
-        guard let schema = reader.schema else {
-            throw EngineError(.invalid, "file \"\(first)\" has no columns")
+        guard reader.schema != nil else {
+            throw EngineError(.badRows, "\(title) has no columns")
         }
-        self.schema = schema
-        self.format = format.known(reader)
+        let known = format.known(reader).adjusted(to: targets)
+        self.format = known
+        schema = known.schema ?? reader.schema ?? Schema([])
     }
+
+    static func title(of path: String, _ name: String?) -> String { name ?? "file \"\(path)\"" }
 
     func open(_ request: ScanRequest, _ service: FetchService) throws -> any ScanSource {
         RowFilesScan(source: self, positions: request.positions)
@@ -117,6 +132,7 @@ private final class RowFilesScan: ScanSource {
 /// One file as a morsel: read and cut into batches as it goes.
 private final class RowFileMorsel: Morsel {
     private let path: String
+    private let title: String
     private let input: TextInput
     private let reader: any RowReader
     private let schema: Schema
@@ -129,12 +145,14 @@ private final class RowFileMorsel: Morsel {
     private var reportedRejects = 0
 
     init(_ path: String, _ source: RowFilesSource, _ positions: [Int]) throws {
-        self.path = path
+        self.path = source.name ?? path
+        let title = RowFilesSource.title(of: path, source.name)
+        self.title = title
         self.positions = positions
         schema = source.schema
         progress = source.progress
-        input = try TextInput(path)
-        reader = try located(path) { try source.format.makeReader() }
+        input = try TextInput(path, title: title)
+        reader = try located(title) { try source.format.makeReader() }
     }
 
     func advance() throws -> Int {
@@ -146,11 +164,11 @@ private final class RowFileMorsel: Morsel {
                 return window.count
             }
             batch = nil
-            if let next = try located(path, { try reader.nextBatch() }) {
+            if let next = try located(title, { try reader.nextBatch() }) {
                 guard next.schema.fields.map(\.type) == schema.fields.map(\.type) else {
                     throw EngineError(
-                        .invalid,
-                        "file \"\(path)\" has other columns than the first file"
+                        .badRows,
+                        "\(title) has other columns than the first file"
                     )
                 }
                 report(rows: next.rowCount)
@@ -165,7 +183,7 @@ private final class RowFileMorsel: Morsel {
             if let bytes = try input.next() {
                 reader.feed(bytes)
             } else {
-                try located(path) { try reader.end() }
+                try located(title) { try reader.end() }
                 isFinished = true
             }
         }
@@ -197,14 +215,30 @@ private final class RowFileMorsel: Morsel {
 }
 
 /// Names the file in an error about what it holds.
-func located<T>(_ path: String, _ body: () throws -> T) throws -> T {
+func located<T>(_ title: String, _ body: () throws -> T) throws -> T {
     do {
         return try body()
     } catch let error as TextFileError {
-        throw EngineError(.invalid, "file \"\(path)\": \(error)")
+        switch error.code {
+        case .invalidOption: throw EngineError(.invalid, "\(title): \(error)")
+        case .unsupported: throw EngineError(.unsupported, "\(title): \(error)")
+        case .malformed, .badValue, .limit:
+            throw EngineError(
+                .badRows,
+                "\(title): \(error)",
+                row: EngineError.RowPlace(
+                    line: error.line,
+                    column: error.column,
+                    columnName: error.columnName
+                )
+            )
+        }
     } catch let error as BytesError {
-        throw EngineError(.invalid, "file \"\(path)\": \(error)")
+        throw EngineError(.badRows, "\(title): \(error)")
     } catch let error as IPCError {
-        throw EngineError(.invalid, "file \"\(path)\": \(error)")
+        throw EngineError(
+            error.code == .unsupported ? .unsupported : .badRows,
+            "\(title): \(error)"
+        )
     }
 }

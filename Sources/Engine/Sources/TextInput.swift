@@ -2,14 +2,15 @@ import Bytes
 
 /// The plain bytes of a local file, piece by piece, whatever it is compressed with.
 final class TextInput {
-    private let path: String
+    /// The file in messages.
+    private let title: String
     private let file: LocalFileReader
     private var decompressor: StreamDecompressor?
     private var isFirst = true
     private var isEnded = false
 
-    init(_ path: String) throws {
-        self.path = path
+    init(_ path: String, title: String) throws {
+        self.title = title
         file = try LocalFileReader(path)
     }
 
@@ -20,7 +21,7 @@ final class TextInput {
     func next() throws -> [UInt8]? {
         while true {
             if let decompressor {
-                let plain = try located(path) { try decompressor.drain(countMax: 1 << 18) }
+                let plain = try located(title) { try decompressor.drain(countMax: 1 << 18) }
                 if !plain.isEmpty { return plain }
             }
             if isEnded { return nil }
@@ -28,7 +29,7 @@ final class TextInput {
             if bytes.isEmpty {
                 isEnded = true
                 if let decompressor {
-                    try located(path) { try decompressor.finish() }
+                    try located(title) { try decompressor.finish() }
                     continue
                 }
                 return nil
@@ -36,7 +37,7 @@ final class TextInput {
             if isFirst {
                 isFirst = false
                 if let format = bytes.withUnsafeBytes({ StreamFormat.detect($0) }) {
-                    decompressor = try located(path) { try StreamDecompressor(format) }
+                    decompressor = try located(title) { try StreamDecompressor(format) }
                 }
             }
             guard let decompressor else { return bytes }

@@ -5,7 +5,8 @@ import Ambient
 /// What `body` manages to return or throw after it was cancelled counts: a commit that got through got
 /// through.
 ///
-/// - Throws: `timedOut` when the time ended it.
+/// - Throws: `timedOut` when the time ended it; what `body` threw, a `CancellationError` among them, when
+///   anything else did.
 func withDeadline<Value: Sendable>(
     seconds: Int,
     time: any TimeSource,
@@ -18,12 +19,18 @@ func withDeadline<Value: Sendable>(
             }
         }
         group.addTask {
-            try? await time.sleep(nanoseconds: Int64(seconds) * 1_000_000_000)
-            return .timeIsUp
+            do {
+                try await time.sleep(nanoseconds: Int64(seconds) * 1_000_000_000)
+                return .timeIsUp
+            } catch {
+                // Somebody cancelled all of this: that is not the time's doing.
+                return .woken
+            }
         }
         var isLate = false
         while let event = try await group.next() {
             switch event {
+            case .woken: break
             case .timeIsUp:
                 isLate = true
                 group.cancelAll()
@@ -42,4 +49,5 @@ func withDeadline<Value: Sendable>(
 private enum DeadlineEvent<Value: Sendable>: Sendable {
     case ended(Result<Value, any Error>)
     case timeIsUp
+    case woken
 }
