@@ -33,7 +33,8 @@ package struct VarveServer: Sendable {
             + LogRoutes(parts: parts).all + RowsRoutes(parts: parts).all
             + LineageRoutes(parts: parts).all + TransformRoutes(parts: parts).all
             + HealthRoutes(parts: parts).all
-        handler = RequestHandler(parts: parts, routes: RouteTable(routes))
+        let index = IndexRoutes(others: routes).all
+        handler = RequestHandler(parts: parts, routes: RouteTable(routes + index))
     }
 
     /// Serves until the process is told to stop: then it takes no more connections, and ends when what is

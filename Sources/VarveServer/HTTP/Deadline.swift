@@ -36,7 +36,7 @@ func withDeadline<Value: Sendable>(
                 group.cancelAll()
             case .ended(let result):
                 group.cancelAll()
-                if isLate, case .failure(let error) = result, error is CancellationError {
+                if isLate, case .failure(let error) = result, isCancellation(error) {
                     throw ServerError(.timedOut, "the request took longer than \(seconds) seconds")
                 }
                 return try result.get()
@@ -44,6 +44,11 @@ func withDeadline<Value: Sendable>(
         }
         throw CancellationError()
     }
+}
+
+/// Whether an error says only that somebody cancelled.
+func isCancellation(_ error: any Error) -> Bool {
+    ((error as? PlacedError)?.error ?? error) is CancellationError
 }
 
 private enum DeadlineEvent<Value: Sendable>: Sendable {

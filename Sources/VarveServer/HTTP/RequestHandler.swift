@@ -109,6 +109,7 @@ struct RequestHandler: Sendable {
             if let placed = error as? PlacedError {
                 reply.statement = placed.statement
                 for member in placed.details.members { reply.details[member.key] = member.value }
+                placed.hideSpool(in: &reply)
             }
             if !(told is RepeatedReply) { retry?.remember(reply) }
             account.error = reply
@@ -152,7 +153,8 @@ struct RequestHandler: Sendable {
         guard let text = headers[.contentLength], let length = Int(text) else { return }
         let limit = bodyBytesMax(route)
         if length > limit {
-            throw ServerError(.bodyTooLarge, "the body is larger than \(limit) bytes")
+            let name = route.takesRows ? "upload_bytes_max" : "body_bytes_max"
+            throw ServerError(.bodyTooLarge, "the body is larger than \(limit) bytes (\(name))")
         }
     }
 
@@ -200,4 +202,17 @@ struct PlacedError: Error {
     var statement: Int?
     /// What else the answer says.
     var details = JSONObject()
+    /// The file that the body was kept in, which is nobody's business.
+    var spoolPath: String?
+
+    /// Speaks of the body where an error speaks of the file it was kept in; what is wrong with that is the
+    /// client's to mend.
+    fileprivate func hideSpool(in reply: inout ErrorReply) {
+        guard let spoolPath else { return }
+        let names = ["file:///" + spoolPath, "file://" + spoolPath, spoolPath, String(spoolPath.dropFirst())]
+        for name in names where reply.message.contains(name) {
+            reply.message = reply.message.replacing(name, with: "the body")
+            reply.isServersFault = false
+        }
+    }
 }

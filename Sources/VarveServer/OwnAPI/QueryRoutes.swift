@@ -57,7 +57,7 @@ struct QueryRoutes: Sendable {
             }
         } catch {
             parts.metrics.queryEnded(
-                outcome: error is CancellationError ? "cancelled" : "failed",
+                outcome: isCancellation(error) ? "cancelled" : "failed",
                 rows: progress.now.rows,
                 bytes: request.channel.byteCount
             )

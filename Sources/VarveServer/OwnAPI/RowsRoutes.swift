@@ -45,7 +45,7 @@ struct RowsRoutes: Sendable {
             return reply
         } catch {
             await spool.remove()
-            throw error
+            throw PlacedError(error: error, spoolPath: spool.path)
         }
     }
 
