@@ -64,49 +64,73 @@ let openAPIComponents = """
           in: query
           schema: {type: string, enum: [json, dot, graphml, cypher, openlineage], default: json}
       responses:
-        BadRequest: &error
+        BadRequest:
           description: The request makes no sense; nothing was done.
           content:
             application/json:
               schema: {$ref: "#/components/schemas/Error"}
         Unauthorized:
-          <<: *error
           description: No credentials, or none that are known here.
+          content:
+            application/json:
+              schema: {$ref: "#/components/schemas/Error"}
         NotFound:
-          <<: *error
           description: There is no such thing.
+          content:
+            application/json:
+              schema: {$ref: "#/components/schemas/Error"}
         NotAcceptable:
-          <<: *error
           description: No accepted format can be given, or the statement needs what this version lacks.
+          content:
+            application/json:
+              schema: {$ref: "#/components/schemas/Error"}
         Conflict:
-          <<: *error
           description: It exists already, or somebody else changed the same thing first; nothing was done.
+          content:
+            application/json:
+              schema: {$ref: "#/components/schemas/Error"}
         TooLarge:
-          <<: *error
           description: The body is larger than the limit; nothing was done.
+          content:
+            application/json:
+              schema: {$ref: "#/components/schemas/Error"}
         UnsupportedMediaType:
-          <<: *error
           description: The content type or encoding is not taken; nothing was done.
+          content:
+            application/json:
+              schema: {$ref: "#/components/schemas/Error"}
         Unprocessable:
-          <<: *error
           description: |
             Rows or values are not as they must be (`row` says where), an expectation does not hold, specs
             are wrong (`issues`), or the key was another request's; nothing was done.
+          content:
+            application/json:
+              schema: {$ref: "#/components/schemas/Error"}
         Busy:
-          <<: *error
           description: Too much is under way; nothing was done. `Retry-After` says when to come again.
+          content:
+            application/json:
+              schema: {$ref: "#/components/schemas/Error"}
         Unknown:
-          <<: *error
           description: Nobody knows whether the change was made; ask again with the same key.
+          content:
+            application/json:
+              schema: {$ref: "#/components/schemas/Error"}
         NotImplemented:
-          <<: *error
           description: This version does not have it; nothing was done.
+          content:
+            application/json:
+              schema: {$ref: "#/components/schemas/Error"}
         NotReady:
-          <<: *error
           description: The log cannot be read now.
+          content:
+            application/json:
+              schema: {$ref: "#/components/schemas/Error"}
         TimedOut:
-          <<: *error
           description: It took longer than it may; whether a change was made is not known.
+          content:
+            application/json:
+              schema: {$ref: "#/components/schemas/Error"}
         Lineage:
           description: |
             The part of the graph that answers, in the format that was asked for. `complete` says whether the log

@@ -251,7 +251,7 @@ let openAPIPaths = """
             - {$ref: "#/components/parameters/AsOf"}
             - {$ref: "#/components/parameters/NamespaceQuery"}
             - {$ref: "#/components/parameters/LineageFormat"}
-          responses: &lineageResponses
+          responses:
             "200": {$ref: "#/components/responses/Lineage"}
             "400": {$ref: "#/components/responses/BadRequest"}
             "401": {$ref: "#/components/responses/Unauthorized"}
@@ -268,7 +268,11 @@ let openAPIPaths = """
             - {$ref: "#/components/parameters/AsOf"}
             - {$ref: "#/components/parameters/NamespaceQuery"}
             - {$ref: "#/components/parameters/LineageFormat"}
-          responses: *lineageResponses
+          responses:
+            "200": {$ref: "#/components/responses/Lineage"}
+            "400": {$ref: "#/components/responses/BadRequest"}
+            "401": {$ref: "#/components/responses/Unauthorized"}
+            "404": {$ref: "#/components/responses/NotFound"}
       /varve/v1/lineage/impact:
         get:
           operationId: lineageImpact
@@ -281,7 +285,11 @@ let openAPIPaths = """
             - {$ref: "#/components/parameters/AsOf"}
             - {$ref: "#/components/parameters/NamespaceQuery"}
             - {$ref: "#/components/parameters/LineageFormat"}
-          responses: *lineageResponses
+          responses:
+            "200": {$ref: "#/components/responses/Lineage"}
+            "400": {$ref: "#/components/responses/BadRequest"}
+            "401": {$ref: "#/components/responses/Unauthorized"}
+            "404": {$ref: "#/components/responses/NotFound"}
       /varve/v1/lineage/path:
         get:
           operationId: lineagePath
@@ -303,7 +311,11 @@ let openAPIPaths = """
             - {$ref: "#/components/parameters/AsOf"}
             - {$ref: "#/components/parameters/NamespaceQuery"}
             - {$ref: "#/components/parameters/LineageFormat"}
-          responses: *lineageResponses
+          responses:
+            "200": {$ref: "#/components/responses/Lineage"}
+            "400": {$ref: "#/components/responses/BadRequest"}
+            "401": {$ref: "#/components/responses/Unauthorized"}
+            "404": {$ref: "#/components/responses/NotFound"}
       /varve/v1/transforms/plan:
         post:
           operationId: planTransforms
@@ -311,7 +323,7 @@ let openAPIPaths = """
           summary: What specs would run, in which order, as SQL; needs none of the tables.
           parameters:
             - {$ref: "#/components/parameters/NamespaceQuery"}
-          requestBody: &specs
+          requestBody:
             required: true
             description: |
               One spec (Formats/transform-spec), or several as `{"specs": [...]}`.
@@ -344,7 +356,18 @@ let openAPIPaths = """
             `Idempotency-Key`.
           parameters:
             - {$ref: "#/components/parameters/NamespaceQuery"}
-          requestBody: *specs
+          requestBody:
+            required: true
+            description: |
+              One spec (Formats/transform-spec), or several as `{"specs": [...]}`.
+            content:
+              application/yaml:
+                schema: {type: string}
+              application/json:
+                schema:
+                  anyOf:
+                    - {$ref: "#/components/schemas/Specs"}
+                    - {type: object, description: One spec., required: [name]}
           responses:
             "200":
               description: What the runs did.

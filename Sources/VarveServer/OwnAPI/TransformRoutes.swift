@@ -38,8 +38,9 @@ struct TransformRoutes: Sendable {
         }
         let type = try MediaType(request.headers[.contentType])
         let yaml: Set<String> = ["application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"]
-        guard type.name.isEmpty || type.name == "application/json" || yaml.contains(type.name)
-        else {
+        // The last is what curl says when nobody says anything.
+        let others: Set<String> = ["", "application/json", "application/x-www-form-urlencoded"]
+        guard yaml.contains(type.name) || others.contains(type.name) else {
             throw ServerError(
                 .unsupportedMediaType,
                 "specs are application/yaml or application/json, not \"\(type.name)\""
