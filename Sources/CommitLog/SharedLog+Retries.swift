@@ -10,7 +10,8 @@ extension SharedLog {
         guard let place = core.withLock({ $0.remembered.place(of: id) }) else { return nil }
         let entry = try await self.entry(at: place.sequence)
         // Half a digest in common and nothing else is no match.
-        guard entry.commits.indices.contains(place.index), entry.commits[place.index].id == id else {
+        guard entry.commits.indices.contains(place.index), entry.commits[place.index].id == id
+        else {
             return nil
         }
         return try await machine.outcome(of: entry.commits[place.index], at: entry.header)

@@ -1,4 +1,4 @@
-import Ambient
+package import Ambient
 
 /// Runs `body`, and cancels it when it takes longer than it may.
 ///
@@ -7,7 +7,7 @@ import Ambient
 ///
 /// - Throws: `timedOut` when the time ended it; what `body` threw, a `CancellationError` among them, when
 ///   anything else did.
-func withDeadline<Value: Sendable>(
+package func withDeadline<Value: Sendable>(
     seconds: Int,
     time: any TimeSource,
     _ body: @escaping @Sendable () async throws -> Value

@@ -117,7 +117,9 @@ struct RequestHandler: Sendable {
             var whole = Reply.error(reply)
             if reply.status == 405 { whole.headers[.allow] = allowed }
             // What is left of a body that was too large is not worth reading.
-            if reply.status == 413 || parts.leavesBodyUnread(account.template) { whole.headers[.connection] = "close" }
+            if reply.status == 413 || parts.leavesBodyUnread(account.template) {
+                whole.headers[.connection] = "close"
+            }
             try await channel.send(whole)
         }
     }
@@ -209,7 +211,9 @@ struct PlacedError: Error {
     /// client's to mend.
     fileprivate func hideSpool(in reply: inout ErrorReply) {
         guard let spoolPath else { return }
-        let names = ["file:///" + spoolPath, "file://" + spoolPath, spoolPath, String(spoolPath.dropFirst())]
+        let names = [
+            "file:///" + spoolPath, "file://" + spoolPath, spoolPath, String(spoolPath.dropFirst()),
+        ]
         for name in names where reply.message.contains(name) {
             reply.message = reply.message.replacing(name, with: "the body")
             reply.isServersFault = false

@@ -171,7 +171,8 @@ struct RowsRoutes: Sendable {
     /// The name as SQL writes it, exactly.
     private func quoted(_ table: TableIdentifier) -> String {
         (table.namespace.levels + [table.name]).map { part in
-            "\"" + part.split(separator: "\"", omittingEmptySubsequences: false)
+            "\""
+                + part.split(separator: "\"", omittingEmptySubsequences: false)
                 .joined(separator: "\"\"") + "\""
         }.joined(separator: ".")
     }

@@ -37,7 +37,9 @@ struct TransformRoutes: Sendable {
             throw ServerError(.badRequest, "the body is no UTF-8")
         }
         let type = try MediaType(request.headers[.contentType])
-        let yaml: Set<String> = ["application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"]
+        let yaml: Set<String> = [
+            "application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml",
+        ]
         // The last is what curl says when nobody says anything.
         let others: Set<String> = ["", "application/json", "application/x-www-form-urlencoded"]
         guard yaml.contains(type.name) || others.contains(type.name) else {
