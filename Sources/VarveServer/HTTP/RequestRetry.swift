@@ -21,6 +21,9 @@ import Synchronization
 final class RequestRetry: Sendable {
     let key: String
     private let identity: String
+    /// Whether losing a race says for good that nothing was done: so it is for changes that name the state
+    /// they were made for, and not for rows, which can be added to any.
+    private let isConflictFinal: Bool
     private let known = Mutex<String?>(nil)
     private let parts: ServerParts
 
@@ -45,6 +48,7 @@ final class RequestRetry: Sendable {
         }
         self.key = key
         self.parts = parts
+        isConflictFinal = !route.takesRows
         identity = "\(principal)\n\(request.method.rawValue)\n\(request.head.path ?? "")\n"
     }
 
@@ -83,7 +87,9 @@ final class RequestRetry: Sendable {
 
     /// Keeps an answer that a retry must get again: one that says for good that nothing was done.
     func remember(_ reply: ErrorReply) {
-        guard let hash, reply.isFinal else { return }
+        guard let hash, reply.isFinal,
+            isConflictFinal || reply.type != "CommitFailedException"
+        else { return }
         parts.refusals.remember(
             key,
             RememberedRefusals.Refusal(hash: hash, reply: reply),
