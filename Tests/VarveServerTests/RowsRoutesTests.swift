@@ -75,6 +75,34 @@ struct RowsRoutesTests {
         }
     }
 
+    @Test("are asked for when the client waits with them, unless there is no place for them")
+    func expectations() async throws {
+        try await withServer { client in
+            let port = client.port
+            let answers = try await WorkerPool.shared.run {
+                var answers: [HTTPAnswer] = []
+                for mode in ["create", "append"] {
+                    let connection = try LoopbackConnection(port: port)
+                    let path =
+                        mode == "append" ? "/varve/v1/tables/main/none/rows" : Self.path
+                    try connection.send(
+                        "POST \(path)?mode=\(mode) HTTP/1.1\r\nHost: localhost\r\n"
+                            + "Content-Type: text/csv\r\nContent-Length: 4\r\n"
+                            + "Expect: 100-continue\r\n\r\n"
+                    )
+                    answers.append(try connection.answer())
+                    if answers.last?.status == 100 {
+                        try connection.send("a\n1\n")
+                        answers.append(try connection.answer())
+                    }
+                }
+                return answers
+            }
+            #expect(answers.map(\.status) == [100, 200, 404])
+            #expect(try answers[1].json["row_count"] == 1)
+        }
+    }
+
     @Test(
         "must be what they say",
         arguments: [

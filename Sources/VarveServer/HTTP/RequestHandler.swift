@@ -89,6 +89,8 @@ struct RequestHandler: Sendable {
                 retry: retry,
                 channel: channel
             )
+            // Routes that take rows may have something to say before they come.
+            if !route.takesRows { try await channel.continueBody(request.headers) }
             let limits = parts.configuration.limits
             let seconds =
                 route.weight == .query ? limits.queryTimeoutSeconds : limits.requestTimeoutSeconds

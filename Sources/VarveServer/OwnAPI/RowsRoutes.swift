@@ -31,7 +31,12 @@ struct RowsRoutes: Sendable {
 
     private func upload(_ request: ServerRequest) async throws -> Reply {
         let options = try UploadOptions(request)
-        let table = try parts.table(request, try await parts.catalog().read().state)
+        let state = try await parts.catalog().read().state
+        let table = try parts.table(request, state)
+        // Who waits with the body need not send it in vain. (With a key it may have been done before.)
+        if request.headers[.expect] != nil, request.retry == nil, options.mode != .create {
+            _ = try state.existingTable(table)
+        }
         let spool = try await SpoolFile.make(
             in: parts.spoolDirectory,
             encoding: options.encoding,
@@ -55,6 +60,7 @@ struct RowsRoutes: Sendable {
         _ table: TableIdentifier,
         _ spool: SpoolFile
     ) async throws -> Reply {
+        try await request.channel.continueBody(request.headers)
         for try await buffer in request.body {
             try await spool.write(Array(buffer.readableBytesView))
         }
