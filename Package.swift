@@ -147,10 +147,9 @@ let package = Package(
         .target(
             name: "VarveServer",
             dependencies: [
-                "Ambient", "Bytes", "CMalloc", "Catalog", "Columnar", "CommitLog", "Engine",
-                "Execution",
-                "Iceberg", "Kernels", "ObjectStorage", "Parquet", "Planner", "SQL", "Tables",
-                "TextFiles", crypto,
+                "Ambient", "Bytes", "Catalog", "Columnar", "CommitLog", "Engine", "Execution",
+                "Iceberg", "Kernels", "Lineage", "ObjectStorage", "Parquet", "Pipelines", "Planner",
+                "SQL", "Tables", "TextFiles", crypto,
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),

@@ -81,6 +81,7 @@ struct CatalogBatch: CommitBatch {
             actor: request.actor,
             requestID: request.requestID,
             message: request.message,
+            requestHash: request.requestHash,
             changes: changes.map(\.json),
             lineage: request.lineage
         )
@@ -88,6 +89,7 @@ struct CatalogBatch: CommitBatch {
             position: header.sequence,
             timeMillis: header.timeMillis,
             commitID: request.id,
+            requestHash: request.requestHash,
             changes: changes,
             tables: tables,
             isReplay: false

@@ -11,6 +11,8 @@ package struct CatalogCommit: Sendable {
     package var message: String?
     /// Where the data came from, as the lineage format says; the catalog only carries it.
     package var lineage: JSON?
+    /// SHA-256 of what was asked, so that whoever uses the id again can be told whether it asked the same.
+    package var requestHash: String?
     /// Done in this order, each on what those before it leave behind.
     package var operations: [CatalogOperation]
 
@@ -20,6 +22,7 @@ package struct CatalogCommit: Sendable {
         requestID: String? = nil,
         message: String? = nil,
         lineage: JSON? = nil,
+        requestHash: String? = nil,
         operations: [CatalogOperation]
     ) {
         self.id = id
@@ -27,6 +30,7 @@ package struct CatalogCommit: Sendable {
         self.requestID = requestID
         self.message = message
         self.lineage = lineage
+        self.requestHash = requestHash
         self.operations = operations
     }
 }
@@ -133,6 +137,8 @@ package struct CommitReceipt: Sendable {
     /// The entry's time in milliseconds since 1970.
     package let timeMillis: Int64
     package let commitID: String
+    /// What the commit that is in the log was asked for, as its maker hashed it.
+    package let requestHash: String?
     /// What the commit changed, in order.
     package let changes: [CatalogChange]
     /// The tables that it made or changed, as it left them.

@@ -54,6 +54,7 @@ struct CatalogMachine: LogMachine {
             position: position.sequence,
             timeMillis: position.timeMillis,
             commitID: commit.id,
+            requestHash: commit.requestHash,
             changes: changes,
             tables: tables,
             isReplay: true

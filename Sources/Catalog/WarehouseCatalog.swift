@@ -242,6 +242,13 @@ package final class WarehouseCatalog: Sendable {
         try await CatalogError.translating { try await log.commit(commit) }
     }
 
+    /// The receipt of the commit with an id, where the log remembers it; nil when none has landed.
+    ///
+    /// - Throws: `CatalogError` when the log cannot be read.
+    package func receipt(ofCommit id: String) async throws -> CommitReceipt? {
+        try await CatalogError.translating { try await log.outcome(ofCommit: id) }
+    }
+
     /// An id for a commit that no other commit has.
     package func makeCommitID() -> String { ambient.uuidV7() }
 

@@ -13,6 +13,8 @@ package struct LoggedCommit: Sendable, Equatable {
     package var requestID: String?
     /// Why, in words for people; nil when nobody said.
     package var message: String?
+    /// Tells requests with the same id apart: SHA-256 of what was asked, in hexadecimal digits.
+    package var requestHash: String?
     package var changes: [JSON]
     package var lineage: JSON?
 
@@ -21,6 +23,7 @@ package struct LoggedCommit: Sendable, Equatable {
         actor: String,
         requestID: String? = nil,
         message: String? = nil,
+        requestHash: String? = nil,
         changes: [JSON],
         lineage: JSON? = nil
     ) {
@@ -28,6 +31,7 @@ package struct LoggedCommit: Sendable, Equatable {
         self.actor = actor
         self.requestID = requestID
         self.message = message
+        self.requestHash = requestHash
         self.changes = changes
         self.lineage = lineage
     }
@@ -36,6 +40,7 @@ package struct LoggedCommit: Sendable, Equatable {
         var object: JSONObject = ["id": .string(id), "actor": .string(actor)]
         if let requestID { object["request-id"] = .string(requestID) }
         if let message { object["message"] = .string(message) }
+        if let requestHash { object["request-hash"] = .string(requestHash) }
         object["changes"] = .array(changes)
         if let lineage { object["lineage"] = lineage }
         return .object(object)
@@ -45,7 +50,7 @@ package struct LoggedCommit: Sendable, Equatable {
         guard case .object(let object) = json, let id = object["id"]?.string, !id.isEmpty,
             let actor = object["actor"]?.string, let changes = object["changes"]?.array
         else { return nil }
-        for name in ["request-id", "message"] {
+        for name in ["request-id", "message", "request-hash"] {
             if let value = object[name], value.string == nil { return nil }
         }
         self.init(
@@ -53,6 +58,7 @@ package struct LoggedCommit: Sendable, Equatable {
             actor: actor,
             requestID: object["request-id"]?.string,
             message: object["message"]?.string,
+            requestHash: object["request-hash"]?.string,
             changes: changes,
             lineage: object["lineage"]
         )

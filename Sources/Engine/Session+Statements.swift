@@ -119,16 +119,19 @@ extension Session {
     func commit(
         _ operations: [CatalogOperation],
         lineage: LineageRecord? = nil,
-        message: String? = nil
+        message: String? = nil,
+        id: String? = nil,
+        requestHash: String? = nil
     ) async throws -> CommitReceipt {
         let catalog = try await engine.catalog(creating: true)
         return try await catalog.commit(
             CatalogCommit(
-                id: catalog.makeCommitID(),
+                id: id ?? catalog.makeCommitID(),
                 actor: context.actor,
                 requestID: context.requestID,
                 message: context.message ?? message,
                 lineage: lineage?.json,
+                requestHash: requestHash,
                 operations: operations
             )
         )

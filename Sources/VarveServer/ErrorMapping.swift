@@ -7,10 +7,13 @@ import Engine
 import Execution
 import Iceberg
 import Kernels
+import Lineage
 import ObjectStorage
 import Parquet
+import Pipelines
 import Planner
 import SQL
+import Tables
 import TextFiles
 
 // The one place that knows which error is which status.
@@ -44,6 +47,8 @@ package struct ErrorReply: Sendable, Equatable {
     var hint: String?
     /// The number of the statement that failed, from 1, where there are several.
     var statement: Int?
+    /// Further members of the error, such as the row at fault.
+    package var details = JSONObject()
     /// Whether a person must look: the log gets the error itself.
     package var isServersFault = false
 
@@ -57,6 +62,7 @@ package struct ErrorReply: Sendable, Equatable {
         if let column { error["column"] = .integer(column) }
         if let hint { error["hint"] = .string(hint) }
         if let statement { error["statement"] = .integer(statement) }
+        for member in details.members { error[member.key] = member.value }
         return ["error": .object(error)]
     }
 
@@ -101,6 +107,10 @@ package struct ErrorMapping {
         case let error as ExecutionError: reply(to: error)
         case let error as KernelError: reply(to: error)
         case let error as AmbientError: reply(to: error)
+        case let error as TablesError: reply(to: error)
+        case let error as LineageError: reply(to: error)
+        case let error as PipelineError: reply(to: error)
+        case let error as RepeatedReply: error.reply
         case let error as BytesError:
             ErrorReply(400, "BadRequestException", "the body is not understood: \(error)")
         case let error as TextFileError:
@@ -167,6 +177,9 @@ package struct ErrorMapping {
         case .unprocessable: ErrorReply(422, "UnprocessableEntityException", message)
         case .unauthorized: ErrorReply(401, "NotAuthorizedException", message)
         case .forbidden: ErrorReply(403, "ForbiddenException", message)
+        case .notFound: ErrorReply(404, "NotFoundException", message)
+        case .unsupportedMediaType: ErrorReply(415, "UnsupportedMediaTypeException", message)
+        case .notImplemented: ErrorReply(501, "UnsupportedOperationException", message)
         case .noRoute: ErrorReply(404, "NoSuchRouteException", message)
         case .noWarehouse: ErrorReply(404, "NoSuchWarehouseException", message)
         case .methodNotAllowed: ErrorReply(405, "MethodNotAllowedException", message)
@@ -175,6 +188,7 @@ package struct ErrorMapping {
         case .bodyTooLarge: ErrorReply(413, "RequestEntityTooLargeException", message)
         case .tooManyRequests:
             ErrorReply(429, "TooManyRequestsException", message, retryAfterSeconds: 1)
+        case .noSpace: ErrorReply(429, "SlowDownException", message, retryAfterSeconds: 30)
         case .timedOut:
             effect == .read
                 ? ErrorReply(504, "RequestTimeoutException", message)
@@ -271,8 +285,51 @@ package struct ErrorMapping {
                 )
             case .conflict:
                 ErrorReply(409, "CommitFailedException", error.message, sqlState: "40001")
+            case .badRows:
+                ErrorReply(422, "UnprocessableEntityException", error.message, sqlState: "22000")
             }
         reply.hint = error.hint
+        if let row = error.row {
+            var place = JSONObject()
+            if let line = row.line { place["line"] = .integer(line) }
+            if let column = row.column { place["column"] = .integer(column) }
+            if let name = row.columnName { place["column_name"] = .string(name) }
+            reply.details["row"] = .object(place)
+        }
+        return reply
+    }
+
+    private func reply(to error: TablesError) -> ErrorReply {
+        let message = error.description
+        return switch error.code {
+        case .corrupt: corrupt(message)
+        case .unsupported:
+            ErrorReply(406, "UnsupportedOperationException", message, sqlState: "0A000")
+        case .invalid: ErrorReply(400, "BadRequestException", message, sqlState: "22023")
+        case .constraint:
+            ErrorReply(422, "UnprocessableEntityException", message, sqlState: "23502")
+        case .conflict: ErrorReply(409, "CommitFailedException", message, sqlState: "40001")
+        }
+    }
+
+    private func reply(to error: LineageError) -> ErrorReply {
+        switch error.code {
+        case .invalid: ErrorReply(400, "BadRequestException", error.description)
+        case .notFound: ErrorReply(404, "NotFoundException", error.description)
+        case .corrupt: corrupt(error.description)
+        case .unsupported: ErrorReply(406, "UnsupportedOperationException", error.description)
+        }
+    }
+
+    private func reply(to error: PipelineError) -> ErrorReply {
+        var reply =
+            switch error.code {
+            case .invalid: ErrorReply(422, "UnprocessableEntityException", error.description)
+            case .unsupported:
+                ErrorReply(501, "UnsupportedOperationException", error.description)
+            case .notFound: ErrorReply(404, "NotFoundException", error.description)
+            }
+        reply.details["issues"] = .array(error.issues.map(\.json))
         return reply
     }
 

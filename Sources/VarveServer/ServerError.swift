@@ -10,6 +10,8 @@ package struct ServerError: Error, Sendable, CustomStringConvertible {
         case unauthorized
         /// Known, but not allowed.
         case forbidden
+        /// There is nothing of that name, where no target below has a word for it.
+        case notFound
         /// There is no such route.
         case noRoute
         /// There is no warehouse of this name.
@@ -20,10 +22,16 @@ package struct ServerError: Error, Sendable, CustomStringConvertible {
         case notAcceptable
         /// The request needs what this version does not have.
         case unsupported
+        /// The body's content type or encoding is not one that the route takes.
+        case unsupportedMediaType
+        /// The interface has it, this version has not.
+        case notImplemented
         /// The body is larger than the settings allow.
         case bodyTooLarge
         /// As many requests as the settings allow are under way; later there is room.
         case tooManyRequests
+        /// The disk that uploads wait on is full or gone: nothing was done.
+        case noSpace
         /// The request took longer than the settings allow and was cancelled.
         case timedOut
         /// The log cannot be read.

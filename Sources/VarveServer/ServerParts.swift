@@ -12,6 +12,8 @@ struct ServerParts: Sendable {
     let metrics: ServerMetrics
     let logger: Logger
     let clientConfiguration: ClientConfiguration
+    let refusals = RememberedRefusals()
+    let spoolDirectory: String
 
     init(
         engine: Engine,
@@ -31,6 +33,7 @@ struct ServerParts: Sendable {
             queriesMax: configuration.limits.queriesMax
         )
         metrics = ServerMetrics()
+        spoolDirectory = configuration.spoolDirectory ?? environment["TMPDIR"] ?? "/tmp"
         clientConfiguration = ClientConfiguration(
             warehouseURL: engine.warehouseURL,
             configuration: configuration,
@@ -44,6 +47,10 @@ struct ServerParts: Sendable {
         try await engine.catalog(creating: false)
     }
 
+    /// Whether a route that failed may have left a large body unread: reading it to its end for nothing
+    /// takes longer than a new connection.
+    func leavesBodyUnread(_ template: String) -> Bool { template == RowsRoutes.template }
+
     /// Commits what a request asks for; its `Idempotency-Key`, if it has one, is the commit's id.
     ///
     /// - Parameter isExpected: whether a change is of the kind that the request makes: an earlier commit
@@ -55,22 +62,19 @@ struct ServerParts: Sendable {
         isExpected: (CatalogChange) -> Bool
     ) async throws -> CommitReceipt {
         let catalog = try await catalog()
-        let id = try request.idempotencyKey() ?? catalog.makeCommitID()
+        let id = request.retry?.key ?? catalog.makeCommitID()
         let receipt = try await catalog.commit(
             CatalogCommit(
                 id: id,
                 actor: request.principal,
                 requestID: request.id,
+                requestHash: request.retry?.hash,
                 operations: operations
             )
         )
-        if receipt.isReplay, !receipt.changes.isEmpty,
-            !receipt.changes.contains(where: isExpected)
-        {
-            throw ServerError(
-                .unprocessable,
-                "the Idempotency-Key belongs to another request than this one"
-            )
+        let isOther = !receipt.changes.isEmpty && !receipt.changes.contains(where: isExpected)
+        if receipt.isReplay, isOther || request.retry?.isOther(receipt) == true {
+            throw RequestRetry.otherRequest
         }
         committed(
             kind: "catalog",
@@ -98,23 +102,5 @@ struct ServerParts: Sendable {
         if let id { fields["commit_id"] = "\(id)" }
         if isReplay { fields["replay"] = "true" }
         logger.info("commit", metadata: fields)
-    }
-}
-
-extension ServerRequest {
-    /// The client's name for what it changes; nil when it gives none.
-    ///
-    /// - Throws: `badRequest` for what cannot be a commit's id.
-    func idempotencyKey() throws(ServerError) -> String? {
-        guard let key = headers[.idempotencyKey] else { return nil }
-        guard (8...128).contains(key.utf8.count),
-            key.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
-        else {
-            throw ServerError(
-                .badRequest,
-                "Idempotency-Key must be 8 to 128 visible characters, best a UUID"
-            )
-        }
-        return key
     }
 }

@@ -30,8 +30,11 @@ package struct VarveServer: Sendable {
         self.parts = parts
         let routes =
             IcebergRoutes(parts: parts).all + QueryRoutes(parts: parts).all
-            + LogRoutes(parts: parts).all + HealthRoutes(parts: parts).all
-        handler = RequestHandler(parts: parts, routes: RouteTable(routes))
+            + LogRoutes(parts: parts).all + RowsRoutes(parts: parts).all
+            + LineageRoutes(parts: parts).all + TransformRoutes(parts: parts).all
+            + HealthRoutes(parts: parts).all
+        let index = IndexRoutes(others: routes).all
+        handler = RequestHandler(parts: parts, routes: RouteTable(routes + index))
     }
 
     /// Serves until the process is told to stop: then it takes no more connections, and ends when what is
@@ -94,6 +97,7 @@ package struct VarveServer: Sendable {
         onListening: @escaping @Sendable (Int) -> Void
     ) async throws -> ServiceGroup {
         _ = try await parts.engine.catalog(creating: true)
+        SpoolFile.clear(parts.spoolDirectory)
         let limits = parts.configuration.limits
         let decoder = HTTP1Channel.Configuration.DecoderConfiguration(
             maxHeaderFieldSize: limits.headerBytesMax,

@@ -10,7 +10,7 @@ import VarveServer
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve",
-        abstract: "Serve the warehouse over HTTP: the Iceberg REST catalog and SQL.",
+        abstract: "Serve the warehouse over HTTP: Iceberg REST, SQL, rows, lineage, transforms.",
         discussion: """
             Examples:
               varve serve
@@ -18,7 +18,7 @@ struct ServeCommand: AsyncParsableCommand {
               VARVE_TOKENS=alice:long-random-token varve serve --host 0.0.0.0
 
             Without credentials in the configuration file or VARVE_TOKENS the server listens on this
-            machine only. SIGTERM and SIGINT stop it; requests under way are given time to end.
+            machine only. GET / lists what is served, docs/server.md explains it. SIGTERM and SIGINT stop it; requests under way are given time to end.
             """
     )
 

@@ -281,7 +281,34 @@ import TestSupport
             id: "append"
         )
         #expect(append2.isReplay)
+        // Who asks without committing finds the same.
+        let found = try #require(try await restarted.receipt(ofCommit: "append"))
+        #expect(found.isReplay && found.position == append2.position)
+        #expect(found.changes == append2.changes && found.requestHash == nil)
+        #expect(try await restarted.receipt(ofCommit: "never") == nil)
         #expect(try await restarted.load(one).metadata.snapshots.count == 1)
+    }
+
+    @Test("a commit carries what it was asked for, so that another use of its id is seen")
+    func requestHashes() async throws {
+        let store = MemoryStore()
+        let catalog = try await openCatalog(store)
+        let first = try await catalog.commit(
+            CatalogCommit(id: "key", actor: "a", requestHash: "one", operations: [])
+        )
+        #expect(first.requestHash == "one" && !first.isReplay)
+        let restarted = try await openCatalog(store, seed: 3)
+        let other = try await restarted.commit(
+            CatalogCommit(
+                id: "key",
+                actor: "a",
+                requestHash: "two",
+                operations: [.createNamespace(try Namespace(["n"]), properties: [:])]
+            )
+        )
+        #expect(other.isReplay && other.requestHash == "one" && other.changes.isEmpty)
+        #expect(try await !restarted.read().state.hasNamespace(try Namespace(["n"])))
+        #expect(try await restarted.verify().fault == nil)
     }
 
     @Test("snapshots carry the time of their entry, and as-of by time agrees with the log")

@@ -24,6 +24,7 @@ struct ConfigurationTests {
                   drain_seconds: 8
                   requests_max: 9
                   queries_max: 10
+                  spool_directory: /var/spool/varve
                 auth:
                   token_lifetime_seconds: 60
                   tokens: [{token: abcdefgh, principal: alice}]
@@ -46,6 +47,7 @@ struct ConfigurationTests {
         #expect(configuration.limits.uploadBytesMax == 2 << 30)
         #expect(configuration.limits.headerBytesMax == 4096)
         #expect(configuration.limits.queriesMax == 10 && configuration.limits.drainSeconds == 8)
+        #expect(configuration.spoolDirectory == "/var/spool/varve")
         #expect(configuration.tokens.first?.principal == "alice")
         #expect(configuration.clients.first?.secret.reveal() == "12345678")
         #expect(configuration.clients.first?.principal == "etl")

@@ -2,6 +2,7 @@ import Ambient
 import Bytes
 import Engine
 import Logging
+import ObjectStorage
 import Synchronization
 import Testing
 
@@ -31,8 +32,11 @@ func withServer<Value: Sendable>(
     configuration.limits.drainSeconds = 10
     configure(&configuration)
     let logger = Logger(label: "test") { _ in JSONLogHandler(write: { log.add($0) }) }
+    var options = Engine.Options()
+    // Clients block threads of the shared pool while they wait for answers.
+    options.store.workers = WorkerPool(threadCountMax: 4)
     let server = try VarveServer(
-        engine: Engine(warehouseURL: "memory:"),
+        engine: Engine(warehouseURL: "memory:", options: options),
         configuration: configuration,
         environment: EnvironmentVariables([:]),
         logger: logger

@@ -70,17 +70,25 @@ struct RowFilesSource: OpenedSource {
     let format: RowFormat
     let schema: Schema
     let progress: ImportProgress?
+    /// What the only file is called, where its path says nothing to anybody.
+    let name: String?
 
     /// Looks at the first file to find out what the files hold.
+    ///
+    /// - Parameters:
+    ///   - name: what the only file is called, where its path says nothing to anybody.
+    ///   - targets: the columns that the rows are for, where they are known.
     static func open(
         _ files: [InputFile],
         format: RowFormat,
         workers: WorkerPool,
-        progress: ImportProgress? = nil
+        progress: ImportProgress? = nil,
+        name: String? = nil,
+        targets: [Field] = []
     ) async throws -> RowFilesSource {
         try await FetchService.withFetchService { service in
             try await workers.run {
-                try RowFilesSource(files, format, service, progress)
+                try RowFilesSource(files, format, service, progress, name, targets)
             }
         }
     }
@@ -89,30 +97,36 @@ struct RowFilesSource: OpenedSource {
         _ files: [InputFile],
         _ format: RowFormat,
         _ service: FetchService,
-        _ progress: ImportProgress?
+        _ progress: ImportProgress?,
+        _ name: String?,
+        _ targets: [Field]
     ) throws {
         self.files = files
         self.progress = progress
+        self.name = name
         guard let file = files.first else { throw EngineError(.notFound, "no file is named") }
-        let first = file.path
-        let input = try TextInput(file, service)
-        let reader = try located(first) { try format.makeReader() }
+        let title = Self.title(of: file.path, name)
+        let input = try TextInput(file, title: title, service)
+        let reader = try located(title) { try format.makeReader() }
         while reader.schema == nil, let bytes = try input.next() {
             reader.feed(bytes)
-            _ = try located(first) { try reader.nextBatch() }
+            _ = try located(title) { try reader.nextBatch() }
         }
         if reader.schema == nil {
-            try located(first) {
+            try located(title) {
                 try reader.end()
                 _ = try reader.nextBatch()
             }
         }
-        guard let schema = reader.schema else {
-            throw EngineError(.invalid, "file \"\(first)\" has no columns")
+        guard reader.schema != nil else {
+            throw EngineError(.badRows, "\(title) has no columns")
         }
-        self.schema = schema
-        self.format = format.known(reader)
+        let known = format.known(reader).adjusted(to: targets)
+        self.format = known
+        schema = known.schema ?? reader.schema ?? Schema([])
     }
+
+    static func title(of path: String, _ name: String?) -> String { name ?? "file \"\(path)\"" }
 
     func open(
         _ request: ScanRequest,
@@ -152,6 +166,7 @@ private final class RowFilesScan: ScanSource {
 /// One file as a morsel: read and cut into batches as it goes.
 private final class RowFileMorsel: Morsel {
     private let path: String
+    private let title: String
     private let input: TextInput
     private let reader: any RowReader
     private let schema: Schema
@@ -171,14 +186,15 @@ private final class RowFileMorsel: Morsel {
         _ service: FetchService,
         _ meter: ScanMeter
     ) throws {
-        let path = file.path
-        self.path = path
+        path = source.name ?? file.path
+        let title = RowFilesSource.title(of: file.path, source.name)
+        self.title = title
         self.meter = meter
         self.positions = positions
         schema = source.schema
         progress = source.progress
-        input = try TextInput(file, service)
-        reader = try located(path) { try source.format.makeReader() }
+        input = try TextInput(file, title: title, service)
+        reader = try located(title) { try source.format.makeReader() }
     }
 
     func advance() throws -> Int {
@@ -190,11 +206,11 @@ private final class RowFileMorsel: Morsel {
                 return window.count
             }
             batch = nil
-            if let next = try located(path, { try reader.nextBatch() }) {
+            if let next = try located(title, { try reader.nextBatch() }) {
                 guard next.schema.fields.map(\.type) == schema.fields.map(\.type) else {
                     throw EngineError(
-                        .invalid,
-                        "file \"\(path)\" has other columns than the first file"
+                        .badRows,
+                        "\(title) has other columns than the first file"
                     )
                 }
                 report(rows: next.rowCount)
@@ -209,7 +225,7 @@ private final class RowFileMorsel: Morsel {
             if let bytes = try input.next() {
                 reader.feed(bytes)
             } else {
-                try located(path) { try reader.end() }
+                try located(title) { try reader.end() }
                 isFinished = true
             }
         }
@@ -246,14 +262,30 @@ private final class RowFileMorsel: Morsel {
 }
 
 /// Names the file in an error about what it holds.
-func located<T>(_ path: String, _ body: () throws -> T) throws -> T {
+func located<T>(_ title: String, _ body: () throws -> T) throws -> T {
     do {
         return try body()
     } catch let error as TextFileError {
-        throw EngineError(.invalid, "file \"\(path)\": \(error)")
+        switch error.code {
+        case .invalidOption: throw EngineError(.invalid, "\(title): \(error)")
+        case .unsupported: throw EngineError(.unsupported, "\(title): \(error)")
+        case .malformed, .badValue, .limit:
+            throw EngineError(
+                .badRows,
+                "\(title): \(error)",
+                row: EngineError.RowPlace(
+                    line: error.line,
+                    column: error.column,
+                    columnName: error.columnName
+                )
+            )
+        }
     } catch let error as BytesError {
-        throw EngineError(.invalid, "file \"\(path)\": \(error)")
+        throw EngineError(.badRows, "\(title): \(error)")
     } catch let error as IPCError {
-        throw EngineError(.invalid, "file \"\(path)\": \(error)")
+        throw EngineError(
+            error.code == .unsupported ? .unsupported : .badRows,
+            "\(title): \(error)"
+        )
     }
 }

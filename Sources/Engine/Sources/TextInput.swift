@@ -3,14 +3,15 @@ import Tables
 
 /// The plain bytes of a file, piece by piece, whatever it is compressed with.
 final class TextInput {
-    private let path: String
+    /// The file in messages.
+    private let title: String
     private let file: any InputFileReader
     private var decompressor: StreamDecompressor?
     private var isFirst = true
     private var isEnded = false
 
-    init(_ file: InputFile, _ service: FetchService) throws {
-        path = file.path
+    init(_ file: InputFile, title: String, _ service: FetchService) throws {
+        self.title = title
         self.file = try file.open(service)
     }
 
@@ -21,7 +22,7 @@ final class TextInput {
     func next() throws -> [UInt8]? {
         while true {
             if let decompressor {
-                let plain = try located(path) { try decompressor.drain(countMax: 1 << 18) }
+                let plain = try located(title) { try decompressor.drain(countMax: 1 << 18) }
                 if !plain.isEmpty { return plain }
             }
             if isEnded { return nil }
@@ -29,7 +30,7 @@ final class TextInput {
             if bytes.isEmpty {
                 isEnded = true
                 if let decompressor {
-                    try located(path) { try decompressor.finish() }
+                    try located(title) { try decompressor.finish() }
                     continue
                 }
                 return nil
@@ -37,7 +38,7 @@ final class TextInput {
             if isFirst {
                 isFirst = false
                 if let format = bytes.withUnsafeBytes({ StreamFormat.detect($0) }) {
-                    decompressor = try located(path) { try StreamDecompressor(format) }
+                    decompressor = try located(title) { try StreamDecompressor(format) }
                 }
             }
             guard let decompressor else { return bytes }

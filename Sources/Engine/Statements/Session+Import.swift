@@ -40,19 +40,23 @@ package struct ImportRequest: Sendable {
     /// nil: as the files' names end.
     package var format: FileFormat?
     package var onError: ErrorPolicy
+    /// nil for files that somebody named.
+    package var upload: Upload?
 
     package init(
         paths: [String],
         table: String,
         mode: Mode = .create,
         format: FileFormat? = nil,
-        onError: ErrorPolicy = .fail
+        onError: ErrorPolicy = .fail,
+        upload: Upload? = nil
     ) {
         self.paths = paths
         self.table = table
         self.mode = mode
         self.format = format
         self.onError = onError
+        self.upload = upload
     }
 }
 
@@ -63,6 +67,12 @@ package struct ImportReceipt: Sendable {
     package var rejectedRowCount: Int
     package var position: Int64
     package var snapshotID: Int64?
+    /// Whether the import made the table.
+    package var madeTable = false
+    /// Whether an earlier commit with the same id was found instead.
+    package var isReplay = false
+    /// What the commit that is in the log was asked for.
+    package var requestHash: String?
 }
 
 extension Session {
@@ -76,6 +86,30 @@ extension Session {
         _ request: ImportRequest,
         progress: ImportProgress = ImportProgress()
     ) async throws -> ImportReceipt {
+        guard request.upload?.createsTable == true else {
+            return try await importOnce(request, progress)
+        }
+        // Somebody else may make the table meanwhile: then there is one to append to.
+        var attempt = 1
+        while true {
+            do {
+                return try await importOnce(request, ImportProgress())
+            } catch let error as CatalogError {
+                guard error.code == .alreadyExists, attempt < Self.createAttemptCountMax else {
+                    throw error
+                }
+                attempt += 1
+            }
+        }
+    }
+
+    private static let createAttemptCountMax = 5
+
+    /// One attempt at an import.
+    private func importOnce(
+        _ request: ImportRequest,
+        _ progress: ImportProgress
+    ) async throws -> ImportReceipt {
         try requirePresent()
         let parts = try Parser.parseObjectName(request.table).map(\.folded)
         let target = try identifier(parts)
@@ -87,31 +121,33 @@ extension Session {
             throw EngineError(
                 .alreadyExists,
                 "table \"\(target)\" already exists",
-                hint: "Use --mode append or --mode overwrite, or another name."
+                hint: "Use mode append or overwrite, or another name."
             )
+        case (.append, false) where request.upload?.createsTable == true: break
         case (.append, false), (.overwrite, false):
             throw EngineError(
                 .notFound,
                 "table \"\(target)\" does not exist",
-                hint: "Use --mode create to make it from the files."
+                hint: "Use mode create to make it from the rows."
             )
         default: break
         }
 
-        let prepared = try await prepareImport(request, progress)
+        let existing = exists ? try await openTable(parts, in: snapshot) : nil
+        let prepared = try await prepareImport(request, existing, progress)
         let job = LineageJob(kind: "import")
         var operations: [CatalogOperation] = []
         let table: OpenTable
         let fields: [Field]
-        if exists {
-            table = try await openTable(parts, in: snapshot)
+        if let existing {
+            table = existing
             let columns = try Columnar.Schema(table.metadata.currentSchema)
             fields = try prepared.schema.fields.map {
                 try columns.field(named: Identifier($0.name), of: target)
             }
         } else {
-            if !snapshot.state.hasNamespace(target.namespace) {
-                operations.append(.createNamespace(target.namespace, properties: [:]))
+            for namespace in try missingNamespaces(target.namespace, snapshot.state) {
+                operations.append(.createNamespace(namespace, properties: [:]))
             }
             table = try newTable(target, prepared.schema, catalog)
             operations.append(.createTable(target, metadata: table.metadata))
@@ -132,9 +168,16 @@ extension Session {
             )
         }
         if request.onError == .quarantine, progress.rejectedRowCount > 0 {
-            operations += try await quarantine(progress, target, snapshot, catalog)
+            operations += try await quarantine(
+                progress,
+                target,
+                snapshot,
+                catalog,
+                source: request.upload?.source
+            )
         }
-        guard !operations.isEmpty else {
+        // Even a commit of nothing is one where its id must be found again.
+        guard !operations.isEmpty || request.upload?.commitID != nil else {
             return ImportReceipt(
                 table: target.description,
                 rowCount: 0,
@@ -144,13 +187,17 @@ extension Session {
         }
         let receipt = try await commit(
             operations,
-            lineage: try lineage(
-                of: prepared,
-                outputs: fields,
-                table: table,
-                job: job,
-                replaces: request.mode == .overwrite
-            )
+            lineage: operations.isEmpty
+                ? nil
+                : try lineage(
+                    of: prepared,
+                    outputs: fields,
+                    table: table,
+                    job: job,
+                    replaces: request.mode == .overwrite
+                ),
+            id: request.upload?.commitID,
+            requestHash: request.upload?.requestHash
         )
         let committed = receipt.tables.last { $0.identifier == target }
         return ImportReceipt(
@@ -158,15 +205,21 @@ extension Session {
             rowCount: written.rowCount,
             rejectedRowCount: progress.rejectedRowCount,
             position: receipt.position,
-            snapshotID: committed?.metadata.currentSnapshotID
+            snapshotID: committed?.metadata.currentSnapshotID,
+            madeTable: existing == nil,
+            isReplay: receipt.isReplay,
+            requestHash: receipt.requestHash
         )
     }
 
     /// The files as a query of all their columns.
     private func prepareImport(
         _ request: ImportRequest,
+        _ existing: OpenTable?,
         _ progress: ImportProgress
     ) async throws -> PreparedQuery {
+        let targets =
+            try existing.map { try Columnar.Schema($0.metadata.currentSchema).fields } ?? []
         var paths: [String] = []
         for path in request.paths { paths += try await ExternalFiles.expand(path, engine) }
         guard let first = paths.first else { throw EngineError(.notFound, "no file is named") }
@@ -185,7 +238,8 @@ extension Session {
             }
         progress.begin(bytesTotal: Self.byteCount(paths))
         let resolver = SourceResolver(session: self)
-        let name = request.paths.joined(separator: ", ")
+        let name = request.upload?.source ?? request.paths.joined(separator: ", ")
+        let title = request.upload?.title
         var table: SourceTable
         switch format {
         case .parquet:
@@ -205,8 +259,12 @@ extension Session {
             let rowFormat: RowFormat
             switch format {
             case .csv:
-                var options = CSVOptions()
+                var options = request.upload?.csv ?? CSVOptions()
                 options.onError = policy
+                // Without names the columns are the table's, in its order.
+                if options.hasHeader == false, options.columns == nil, !targets.isEmpty {
+                    options.columns = targets.map { Field($0.name, $0.type) }
+                }
                 if first.lowercased().contains(".tsv") { options.delimiter = UInt8(ascii: "\t") }
                 rowFormat = .csv(options, nil)
             case .json:
@@ -219,7 +277,9 @@ extension Session {
                 try paths.map { try engine.inputFile($0) },
                 format: rowFormat,
                 workers: engine.options.store.workers,
-                progress: progress
+                progress: progress,
+                name: title,
+                targets: targets
             )
             table = SourceTable(
                 sourceID: resolver.sources.add(source),
@@ -283,7 +343,8 @@ extension Session {
         _ progress: ImportProgress,
         _ target: TableIdentifier,
         _ snapshot: CatalogSnapshot,
-        _ catalog: WarehouseCatalog
+        _ catalog: WarehouseCatalog,
+        source: String?
     ) async throws -> [CatalogOperation] {
         let keeper = try TableIdentifier(target.namespace, target.name + "_rejected")
         let schema = Columnar.Schema([
@@ -313,7 +374,7 @@ extension Session {
         let now = engine.options.ambient.time.nowMicros()
         let rows = progress.rejectedRows
         let columns: [Column] = [
-            Column(.string, rows.map { .string($0.file) }),
+            Column(.string, rows.map { .string(source ?? $0.file) }),
             Column(.int64, rows.map { .int64(Int64($0.line)) }),
             Column(.int32, rows.map { $0.column.map { .int32(Int32(clamping: $0)) } ?? .null }),
             Column(.string, rows.map { $0.columnName.map { .string($0) } ?? .null }),

@@ -17,12 +17,26 @@ package struct TransformReceipt: Sendable {
         package var snapshotID: Int64?
     }
 
+    /// What an expectation came to.
+    package struct Outcome: Sendable {
+        package var name: String
+        package var action: Expectation.Action
+        /// Rows that do not hold.
+        package var violations: Int64
+        package var total: Int64
+        package var isMet: Bool
+    }
+
     package var name: String
+    /// Names the run in lineage.
+    package var runID: String
     package var rowCount: Int
     /// Rows that expectations left out, by the expectation's name; a row may count for several.
     package var dropped: [(name: String, rowCount: Int64)]
     /// What expectations with `warn` complain of.
     package var warnings: [String]
+    /// Expectations of all rows together, in the order of the spec; those that drop rows are in `dropped`.
+    package var outcomes: [Outcome]
     package var inputs: [Input]
     package var position: Int64
     package var snapshotID: Int64?
@@ -33,7 +47,13 @@ extension Session {
     ///
     /// The rows are written first and looked at where they lie; they become visible only when every
     /// expectation that may fail the run holds.
-    package func run(_ plan: TransformPlan) async throws -> TransformReceipt {
+    ///
+    /// - Parameter runID: nil for a new one.
+    package func run(
+        _ plan: TransformPlan,
+        runID: String? = nil
+    ) async throws -> TransformReceipt {
+        let runID = runID ?? engine.options.ambient.uuidV7()
         try requirePresent()
         try plan.checkRunnable()
         if plan.kind == .view {
@@ -87,7 +107,7 @@ extension Session {
             fields: fields
         )
         do {
-            let warnings = try await check(plan, written, table)
+            let (outcomes, warnings) = try await check(plan, written, table)
             let dropped = try await countDrops(plan)
             let replaces = plan.kind == .full
             if !written.files.isEmpty || replaces {
@@ -106,7 +126,8 @@ extension Session {
                 job: LineageJob(
                     kind: "transform",
                     name: plan.title,
-                    version: plan.versionHash
+                    version: plan.versionHash,
+                    runID: runID
                 ),
                 replaces: replaces
             )
@@ -117,9 +138,11 @@ extension Session {
             )
             return TransformReceipt(
                 name: plan.title,
+                runID: runID,
                 rowCount: written.rowCount,
                 dropped: dropped,
                 warnings: warnings,
+                outcomes: outcomes,
                 inputs: prepared.inputs.map {
                     TransformReceipt.Input(
                         name: $0.table.name,
@@ -133,12 +156,12 @@ extension Session {
             // Nothing refers to the files: no commit was tried.
             let keys = written.files.compactMap { try? table.storage.key(of: $0.filePath) }
             try? await table.storage.store.delete(keys)
-            throw EngineError(.invalid, error.message)
+            throw EngineError(.badRows, error.message)
         }
     }
 
     /// The namespace and those around it that do not exist yet, outermost first.
-    private func missingNamespaces(
+    func missingNamespaces(
         _ namespace: Namespace,
         _ state: CatalogState
     ) throws -> [Namespace] {
@@ -157,13 +180,14 @@ extension Session {
 
     /// Evaluates the checks on the rows where they were written, before anybody else can see them.
     ///
-    /// - Returns: the complaints of checks that only warn.
+    /// - Returns: what all came to, and the complaints of those that only warn.
     private func check(
         _ plan: TransformPlan,
         _ written: WrittenRows,
         _ table: OpenTable
-    ) async throws -> [String] {
-        if plan.checks.isEmpty { return [] }
+    ) async throws -> ([TransformReceipt.Outcome], [String]) {
+        if plan.checks.isEmpty { return ([], []) }
+        var outcomes: [Int: TransformReceipt.Outcome] = [:]
         let staged = try await stage(written, table)
         var warnings: [String] = []
         var failures: [String] = []
@@ -174,7 +198,15 @@ extension Session {
             }
             for (index, violations) in zip(check.checks, numbers.dropFirst()) {
                 let one = plan.checks[index]
-                if one.passes(violations: violations, total: total) { continue }
+                let isMet = one.passes(violations: violations, total: total)
+                outcomes[index] = TransformReceipt.Outcome(
+                    name: one.name,
+                    action: one.action,
+                    violations: violations,
+                    total: total,
+                    isMet: isMet
+                )
+                if isMet { continue }
                 let complaint = one.complaint(violations: violations, total: total)
                 if one.action == .fail {
                     failures.append(complaint)
@@ -189,7 +221,7 @@ extension Session {
                     + failures.joined(separator: "\n  ")
             )
         }
-        return warnings
+        return (outcomes.sorted { $0.key < $1.key }.map(\.value), warnings)
     }
 
     /// Rows that drops leave out.

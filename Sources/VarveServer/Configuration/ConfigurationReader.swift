@@ -18,6 +18,7 @@ import Yams
 //       drain_seconds: 30
 //       requests_max: 512
 //       queries_max: 32
+//       spool_directory: /tmp        # where uploads wait; TMPDIR of the environment if not said
 //     auth:
 //       token_lifetime_seconds: 3600
 //       tokens: [{token: …, principal: alice}]
@@ -79,9 +80,10 @@ extension ServerConfiguration {
         try server.allow([
             "host", "port", "body_bytes_max", "upload_bytes_max", "header_bytes_max",
             "request_timeout_seconds", "query_timeout_seconds", "idle_seconds", "drain_seconds",
-            "requests_max", "queries_max",
+            "requests_max", "queries_max", "spool_directory",
         ])
         host = try server.text("host") ?? host
+        spoolDirectory = try server.text("spool_directory") ?? spoolDirectory
         port = try server.number("port", 0...65_535) ?? port
         let day = 1...86_400
         let count = 1...1_000_000

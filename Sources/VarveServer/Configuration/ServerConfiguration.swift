@@ -57,6 +57,8 @@ package struct ServerConfiguration: Sendable, Equatable {
     /// 0 picks a free one.
     package var port = 8181
     package var limits = ServerLimits()
+    /// Where uploaded rows lie until they are imported; nil for TMPDIR of the environment, or /tmp.
+    package var spoolDirectory: String?
     package var tokens: [ConfiguredToken] = []
     package var clients: [ConfiguredClient] = []
     /// How long a token of the token endpoint is good.

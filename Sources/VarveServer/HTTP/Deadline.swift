@@ -1,12 +1,13 @@
-import Ambient
+package import Ambient
 
 /// Runs `body`, and cancels it when it takes longer than it may.
 ///
 /// What `body` manages to return or throw after it was cancelled counts: a commit that got through got
 /// through.
 ///
-/// - Throws: `timedOut` when the time ended it.
-func withDeadline<Value: Sendable>(
+/// - Throws: `timedOut` when the time ended it; what `body` threw, a `CancellationError` among them, when
+///   anything else did.
+package func withDeadline<Value: Sendable>(
     seconds: Int,
     time: any TimeSource,
     _ body: @escaping @Sendable () async throws -> Value
@@ -18,18 +19,24 @@ func withDeadline<Value: Sendable>(
             }
         }
         group.addTask {
-            try? await time.sleep(nanoseconds: Int64(seconds) * 1_000_000_000)
-            return .timeIsUp
+            do {
+                try await time.sleep(nanoseconds: Int64(seconds) * 1_000_000_000)
+                return .timeIsUp
+            } catch {
+                // Somebody cancelled all of this: that is not the time's doing.
+                return .woken
+            }
         }
         var isLate = false
         while let event = try await group.next() {
             switch event {
+            case .woken: break
             case .timeIsUp:
                 isLate = true
                 group.cancelAll()
             case .ended(let result):
                 group.cancelAll()
-                if isLate, case .failure(let error) = result, error is CancellationError {
+                if isLate, case .failure(let error) = result, isCancellation(error) {
                     throw ServerError(.timedOut, "the request took longer than \(seconds) seconds")
                 }
                 return try result.get()
@@ -39,7 +46,13 @@ func withDeadline<Value: Sendable>(
     }
 }
 
+/// Whether an error says only that somebody cancelled.
+func isCancellation(_ error: any Error) -> Bool {
+    ((error as? PlacedError)?.error ?? error) is CancellationError
+}
+
 private enum DeadlineEvent<Value: Sendable>: Sendable {
     case ended(Result<Value, any Error>)
     case timeIsUp
+    case woken
 }

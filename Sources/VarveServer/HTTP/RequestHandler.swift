@@ -54,6 +54,7 @@ struct RequestHandler: Sendable {
         _ channel: ResponseChannel,
         _ account: inout Account
     ) async throws {
+        var retry: RequestRetry?
         var mapping = ErrorMapping(effect: request.method == .get ? .read : .change)
         var allowed = ""
         do {
@@ -67,12 +68,15 @@ struct RequestHandler: Sendable {
             if !route.isOpen {
                 account.principal = try authenticate(request)
             }
-            try checkLength(request.headers)
+            try checkLength(request.headers, route)
             guard parts.gate.enter(route.weight) else {
                 parts.metrics.rejected(reason: "busy")
                 throw ServerError(.tooManyRequests, "the server is busy; try again in a moment")
             }
             defer { parts.gate.leave(route.weight) }
+            retry = try RequestRetry(request, route, account.principal ?? "anonymous", parts)
+            // What has no body is known by now.
+            if request.method == .delete { try await retry?.check(body: []) }
             let prepared = ServerRequest(
                 id: id,
                 method: request.method,
@@ -81,9 +85,12 @@ struct RequestHandler: Sendable {
                 captures: captures,
                 principal: account.principal ?? "anonymous",
                 body: request.body,
-                bodyBytesMax: parts.configuration.limits.bodyBytesMax,
+                bodyBytesMax: bodyBytesMax(route),
+                retry: retry,
                 channel: channel
             )
+            // Routes that take rows may have something to say before they come.
+            if !route.takesRows { try await channel.continueBody(request.headers) }
             let limits = parts.configuration.limits
             let seconds =
                 route.weight == .query ? limits.queryTimeoutSeconds : limits.requestTimeoutSeconds
@@ -101,13 +108,20 @@ struct RequestHandler: Sendable {
             }
             if let effect = channel.effect { mapping.effect = effect }
             var reply = mapping.reply(to: told)
-            reply.statement = (error as? PlacedError)?.statement
+            if let placed = error as? PlacedError {
+                reply.statement = placed.statement
+                for member in placed.details.members { reply.details[member.key] = member.value }
+                placed.hideSpool(in: &reply)
+            }
+            if !(told is RepeatedReply) { retry?.remember(reply) }
             account.error = reply
             if reply.isServersFault { account.detail = "\(told)" }
             var whole = Reply.error(reply)
             if reply.status == 405 { whole.headers[.allow] = allowed }
             // What is left of a body that was too large is not worth reading.
-            if reply.status == 413 { whole.headers[.connection] = "close" }
+            if reply.status == 413 || parts.leavesBodyUnread(account.template) {
+                whole.headers[.connection] = "close"
+            }
             try await channel.send(whole)
         }
     }
@@ -139,12 +153,18 @@ struct RequestHandler: Sendable {
     }
 
     /// Refuses what says itself that it is too large, before any of it is read.
-    private func checkLength(_ headers: HTTPFields) throws(ServerError) {
+    private func checkLength(_ headers: HTTPFields, _ route: Route) throws(ServerError) {
         guard let text = headers[.contentLength], let length = Int(text) else { return }
-        let limit = parts.configuration.limits.bodyBytesMax
+        let limit = bodyBytesMax(route)
         if length > limit {
-            throw ServerError(.bodyTooLarge, "the body is larger than \(limit) bytes")
+            let name = route.takesRows ? "upload_bytes_max" : "body_bytes_max"
+            throw ServerError(.bodyTooLarge, "the body is larger than \(limit) bytes (\(name))")
         }
+    }
+
+    private func bodyBytesMax(_ route: Route) -> Int {
+        let limits = parts.configuration.limits
+        return route.takesRows ? limits.uploadBytesMax : limits.bodyBytesMax
     }
 
     /// The client's id when it is a harmless one; else a new one.
@@ -184,4 +204,21 @@ struct PlacedError: Error {
     var error: any Error
     /// The number of the statement that failed, from 1, where there are several: those before it are done.
     var statement: Int?
+    /// What else the answer says.
+    var details = JSONObject()
+    /// The file that the body was kept in, which is nobody's business.
+    var spoolPath: String?
+
+    /// Speaks of the body where an error speaks of the file it was kept in; what is wrong with that is the
+    /// client's to mend.
+    fileprivate func hideSpool(in reply: inout ErrorReply) {
+        guard let spoolPath else { return }
+        let names = [
+            "file:///" + spoolPath, "file://" + spoolPath, spoolPath, String(spoolPath.dropFirst()),
+        ]
+        for name in names where reply.message.contains(name) {
+            reply.message = reply.message.replacing(name, with: "the body")
+            reply.isServersFault = false
+        }
+    }
 }

@@ -71,6 +71,18 @@ final class ResponseChannel: @unchecked Sendable {
         }
     }
 
+    /// Tells a client that waits with its body to send it.
+    func continueBody(_ headers: HTTPFields) async throws {
+        guard headers[.expect]?.lowercased() == "100-continue" else { return }
+        switch takeState() {
+        case .waiting(let writer):
+            try await writer.writeInformationalHead(HTTPResponse(status: .continue))
+            state = .waiting(writer)
+        case .streaming(let writer): state = .streaming(writer)
+        case .finished: break
+        }
+    }
+
     /// Sends the head of a body that comes in pieces.
     func begin(status: Int, headers fields: HTTPFields) async throws {
         switch takeState() {

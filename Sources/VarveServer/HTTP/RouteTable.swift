@@ -22,6 +22,8 @@ struct Route: Sendable {
     /// Whether it answers without credentials.
     var isOpen = false
     var weight = Weight.request
+    /// Whether the body is rows, which may be more than a request's other bodies.
+    var takesRows = false
     let handler: Handler
 
     init(
@@ -31,6 +33,7 @@ struct Route: Sendable {
         namespaceMeansTable: Bool = false,
         isOpen: Bool = false,
         weight: Weight = .request,
+        takesRows: Bool = false,
         handler: @escaping Handler
     ) {
         self.method = method
@@ -39,6 +42,7 @@ struct Route: Sendable {
         self.namespaceMeansTable = namespaceMeansTable
         self.isOpen = isOpen
         self.weight = weight
+        self.takesRows = takesRows
         self.handler = handler
     }
 }

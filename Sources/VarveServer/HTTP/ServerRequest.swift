@@ -16,6 +16,8 @@ struct ServerRequest: Sendable {
     let principal: String
     let body: RequestBody
     let bodyBytesMax: Int
+    /// What makes a retry of this request safe; nil when it changes nothing or has no key.
+    let retry: RequestRetry?
     /// For routes that answer piece by piece.
     let channel: ResponseChannel
 
@@ -31,9 +33,12 @@ struct ServerRequest: Sendable {
 
     /// The whole body.
     ///
-    /// - Throws: `bodyTooLarge`; when the client goes away.
+    /// - Throws: `bodyTooLarge`; when the client goes away; `RepeatedReply` when a request with this key
+    ///   was refused before.
     func bytes() async throws -> [UInt8] {
-        try await collect(body, bytesMax: bodyBytesMax)
+        let bytes = try await collect(body, bytesMax: bodyBytesMax)
+        try await retry?.check(body: bytes)
+        return bytes
     }
 
     /// The body as a JSON object.

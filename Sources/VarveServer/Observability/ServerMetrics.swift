@@ -69,7 +69,7 @@ final class ServerMetrics: Sendable {
         }
     }
 
-    /// - Parameter kind: `catalog` or `sql`.
+    /// - Parameter kind: `catalog`, `sql`, `upload` or `transform`.
     func committed(kind: String) {
         state.withLock { $0.commits[kind, default: 0] += 1 }
     }

@@ -75,7 +75,7 @@ struct LogRoutes: Sendable {
         let before = try request.target.integer("before", in: 1...Int64.max)
         let catalog = try await parts.catalog()
         let snapshot = try await catalog.read()
-        let table = try table(request, snapshot.state)
+        let table = try parts.table(request, snapshot.state)
         let loaded = try await catalog.load(table, in: snapshot)
         let page = try await catalog.history(
             ofTable: loaded.entry.uuid,
@@ -92,10 +92,12 @@ struct LogRoutes: Sendable {
             "next_before": page.next.map { .integer($0) } ?? .null,
         ])
     }
+}
 
+extension ServerParts {
     /// The table of the path: levels are joined by 0x1F as in the REST catalog, or by dots where the
     /// whole is no namespace itself.
-    private func table(
+    func table(
         _ request: ServerRequest,
         _ state: CatalogState
     ) throws -> TableIdentifier {

@@ -10,10 +10,19 @@ struct QueryRequest: Sendable {
     let asOf: CatalogInstant?
     let namespace: [String]?
 
-    private static let names: Set<String> = ["sql", "parameters", "as_of", "namespace"]
+    private static let names: Set<String> = [
+        "sql", "parameters", "as_of", "branch", "namespace",
+    ]
 
     /// - Throws: `badRequest`; `EngineError` for an instant that is none.
     init(_ body: RequestFields) throws {
+        if let branch = body["branch"], branch != "main" {
+            throw ServerError(
+                .notImplemented,
+                "branches of the whole catalog are not in this version: name a table's own branch "
+                    + "in the statement, as in t FOR VERSION AS OF 'branch'"
+            )
+        }
         if let unknown = body.object.keys.first(where: { !Self.names.contains($0) }) {
             let known = Self.names.sorted().joined(separator: ", ")
             throw ServerError(

@@ -57,7 +57,7 @@ struct QueryRoutes: Sendable {
             }
         } catch {
             parts.metrics.queryEnded(
-                outcome: error is CancellationError ? "cancelled" : "failed",
+                outcome: isCancellation(error) ? "cancelled" : "failed",
                 rows: progress.now.rows,
                 bytes: request.channel.byteCount
             )
@@ -82,6 +82,13 @@ struct QueryRoutes: Sendable {
             throw ServerError(.badRequest, "there is no statement in \"sql\"")
         }
         request.channel.effect = statements.allSatisfy(\.statement.isRead) ? .read : .change
+        if let retry = request.retry, request.channel.effect == .change {
+            throw ServerError(
+                .badRequest,
+                "statements take no Idempotency-Key (\(retry.key)): look at /varve/v1/log for what "
+                    + "became of one, or send rows to /varve/v1/tables/{namespace}/{table}/rows"
+            )
+        }
         let session = Session(
             engine: parts.engine,
             context: RequestContext(actor: request.principal, requestID: request.id)

@@ -1,0 +1,448 @@
+/// What `/openapi.yaml` says of parameters, answers and their parts.
+let openAPIComponents = """
+    components:
+      securitySchemes:
+        bearer:
+          type: http
+          scheme: bearer
+          description: |
+            A token of the configuration, or one of `POST /v1/oauth/tokens`. A server without credentials
+            takes everybody, and listens on its own machine only.
+      parameters:
+        Namespace:
+          name: namespace
+          in: path
+          required: true
+          description: Levels are joined by dots, or by the unit separator (`%1F`) as in the Iceberg protocol.
+          schema: {type: string}
+        Table:
+          name: table
+          in: path
+          required: true
+          schema: {type: string}
+        IdempotencyKey:
+          name: Idempotency-Key
+          in: header
+          description: |
+            Makes a retry safe: 8 to 128 visible characters, best a UUID. It is the id of the commit; for a day
+            (`idempotency-key-lifetime` of `GET /v1/config`) every server of the warehouse answers the same key with
+            the same commit. Refusals (4xx) are repeated by the server that gave them. The same key with another
+            body, path or principal gets 422.
+          schema: {type: string, minLength: 8, maxLength: 128}
+        Limit:
+          name: limit
+          in: query
+          schema: {type: integer, minimum: 1, maximum: 1000, default: 100}
+        Node:
+          name: node
+          in: query
+          required: true
+          description: "`ns.table`, `ns.table.column`, `ns.table@snapshot`, or a file."
+          schema: {type: string}
+        Depth:
+          name: depth
+          in: query
+          description: How many steps to go; as far as it leads if not said.
+          schema: {type: integer, minimum: 1, maximum: 10000}
+        Columns:
+          name: columns
+          in: query
+          description: Whether to ask about all columns of a table.
+          schema: {type: boolean, default: false}
+        AsOf:
+          name: as_of
+          in: query
+          description: A log position, or a time such as `2024-05-01 12:30:00+00`.
+          schema: {type: string}
+        NamespaceQuery:
+          name: namespace
+          in: query
+          description: Where names without a namespace are looked up.
+          schema: {type: string, default: main}
+        LineageFormat:
+          name: format
+          in: query
+          schema: {type: string, enum: [json, dot, graphml, cypher, openlineage], default: json}
+      responses:
+        BadRequest:
+          description: The request makes no sense; nothing was done.
+          content:
+            application/json:
+              schema: {$ref: "#/components/schemas/Error"}
+        Unauthorized:
+          description: No credentials, or none that are known here.
+          content:
+            application/json:
+              schema: {$ref: "#/components/schemas/Error"}
+        NotFound:
+          description: There is no such thing.
+          content:
+            application/json:
+              schema: {$ref: "#/components/schemas/Error"}
+        NotAcceptable:
+          description: No accepted format can be given, or the statement needs what this version lacks.
+          content:
+            application/json:
+              schema: {$ref: "#/components/schemas/Error"}
+        Conflict:
+          description: It exists already, or somebody else changed the same thing first; nothing was done.
+          content:
+            application/json:
+              schema: {$ref: "#/components/schemas/Error"}
+        TooLarge:
+          description: The body is larger than the limit; nothing was done.
+          content:
+            application/json:
+              schema: {$ref: "#/components/schemas/Error"}
+        UnsupportedMediaType:
+          description: The content type or encoding is not taken; nothing was done.
+          content:
+            application/json:
+              schema: {$ref: "#/components/schemas/Error"}
+        Unprocessable:
+          description: |
+            Rows or values are not as they must be (`row` says where), an expectation does not hold, specs
+            are wrong (`issues`), or the key was another request's; nothing was done.
+          content:
+            application/json:
+              schema: {$ref: "#/components/schemas/Error"}
+        Busy:
+          description: Too much is under way; nothing was done. `Retry-After` says when to come again.
+          content:
+            application/json:
+              schema: {$ref: "#/components/schemas/Error"}
+        Unknown:
+          description: Nobody knows whether the change was made; ask again with the same key.
+          content:
+            application/json:
+              schema: {$ref: "#/components/schemas/Error"}
+        NotImplemented:
+          description: This version does not have it; nothing was done.
+          content:
+            application/json:
+              schema: {$ref: "#/components/schemas/Error"}
+        NotReady:
+          description: The log cannot be read now.
+          content:
+            application/json:
+              schema: {$ref: "#/components/schemas/Error"}
+        TimedOut:
+          description: It took longer than it may; whether a change was made is not known.
+          content:
+            application/json:
+              schema: {$ref: "#/components/schemas/Error"}
+        Lineage:
+          description: |
+            The part of the graph that answers, in the format that was asked for. `complete` says whether the log
+            accounts for all of it; `gaps` says why not.
+          content:
+            application/json:
+              schema:
+                anyOf:
+                  - {$ref: "#/components/schemas/Lineage"}
+                  - {type: array, description: Events of OpenLineage., items: {type: object}}
+            text/vnd.graphviz:
+              schema: {type: string}
+            application/xml:
+              schema: {type: string}
+            text/plain:
+              schema: {type: string}
+      schemas:
+        Error:
+          type: object
+          required: [error]
+          properties:
+            error:
+              type: object
+              required: [message, type, code]
+              properties:
+                message: {type: string}
+                type: {type: string, description: The name of an exception of Iceberg's clients.}
+                code: {type: integer, description: The status.}
+                sqlstate: {type: string}
+                line: {type: integer, description: Of the statement.}
+                column: {type: integer}
+                hint: {type: string}
+                statement: {type: integer, description: "Of several statements the one that failed, from 1."}
+                row:
+                  type: object
+                  description: Of rows that were sent, the one at fault.
+                  properties:
+                    line: {type: integer, description: Where it begins, from 1.}
+                    column: {type: integer}
+                    column_name: {type: string}
+                issues: {type: array, items: {$ref: "#/components/schemas/Issue"}}
+                transform: {type: string, description: The one that failed.}
+                run_id: {type: string}
+                runs: {type: array, items: {$ref: "#/components/schemas/RunResult"}}
+        Query:
+          type: object
+          required: [sql]
+          additionalProperties: false
+          properties:
+            sql: {type: string}
+            parameters:
+              description: "An array for `$1`, `$2`, ...; an object for `$name`."
+              anyOf:
+                - {type: array, items: {type: [string, number, boolean, "null"]}}
+                - {type: object, additionalProperties: {type: [string, number, boolean, "null"]}}
+            as_of:
+              description: The state of the whole catalog that is read; a log position or a time.
+              type: [integer, string]
+            namespace: {type: string, default: main}
+            branch:
+              type: string
+              description: Only `main`; branches of the whole catalog are not in this version.
+        Result:
+          type: object
+          required: [columns, rows, row_count]
+          properties:
+            columns:
+              type: array
+              items:
+                type: object
+                required: [name, type, nullable]
+                properties:
+                  name: {type: string}
+                  type: {type: string}
+                  nullable: {type: boolean}
+            rows:
+              type: array
+              description: Integers beyond 2^53 and decimals are strings.
+              items: {type: array}
+            row_count: {type: integer}
+        SnapshotID:
+          type: [string, "null"]
+          description: A string, since it does not fit the numbers of JavaScript.
+        TableName:
+          type: object
+          required: [namespace, name]
+          properties:
+            namespace: {type: array, items: {type: string}}
+            name: {type: string}
+        Upload:
+          type: object
+          required: [table, mode, row_count, rejected_row_count, snapshot_id, log_position, created, replayed]
+          properties:
+            table: {$ref: "#/components/schemas/TableName"}
+            mode: {type: string}
+            row_count: {type: integer}
+            rejected_row_count:
+              type: [integer, "null"]
+              description: Rows left out; null in a repeated answer, where that is not known any more.
+            snapshot_id: {$ref: "#/components/schemas/SnapshotID"}
+            log_position: {type: integer, format: int64}
+            created: {type: boolean, description: Whether the commit made the table.}
+            replayed: {type: boolean, description: Whether an earlier request with this key had done it.}
+        Commit:
+          type: object
+          required: [position, index, time_ms, time, server, id, actor, changes]
+          properties:
+            position: {type: integer, format: int64}
+            index: {type: integer, description: Among the commits of the log entry.}
+            time_ms: {type: integer, format: int64}
+            time: {type: string, format: date-time}
+            server: {type: string}
+            id: {type: string}
+            actor: {type: string}
+            request_id: {type: [string, "null"]}
+            message: {type: [string, "null"]}
+            changes: {type: array, items: {type: object}, description: As Formats/catalog-log has them.}
+            lineage: {type: [object, "null"], description: As Formats/lineage-facts has it.}
+        Log:
+          type: object
+          required: [commits, position, next]
+          properties:
+            commits: {type: array, items: {$ref: "#/components/schemas/Commit"}}
+            position: {type: integer, format: int64, description: The log's end.}
+            next: {type: [integer, "null"], description: "`from` of the next page; null at the end."}
+        Verification:
+          type: object
+          required: [from, to, hash, commit_count, fault, verified]
+          properties:
+            from: {type: integer, format: int64}
+            to: {type: integer, format: int64}
+            hash: {type: string, description: SHA-256 of the last entry.}
+            commit_count: {type: integer}
+            fault:
+              type: [object, "null"]
+              properties:
+                key: {type: string}
+                message: {type: string}
+            table_faults:
+              type: array
+              items:
+                type: object
+                properties:
+                  table: {$ref: "#/components/schemas/TableName"}
+                  message: {type: string}
+            verified: {type: boolean}
+        TableHistory:
+          type: object
+          required: [table, uuid, metadata_location, current_snapshot_id, snapshots, commits, next_before]
+          properties:
+            table: {$ref: "#/components/schemas/TableName"}
+            uuid: {type: string}
+            metadata_location: {type: string}
+            current_snapshot_id: {type: [integer, "null"], format: int64}
+            snapshots: {type: array, items: {type: object}, description: As Iceberg's table metadata has them.}
+            commits: {type: array, items: {$ref: "#/components/schemas/Commit"}}
+            next_before: {type: [integer, "null"], format: int64}
+        Lineage:
+          type: object
+          required: [question, node, position, complete, gaps, cut, nodes, edges]
+          properties:
+            question: {type: string, enum: [upstream, downstream, path, impact]}
+            node: {type: string}
+            to: {type: string}
+            position: {type: integer, format: int64}
+            time: {type: [string, "null"]}
+            complete: {type: boolean}
+            gaps: {type: array, items: {type: string}}
+            cut: {type: boolean, description: Whether there is more beyond `depth`.}
+            nodes: {type: array, items: {type: object}}
+            edges: {type: array, items: {type: object}}
+        Specs:
+          type: object
+          required: [specs]
+          additionalProperties: false
+          properties:
+            specs:
+              type: array
+              minItems: 1
+              maxItems: 1000
+              items:
+                anyOf:
+                  - {type: object}
+                  - {type: string, description: YAML or JSON.}
+            select:
+              type: array
+              description: "`name`, `+name` with all it reads from, `name+` with all that reads from it, `ns.*`, `tag:word`."
+              items: {type: string}
+            namespace: {type: string, default: main}
+        Issue:
+          type: object
+          required: [spec, line, column, key, message]
+          properties:
+            spec: {type: string}
+            line: {type: integer}
+            column: {type: integer}
+            key: {type: string}
+            message: {type: string}
+            hint: {type: string}
+        Plans:
+          type: object
+          required: [plans]
+          properties:
+            plans:
+              type: array
+              items:
+                type: object
+                required: [name, kind, version, sql, reads, drops, expectations, runnable, unsupported, notes]
+                properties:
+                  name: {type: string}
+                  kind: {type: string}
+                  version: {type: string, description: SHA-256 of the canonical spec.}
+                  sql: {type: string}
+                  reads: {type: array, items: {type: string}}
+                  expectations_read: {type: array, items: {type: string}}
+                  drops: {type: array, items: {type: object}}
+                  expectations: {type: array, items: {type: object}}
+                  runnable: {type: boolean}
+                  unsupported: {type: array, items: {$ref: "#/components/schemas/Issue"}}
+                  notes: {type: array, items: {$ref: "#/components/schemas/Issue"}}
+        Runs:
+          type: object
+          required: [runs]
+          properties:
+            runs: {type: array, items: {$ref: "#/components/schemas/RunResult"}}
+        RunResult:
+          type: object
+          required: [run_id, name, kind, version, row_count, snapshot_id, log_position, inputs, dropped, expectations, warnings, notes]
+          properties:
+            run_id: {type: string}
+            name: {type: string}
+            kind: {type: string}
+            version: {type: string}
+            row_count: {type: integer}
+            snapshot_id: {$ref: "#/components/schemas/SnapshotID"}
+            log_position: {type: integer, format: int64}
+            inputs:
+              type: array
+              description: The exact snapshots that were read.
+              items:
+                type: object
+                required: [name, snapshot_id]
+                properties:
+                  name: {type: string}
+                  snapshot_id: {$ref: "#/components/schemas/SnapshotID"}
+            dropped:
+              type: array
+              items:
+                type: object
+                properties:
+                  name: {type: string}
+                  row_count: {type: integer}
+            expectations:
+              type: array
+              items:
+                type: object
+                required: [name, on_violation, violations, total, met]
+                properties:
+                  name: {type: string}
+                  on_violation: {type: string, enum: [warn, fail, drop, quarantine]}
+                  violations: {type: integer}
+                  total: {type: integer}
+                  met: {type: boolean}
+            warnings: {type: array, items: {type: string}}
+            notes: {type: array, items: {$ref: "#/components/schemas/Issue"}}
+        Run:
+          type: object
+          required: [run_id, flows]
+          properties:
+            run_id: {type: string}
+            flows:
+              type: array
+              items:
+                type: object
+                required: [job, inputs, output, commit]
+                properties:
+                  job:
+                    type: object
+                    properties:
+                      kind: {type: string}
+                      name: {type: string}
+                      version: {type: [string, "null"]}
+                  inputs: {type: array, items: {$ref: "#/components/schemas/Dataset"}}
+                  output: {$ref: "#/components/schemas/Dataset"}
+                  commit: {type: object}
+        Dataset:
+          type: object
+          properties:
+            table: {type: array, items: {type: string}}
+            uuid: {type: string}
+            file: {type: string}
+            snapshot_id: {$ref: "#/components/schemas/SnapshotID"}
+            operation: {type: string}
+        Status:
+          type: object
+          required: [status]
+          properties:
+            status: {type: string, enum: [live, ready]}
+            position: {type: integer, format: int64}
+        Index:
+          type: object
+          required: [name, description, routes]
+          properties:
+            name: {type: string}
+            description: {type: string}
+            routes:
+              type: array
+              items:
+                type: object
+                required: [method, path]
+                properties:
+                  method: {type: string}
+                  path: {type: string}
+
+    """

@@ -1,0 +1,336 @@
+"""Varve's own interface as its document describes it: every path, every answer's shape.
+
+    VARVE_BIN=.build/release/varve python -m pytest Tests/Peers/test_server_api.py
+"""
+
+import json
+import re
+import subprocess
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import pytest
+
+yaml = pytest.importorskip("yaml")
+
+from test_rest_clients import BINARY, running
+
+OPERATIONS = {"get", "put", "post", "delete", "head", "options", "patch"}
+
+SPEC = """
+name: main.by_carrier
+kind: full
+sql: SELECT carrier, count(*) AS flights, sum(delay) AS delay FROM main.flights GROUP BY carrier
+expectations:
+  - {name: has_carrier, check: carrier IS NOT NULL, on_violation: fail}
+  - {name: few, row_count: {max: 1}, on_violation: warn}
+  - {name: no_delay_below_zero, check: delay >= 0, on_violation: drop}
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with running(tmp_path_factory.mktemp("api")) as running_server:
+        running_server.sql(
+            "CREATE TABLE flights (carrier VARCHAR, delay INTEGER);"
+            "INSERT INTO flights VALUES ('AA', 5), ('UA', 7), ('AA', -1);"
+            "CREATE TABLE copy (carrier VARCHAR, delay INTEGER);"
+            "INSERT INTO copy SELECT carrier, delay FROM flights WHERE delay > 0"
+        )
+        yield running_server
+
+
+@pytest.fixture(scope="module")
+def document(server):
+    status, headers, body = server.call("GET", "/openapi.yaml")
+    assert status == 200 and headers["Content-Type"] == "application/yaml"
+    return yaml.safe_load(body)
+
+
+def raw(server, method, path, body=None, headers=None):
+    """Like `Server.call` with a body of bytes."""
+    request = urllib.request.Request(server.url + path, data=body, method=method, headers=headers or {})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return response.status, dict(response.headers), response.read()
+    except urllib.error.HTTPError as error:
+        return error.code, dict(error.headers), error.read()
+
+
+def get(server, path, status=200):
+    got, _, body = server.call("GET", path)
+    assert got == status, body
+    return json.loads(body)
+
+
+def shapes(document):
+    """A function that says how a value breaks the schema of a name."""
+    validators = pytest.importorskip("openapi_schema_validator")
+
+    def check(name, value):
+        schema = {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
+        problems = list(validators.OAS31Validator(schema).iter_errors(value))
+        assert not problems, problems[0]
+        return value
+
+    return check
+
+
+# The document
+
+
+def test_the_document_is_openapi(document):
+    validator = pytest.importorskip("openapi_spec_validator")
+    validator.validate(document)
+
+
+def test_every_reference_leads_somewhere_and_every_operation_is_whole(document):
+    def walk(value):
+        if isinstance(value, dict):
+            if isinstance(value.get("$ref"), str):
+                found = document
+                for part in value["$ref"].removeprefix("#/").split("/"):
+                    found = found[part]
+            for inner in value.values():
+                walk(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                walk(inner)
+
+    walk(document)
+    names = []
+    for path, item in document["paths"].items():
+        inherited = item.get("parameters", [])
+        for method in OPERATIONS & set(item):
+            operation = item[method]
+            names.append(operation["operationId"])
+            assert operation["summary"] and operation["tags"] and operation["responses"]
+            known = []
+            for parameter in operation.get("parameters", []) + inherited:
+                if "$ref" in parameter:
+                    parameter = document["components"]["parameters"][parameter["$ref"].split("/")[-1]]
+                known.append((parameter["in"], parameter["name"]))
+            for name in re.findall(r"{(\w+)}", path):
+                assert ("path", name) in known, (path, name)
+    assert len(set(names)) == len(names)
+
+
+def test_documented_paths_and_served_ones_are_the_same(server, document):
+    index = get(server, "/")
+    served = {
+        (route["method"].lower(), route["path"])
+        for route in index["routes"]
+        if not re.match(r"(/iceberg)?/v1/", route["path"])
+    }
+    documented = {
+        (method, path) for path, item in document["paths"].items() for method in OPERATIONS & set(item)
+    }
+    assert served == documented
+    for method, path in sorted(documented):
+        filled = path.replace("{namespace}", "main").replace("{table}", "flights").replace("{id}", "none")
+        status, _, body = raw(server, method.upper(), filled, b"{}" if method == "post" else None,
+                              {"Content-Type": "application/json"})
+        assert status != 405, (method, path)
+        assert status != 404 or json.loads(body)["error"]["type"] != "NoSuchRouteException", (method, path)
+        assert status < 500, (method, path, body)
+        assert str(status) in document["paths"][path][method]["responses"], (method, path, status, body)
+        wrong = "PATCH" if method != "patch" else "PUT"
+        assert raw(server, wrong, filled)[0] == 405
+
+
+def test_people_get_a_page(server):
+    status, headers, body = server.call("GET", "/", headers={"Accept": "text/html,application/xhtml+xml"})
+    assert status == 200 and headers["Content-Type"].startswith("text/html")
+    assert b"/varve/v1/query" in body and body.startswith(b"<!doctype html>")
+
+
+# Answers
+
+
+def test_answers_have_the_documented_shapes(server, document):
+    check = shapes(document)
+    check("Index", get(server, "/"))
+    check("Status", get(server, "/health/live"))
+    check("Status", get(server, "/health/ready"))
+    check("Log", get(server, "/varve/v1/log"))
+    check("Verification", get(server, "/varve/v1/log/verify?tables=true"))
+    check("TableHistory", get(server, "/varve/v1/tables/main/flights/history"))
+    check("Lineage", get(server, "/varve/v1/lineage/upstream?node=main.copy&columns=true"))
+    check("Error", get(server, "/varve/v1/runs/none", 404))
+    _, _, body = server.call("POST", "/varve/v1/query", {"sql": "SELECT 1 AS a"}, {"Accept": "application/json"})
+    check("Result", json.loads(body))
+    path = "/varve/v1/tables/main/shapes/rows?mode=create"
+    for key in [None, "shapes-key-1", "shapes-key-1"]:
+        headers = {"Content-Type": "text/csv"} | ({"Idempotency-Key": key} if key else {})
+        check("Upload", json.loads(raw(server, "POST", path, b"a,b\n1,x\n", headers)[2]))
+    status, _, body = raw(server, "POST", path, b"a,b\nx,x\n", {"Content-Type": "text/csv"})
+    assert status == 422 and check("Error", json.loads(body))["error"]["row"]["line"] == 2
+
+
+def cli(server, *arguments):
+    done = subprocess.run([BINARY, "lineage", *arguments, "--warehouse", server.warehouse],
+                          capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode()
+
+
+@pytest.mark.parametrize("columns", [False, True])
+def test_lineage_is_what_the_command_line_says(server, columns):
+    flags = ["--columns"] if columns else []
+    questions = [
+        (["upstream", "main.copy"], {"node": "main.copy"}), (["downstream", "main.flights"], {"node": "main.flights"}),
+        (["impact", "main.flights.delay"], {"node": "main.flights.delay"}),
+        (["path", "main.flights", "main.copy"], {"from": "main.flights", "to": "main.copy"}),
+        (["upstream", "copy", "--depth", "1"], {"node": "copy", "depth": 1}),
+    ]
+    # Other tests may commit meanwhile: both look at one state.
+    position = get(server, "/varve/v1/log")["position"]
+    for arguments, query in questions:
+        query |= {"columns": str(columns).lower(), "as_of": position}
+        text = urllib.parse.urlencode(query)
+        path = f"/varve/v1/lineage/{arguments[0]}?{text}"
+        answer = get(server, path)
+        there = [*arguments, *flags, "--as-of", str(position)]
+        assert answer == json.loads(cli(server, *there, "--format", "json"))
+        assert isinstance(answer["complete"], bool) and answer["nodes"]
+        for format, kind in [("dot", "text/vnd.graphviz"), ("graphml", "application/xml"), ("cypher", "text/plain")]:
+            status, headers, body = server.call("GET", f"{path}&format={format}")
+            assert status == 200 and headers["Content-Type"].startswith(kind)
+            assert body.decode().strip() == cli(server, *there, "--format", format).strip()
+        assert isinstance(get(server, f"{path}&format=openlineage"), list)
+
+
+def test_lineage_refuses_what_it_does_not_know(server):
+    for query, status in [("", 400), ("node=", 400), ("node=no.such", 404), ("node=main.copy&depth=0", 400),
+                          ("node=main.copy&format=svg", 400), ("node=main.copy&columns=maybe", 400),
+                          ("node=main.copy&dept=1", 400), ("node=main.copy&as_of=yesterday", 400)]:
+        get(server, f"/varve/v1/lineage/upstream?{query}", status)
+    get(server, "/varve/v1/lineage/path?from=main.flights", 400)
+
+
+def test_transforms_are_planned_and_run(server, document):
+    check = shapes(document)
+    kind = {"Content-Type": "application/yaml"}
+    status, _, body = raw(server, "POST", "/varve/v1/transforms/plan", SPEC.encode(), kind)
+    plan = check("Plans", json.loads(body))["plans"][0]
+    assert status == 200 and plan["name"] == "main.by_carrier" and plan["reads"] == ["main.flights"]
+    status, _, body = raw(server, "POST", "/varve/v1/transforms/run", SPEC.encode(), kind)
+    assert status == 200, body
+    run = check("Runs", json.loads(body))["runs"][0]
+    assert run["version"] == plan["version"] and run["row_count"] == 2
+    assert [outcome["met"] for outcome in run["expectations"]] == [True, False] and len(run["warnings"]) == 1
+    history = get(server, "/varve/v1/tables/main/flights/history")
+    assert run["inputs"] == [{"name": "main.flights", "snapshot_id": str(history["current_snapshot_id"])}]
+    made = get(server, "/varve/v1/tables/main/by_carrier/history")
+    assert str(made["current_snapshot_id"]) == run["snapshot_id"]
+    assert made["commits"][0]["position"] == run["log_position"]
+    # The log tells the same of the run.
+    found = check("Run", get(server, f"/varve/v1/runs/{run['run_id']}"))
+    flow = found["flows"][0]
+    assert flow["job"] == {"kind": "transform", "name": "main.by_carrier", "version": run["version"]}
+    assert flow["output"]["snapshot_id"] == run["snapshot_id"] and flow["output"]["table"] == ["main", "by_carrier"]
+    assert flow["inputs"][0]["snapshot_id"] == run["inputs"][0]["snapshot_id"]
+    assert flow["commit"]["position"] == run["log_position"]
+    answer = get(server, "/varve/v1/lineage/upstream?node=main.by_carrier")
+    assert run["run_id"] in json.dumps(answer)
+
+
+def test_several_specs_run_in_order_and_tell_how_far_they_came(server, document):
+    check = shapes(document)
+    first = {"name": "chain.one", "kind": "full", "sql": "SELECT carrier, delay FROM main.flights"}
+    second = {"name": "chain.two", "kind": "full", "sql": "SELECT max(delay) AS delay FROM chain.one",
+              "expectations": [{"name": "impossible", "check": "delay > 100", "on_violation": "fail"}]}
+    body = {"specs": [second, json.dumps(first)]}
+    status, _, text = server.call("POST", "/varve/v1/transforms/plan", body)
+    assert status == 200, text
+    plans = json.loads(text)["plans"]
+    assert [plan["name"] for plan in plans] == ["chain.one", "chain.two"]
+    status, _, text = server.call("POST", "/varve/v1/transforms/run", body)
+    error = check("Error", json.loads(text))["error"]
+    assert status == 422 and error["transform"] == "chain.two" and "impossible" in error["message"]
+    assert [run["name"] for run in error["runs"]] == ["chain.one"]
+    assert server.sql("SELECT count(*) FROM chain.one") == [[3]]
+    assert server.call("GET", "/varve/v1/tables/chain/two/history")[0] == 404
+    get(server, f"/varve/v1/runs/{error['run_id']}", 404)
+    chosen = {**body, "select": ["chain.one"]}
+    assert server.call("POST", "/varve/v1/transforms/run", chosen)[0] == 200
+
+
+def test_wrong_specs_are_told_by_line(server):
+    for path in ["plan", "run"]:
+        for body, kind, status in [
+            (b"name: t\nkind: full\nsql: SELEC 1\n", "application/yaml", 422), (b"{", "application/json", 422),
+            (b'{"specs": []}', "application/json", 400), (b'{"specs": [1]}', "application/json", 422),
+            (b"x", "application/xml", 415), (b"\xff", "application/yaml", 400),
+        ]:
+            got, _, text = raw(server, "POST", f"/varve/v1/transforms/{path}", body, {"Content-Type": kind})
+            assert got == status, text
+            if status == 422:
+                assert json.loads(text)["error"]["issues"][0]["line"] >= 1
+    merge = b"name: main.m\nkind: {incremental_by_unique_key: {unique_key: [a]}}\nsql: SELECT 1 AS a\n"
+    status, _, text = raw(server, "POST", "/varve/v1/transforms/run", merge, {"Content-Type": "application/yaml"})
+    assert status in (422, 501), text
+    key = {"Content-Type": "application/yaml", "Idempotency-Key": "a-key-for-a-run"}
+    assert raw(server, "POST", "/varve/v1/transforms/run", SPEC.encode(), key)[0] == 400
+
+
+def test_queries_say_what_they_do_not_take(server):
+    def query(headers=None, **members):
+        status, _, body = server.call("POST", "/varve/v1/query", members, {"Accept": "application/json", **(headers or {})})
+        return status, json.loads(body)
+
+    assert query(sql="SELECT $1 + $2 AS a", parameters=[1, 2])[1]["rows"] == [[3]]
+    assert query(sql="SELECT $word AS a", parameters={"word": "x"})[1]["rows"] == [["x"]]
+    assert query(sql="SELECT 1", branch="main")[0] == 200
+    status, answer = query(sql="SELECT 1", branch="dev")
+    assert status == 501 and "VERSION AS OF" in answer["error"]["message"]
+    first = get(server, "/varve/v1/log")["position"]
+    query(sql="INSERT INTO flights VALUES ('BB', 1)")
+    assert query(sql="SELECT count(*) FROM flights WHERE carrier = 'BB'", as_of=first)[1]["rows"] == [[0]]
+    time = get(server, f"/varve/v1/log?from={first}&limit=1")["commits"][0]["time"]
+    assert query(sql="SELECT count(*) FROM flights WHERE carrier = 'BB'", as_of=time)[1]["rows"] == [[0]]
+    assert query(sql="INSERT INTO flights VALUES ('CC', 1)", as_of=first)[0] == 400
+    assert query({"Idempotency-Key": "a-key-for-sql"}, sql="DELETE FROM flights WHERE delay = 7")[0] == 400
+    assert query({"Idempotency-Key": "a-key-for-sql"}, sql="SELECT count(*) FROM flights WHERE delay = 7")[1]["rows"] == [[1]]
+    query(sql="DELETE FROM flights WHERE carrier = 'BB'")
+
+
+def test_the_log_is_paged_without_gaps(server):
+    whole = get(server, "/varve/v1/log?limit=1000")
+    assert whole["next"] is None
+    for limit in [1, 2, 3]:
+        pages, start = [], 1
+        while start is not None:
+            page = get(server, f"/varve/v1/log?from={start}&limit={limit}")
+            assert 1 <= len({commit["position"] for commit in page["commits"]}) <= limit
+            pages += page["commits"]
+            start = page["next"]
+        assert pages == whole["commits"]
+    end = whole["position"]
+    assert get(server, f"/varve/v1/log?from={end + 1}")["commits"] == []
+    assert get(server, f"/varve/v1/log?from={end + 1}")["next"] is None
+    part = get(server, f"/varve/v1/log/verify?from=2&to={end - 1}")
+    assert part["verified"] and (part["from"], part["to"]) == (2, end - 1)
+    assert get(server, "/varve/v1/log/verify")["commit_count"] == len(whole["commits"])
+    for query in ["limit=0", "limit=1001", "from=-1", "from=x"]:
+        get(server, f"/varve/v1/log?{query}", 400)
+    history, before, seen = get(server, "/varve/v1/tables/main/flights/history?limit=1000"), "", []
+    while before is not None:
+        page = get(server, f"/varve/v1/tables/main/flights/history?limit=1{before}")
+        seen += page["commits"]
+        before = page["next_before"] and f"&before={page['next_before']}"
+    assert seen == history["commits"]
+
+
+def test_a_broken_log_is_found(tmp_path):
+    with running(tmp_path) as server:
+        server.sql("CREATE TABLE t (a INTEGER); INSERT INTO t VALUES (1); INSERT INTO t VALUES (2)")
+        assert get(server, "/varve/v1/log/verify")["verified"]
+        path = f"{server.warehouse}/_varve/log/{3:020}.json"
+        with open(path, "r+b") as file:
+            content = file.read()
+            file.seek(0)
+            file.write(content.replace(b'"actor":"anonymous"', b'"actor":"anonymouz"'))
+        found = get(server, "/varve/v1/log/verify")
+        assert not found["verified"] and found["fault"]["key"].endswith("3.json")
