@@ -150,6 +150,7 @@ final class QueryRunner {
             // In the order of the workers, so that sums of floats come out the same every time.
             for other in workers.dropFirst() { try workers[0].merge(other) }
             return try push(try workers[0].finish(), into: sinks[0])
+        case .window: throw ExecutionError(.unsupported, "window functions are not supported yet")
         case .sort(let keys, let limit, let input):
             return try runSort(keys, limit, input, sinks)
         case .join(let join): return try runJoin(join, sinks)

@@ -83,10 +83,8 @@ extension Binder {
             return try bindExists(query, &context, at: span)
         case .subquery(let query):
             return try bindScalarSubquery(query, &context, at: span)
-        case .quantifiedQuery(let operand, .binary(.equal), .any, let query):
-            return try bindInQuery(operand, query, false, &context, at: span)
-        case .quantifiedQuery(let operand, .binary(.notEqual), .all, let query):
-            return try bindInQuery(operand, query, true, &context, at: span)
+        case .quantifiedQuery(let operand, let op, let quantifier, let query):
+            return try bindQuantified(operand, op, quantifier, query, &context, at: span)
         case .pattern(let test):
             return try bindPattern(test, &context, at: span)
         case .cased(let cased):
@@ -107,7 +105,7 @@ extension Binder {
                 "nested values in expressions are not supported yet",
                 at: span
             )
-        case .inValue, .quantifiedQuery, .quantifiedValue:
+        case .inValue, .quantifiedValue:
             throw PlanError(
                 .unsupported,
                 "this form of IN, ANY or ALL is not supported yet",
@@ -208,6 +206,7 @@ extension Binder {
             defer { context.openAliases.remove(alias.name.name) }
             return try bind(alias.expression, &context)
         }
+        if let column = try outerColumn(name, at: span) { return column }
         let text = name.map(\.name).joined(separator: ".")
         let near = nearest(
             to: name.last?.name ?? "",
@@ -219,6 +218,23 @@ extension Binder {
             hint: near.map { "Did you mean \"\($0)\"?" },
             at: span
         )
+    }
+
+    /// A column of a query around this one, the innermost that has the name.
+    private func outerColumn(_ name: ObjectName, at span: SourceSpan) throws -> BoundExpression? {
+        for level in outerLevels.reversed() {
+            let matches = level.scope.matches(name)
+            guard let match = matches.first else { continue }
+            guard Set(matches.map(\.column.id)).count == 1 else {
+                throw PlanError(
+                    .invalid,
+                    "column \"\(name.map(\.name).joined(separator: "."))\" is ambiguous",
+                    at: span
+                )
+            }
+            return match.column.reference
+        }
+        return nil
     }
 
     // MARK: Operators

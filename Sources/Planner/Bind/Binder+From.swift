@@ -11,11 +11,11 @@ extension Binder {
     mutating func bindFrom(_ references: [TableReference]) throws -> BoundRelation {
         var result: BoundRelation?
         for reference in references {
-            let next = try bindReference(reference)
             guard let before = result else {
-                result = next
+                result = try bindReference(reference)
                 continue
             }
+            let next = try bindReference(reference, beside: before.scope)
             result = BoundRelation(
                 plan: .join(
                     LogicalPlan.Join(kind: .cross, left: before.plan, right: next.plan)
@@ -29,6 +29,16 @@ extension Binder {
             plan: .values(LogicalPlan.Values(columns: [], rows: [[]])),
             scope: Scope()
         )
+    }
+
+    /// - Parameter scope: what stands to the left, which a query in FROM may look at.
+    private mutating func bindReference(
+        _ reference: TableReference,
+        beside scope: Scope
+    ) throws -> BoundRelation {
+        outerLevels.append(OuterLevel(scope: scope, aggregates: nil))
+        defer { outerLevels.removeLast() }
+        return try bindReference(reference)
     }
 
     private mutating func bindReference(_ reference: TableReference) throws -> BoundRelation {
@@ -46,13 +56,6 @@ extension Binder {
             return try bindTableFunction(function)
         case .derived(let derived):
             try refuse(derived.sample)
-            if derived.isLateral {
-                throw PlanError(
-                    .unsupported,
-                    "LATERAL is not supported yet",
-                    at: derived.span
-                )
-            }
             let plan = try bind(query: derived.query)
             return try aliased(plan, derived.alias, qualifier: [])
         case .join(let join):
@@ -73,9 +76,10 @@ extension Binder {
         {
             let common = commonTables[index]
             // The query of a common table sees only what was defined before it.
-            let saved = commonTables
+            let saved = (commonTables, outerLevels)
             commonTables.removeLast(commonTables.count - common.visibleCount)
-            defer { commonTables = saved }
+            outerLevels.removeLast(outerLevels.count - common.outerCount)
+            defer { (commonTables, outerLevels) = saved }
             var plan = try bind(query: common.query)
             plan = try renamed(plan, common.columns, of: common.name)
             return try aliased(plan, table.alias, qualifier: [common.name.name])
@@ -89,11 +93,12 @@ extension Binder {
                     at: table.span
                 )
             }
-            let saved = commonTables
+            let saved = (commonTables, outerLevels)
             commonTables = []
+            outerLevels = []
             openViews.append(parts)
             defer {
-                commonTables = saved
+                (commonTables, outerLevels) = saved
                 openViews.removeLast()
             }
             return try aliased(
@@ -262,7 +267,7 @@ extension Binder {
 
     private mutating func bindJoin(_ join: SQL.Join) throws -> BoundRelation {
         let left = try bindReference(join.left)
-        let right = try bindReference(join.right)
+        let right = try bindReference(join.right, beside: left.scope)
         let kind: JoinKind
         switch join.kind {
         case .inner: kind = .inner
@@ -279,23 +284,54 @@ extension Binder {
                 at: join.span
             )
         }
+        let looksLeft = !right.plan.freeColumns.isDisjoint(with: left.plan.columns.map(\.id))
+        if looksLeft, kind == .right || kind == .full {
+            throw PlanError(
+                .invalid,
+                "the right side of a \(join.kind.rawValue) JOIN cannot refer to the left one",
+                at: join.span
+            )
+        }
         var scope = Scope(left.scope.columns + right.scope.columns)
         var conditions: [BoundExpression] = []
         var leftPlan = left.plan
+        var rightPlan = right.plan
         var merged: [ScopeColumn] = []
         switch join.condition {
         case nil: break
         case .on(let expression):
             var context = ExpressionContext(scope: scope, clause: "ON")
             let bound = try bindBoolean(expression, &context)
-            if !context.attachments.isEmpty {
-                throw PlanError(
-                    .unsupported,
-                    "a subquery in ON is not supported yet",
-                    at: expression.span
-                )
-            }
             conditions = bound.conjuncts
+            if !context.attachments.isEmpty {
+                // The subquery joins the side that it looks at; of an inner join, the pairs.
+                let leftIDs = Set(left.plan.columns.map(\.id))
+                let rightIDs = Set(right.plan.columns.map(\.id))
+                let used = context.attachments.reduce(into: Set<ColumnID>()) { used, attachment in
+                    used.formUnion(attachment.plan.freeColumns)
+                    for condition in attachment.conditions { used.formUnion(condition.columnIDs) }
+                }
+                if kind == .inner {
+                    let pairs = LogicalPlan.join(
+                        LogicalPlan.Join(kind: .cross, left: leftPlan, right: rightPlan)
+                    )
+                    return BoundRelation(
+                        plan: .filter(bound, try attach(context.attachments, to: pairs)),
+                        scope: scope
+                    )
+                } else if used.isDisjoint(with: leftIDs) {
+                    rightPlan = try attach(context.attachments, to: rightPlan)
+                } else if used.isDisjoint(with: rightIDs) {
+                    leftPlan = try attach(context.attachments, to: leftPlan)
+                } else {
+                    throw PlanError(
+                        .unsupported,
+                        "a subquery in ON of an outer join that looks at both sides "
+                            + "is not supported yet",
+                        at: expression.span
+                    )
+                }
+            }
         case .using, .natural:
             var names: [Identifier] = []
             if case .using(let written)? = join.condition {
@@ -347,14 +383,14 @@ extension Binder {
         }
         scope = Scope(merged + scope.columns)
         if conditions.isEmpty && kind == .inner {
-            leftPlan = .join(LogicalPlan.Join(kind: .cross, left: leftPlan, right: right.plan))
+            leftPlan = .join(LogicalPlan.Join(kind: .cross, left: leftPlan, right: rightPlan))
             return BoundRelation(plan: leftPlan, scope: scope)
         }
         let plan = LogicalPlan.join(
             LogicalPlan.Join(
                 kind: kind,
                 left: leftPlan,
-                right: right.plan,
+                right: rightPlan,
                 conditions: conditions
             )
         )

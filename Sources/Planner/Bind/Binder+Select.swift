@@ -157,7 +157,12 @@ extension Binder {
                 allowed.formUnion(attachment.plan.columns.map(\.id))
                 if case .mark(let id) = attachment.kind { allowed.insert(id) }
             }
-            let replacer = GroupReplacer(groups: groups, allowed: allowed, scope: from.scope)
+            let replacer = GroupReplacer(
+                groups: groups,
+                allowed: allowed,
+                scope: from.scope,
+                inputs: Set(plan.inputs[0].columns.map(\.id))
+            )
             for index in outputs.indices {
                 outputs[index].expression = try replacer.replace(
                     outputs[index].expression,
@@ -176,6 +181,9 @@ extension Binder {
             for index in context.attachments.indices {
                 context.attachments[index].conditions = try context.attachments[index].conditions
                     .map { try replacer.replace($0, at: select.span) }
+                // A subquery may look at what comes out of the grouping.
+                context.attachments[index].plan = try context.attachments[index].plan
+                    .mapAllExpressions { try replacer.replace($0, at: select.span) }
             }
         }
         plan = try attach(context.attachments, to: plan)
@@ -398,12 +406,14 @@ private struct GroupReplacer {
     /// Columns that exist above the grouping: aggregates and subqueries.
     var allowed: Set<ColumnID>
     var scope: Scope
+    /// What goes into the grouping; any other column is of a query around or inside this one.
+    var inputs: Set<ColumnID>
 
     func replace(_ expression: BoundExpression, at span: SourceSpan) throws -> BoundExpression {
         if let group = groups.first(where: { $0.expression == expression }) {
             return group.column.reference
         }
-        if case .column(let id, _) = expression, !allowed.contains(id) {
+        if case .column(let id, _) = expression, inputs.contains(id), !allowed.contains(id) {
             let name = scope.columns.first { $0.column.id == id }?.name ?? "?"
             throw PlanError(
                 .invalid,

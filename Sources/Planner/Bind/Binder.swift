@@ -10,6 +10,8 @@ package struct Binder {
     private var nextColumn = 0
     /// Common table expressions in force, innermost last.
     var commonTables: [CommonTable] = []
+    /// What the queries around the one being bound give to it, innermost last.
+    var outerLevels: [OuterLevel] = []
     /// Views being expanded, to refuse one that contains itself.
     var openViews: [[String]] = []
     private var depth = 0
@@ -20,6 +22,15 @@ package struct Binder {
         var query: Query
         /// How many of `commonTables` its own query sees.
         var visibleCount: Int
+        /// How many of `outerLevels` its own query sees.
+        var outerCount: Int
+    }
+
+    /// A query around the one being bound.
+    struct OuterLevel {
+        var scope: Scope
+        /// Where aggregates over this level's columns alone belong; nil where none may stand.
+        var aggregates: AggregateCollector?
     }
 
     package init(environment: BindingEnvironment) {
@@ -52,7 +63,8 @@ package struct Binder {
                         name: expression.name,
                         columns: expression.columns,
                         query: expression.query,
-                        visibleCount: commonTables.count
+                        visibleCount: commonTables.count,
+                        outerCount: outerLevels.count
                     )
                 )
             }
@@ -198,6 +210,7 @@ package struct Binder {
             throw PlanError(.invalid, "VALUES needs a row")
         }
         var bound: [[BoundExpression]] = []
+        var isCorrelated = false
         for row in rows {
             guard row.count == width else {
                 throw PlanError(
@@ -210,6 +223,7 @@ package struct Binder {
             for value in row {
                 var context = ExpressionContext(scope: Scope(), clause: "VALUES")
                 values.append(try bind(value, &context))
+                if values.last?.columnIDs.isEmpty == false { isCorrelated = true }
                 guard context.attachments.isEmpty else {
                     throw PlanError(
                         .unsupported,
@@ -234,6 +248,21 @@ package struct Binder {
                 )
             }
             columns.append(newColumn("col\(index)", type))
+        }
+        if isCorrelated {
+            // Rows that depend on the query around are projections of one row without columns.
+            let one = LogicalPlan.values(LogicalPlan.Values(columns: [], rows: [[]]))
+            let parts = bound.map { row in
+                LogicalPlan.project(
+                    zip(row, columns).map {
+                        LogicalPlan.Projection($0, newColumn($1.name, $1.type))
+                    },
+                    one
+                )
+            }
+            return .setOperation(
+                LogicalPlan.SetOperation(kind: .union, isAll: true, inputs: parts, columns: columns)
+            )
         }
         return .values(LogicalPlan.Values(columns: columns, rows: bound))
     }

@@ -28,6 +28,9 @@ package enum AggregateFunction: String, Sendable, Hashable, CaseIterable {
         }
     }
 
+    /// Whether it counts: 0, not null, of no rows.
+    package var isCount: Bool { self == .countStar || self == .count }
+
     /// Whether duplicates change nothing.
     package var ignoresDuplicates: Bool {
         switch self {
@@ -42,9 +45,13 @@ package struct AggregateCall: Sendable, Hashable {
     package var function: AggregateFunction
     /// nil only for `countStar`; already of the type the function wants.
     package var argument: BoundExpression?
+    /// Further arguments that differ by row.
+    package var others: [BoundExpression] = []
     package var isDistinct: Bool
     /// `FILTER (WHERE …)`.
     package var filter: BoundExpression?
+    /// `ORDER BY` inside the call: in which order the values are taken.
+    package var order: [SortKey] = []
     package var type: DataType
 
     package init(
