@@ -296,7 +296,8 @@ extension Binder {
         var conditions: [BoundExpression] = []
         var leftPlan = left.plan
         var rightPlan = right.plan
-        var merged: [ScopeColumn] = []
+        var mergedCount = 0
+        var whole: [LogicalPlan.Projection] = []
         switch join.condition {
         case nil: break
         case .on(let expression):
@@ -358,35 +359,40 @@ extension Binder {
                 switch kind {
                 case .right: shown = rightColumn
                 case .full:
-                    throw PlanError(
-                        .unsupported,
-                        "FULL JOIN with USING is not supported yet",
-                        hint: "Write ON a.x = b.x and COALESCE(a.x, b.x).",
-                        at: join.span
+                    // Either side may be missing: the value is that of the one that is there.
+                    let (a, b) = try unify(
+                        leftColumn.column.reference,
+                        rightColumn.column.reference,
+                        at: name.span
                     )
+                    let value = newColumn(leftColumn.name, a.type)
+                    whole.append(LogicalPlan.Projection(.call(.coalesce, [a, b], a.type), value))
+                    shown.column = value
                 default: break
                 }
-                merged.append(
-                    ScopeColumn(qualifier: [], name: leftColumn.name, column: shown.column)
-                )
                 for index in scope.columns.indices {
                     let id = scope.columns[index].column.id
                     if id == leftColumn.column.id || id == rightColumn.column.id {
                         scope.columns[index].isHidden = true
                     }
                 }
+                // It stands where the left one stood.
+                let place = scope.columns.firstIndex { $0.column.id == leftColumn.column.id }
+                scope.columns.insert(
+                    ScopeColumn(qualifier: [], name: leftColumn.name, column: shown.column),
+                    at: place ?? 0
+                )
+                mergedCount += 1
             }
         }
         if kind == .semi || kind == .anti {
-            let count = left.scope.columns.count
-            scope = Scope(Array(scope.columns[..<count]))
+            scope = Scope(Array(scope.columns[..<(left.scope.columns.count + mergedCount)]))
         }
-        scope = Scope(merged + scope.columns)
         if conditions.isEmpty && kind == .inner {
             leftPlan = .join(LogicalPlan.Join(kind: .cross, left: leftPlan, right: rightPlan))
             return BoundRelation(plan: leftPlan, scope: scope)
         }
-        let plan = LogicalPlan.join(
+        var plan = LogicalPlan.join(
             LogicalPlan.Join(
                 kind: kind,
                 left: leftPlan,
@@ -394,6 +400,12 @@ extension Binder {
                 conditions: conditions
             )
         )
+        if !whole.isEmpty {
+            plan = .project(
+                plan.columns.map { LogicalPlan.Projection($0.reference, $0) } + whole,
+                plan
+            )
+        }
         var relation = BoundRelation(plan: plan, scope: scope)
         if let alias = join.alias {
             let visible = scope.columns.filter { !$0.isHidden }

@@ -115,6 +115,7 @@ package struct Binder {
         limit: RowLimit?
     ) throws -> LogicalPlan {
         var plan = plan
+        var sortKeys: [SortKey] = []
         if let orderBy {
             let output = plan.columns
             let scope = Scope(plan, qualifier: [])
@@ -135,9 +136,9 @@ package struct Binder {
                     keys.append(sortKey(expression, item.direction, item.nulls))
                 }
             }
-            plan = .sort(keys, limit: nil, plan)
+            sortKeys = keys
         }
-        return try limited(plan, limit)
+        return try limited(plan, limit, sortKeys)
     }
 
     func sortKey(
@@ -166,7 +167,13 @@ package struct Binder {
         return number - 1
     }
 
-    func limited(_ plan: LogicalPlan, _ limit: RowLimit?) throws -> LogicalPlan {
+    /// The plan in order, cut to the limit.
+    mutating func limited(
+        _ input: LogicalPlan,
+        _ limit: RowLimit?,
+        _ keys: [SortKey]
+    ) throws -> LogicalPlan {
+        let plan = keys.isEmpty ? input : LogicalPlan.sort(keys, limit: nil, input)
         guard let limit else { return plan }
         if limit.isPercent {
             throw PlanError(
@@ -175,13 +182,52 @@ package struct Binder {
                 at: limit.count?.span
             )
         }
-        if limit.isWithTies {
-            throw PlanError(.unsupported, "WITH TIES is not supported yet", at: limit.count?.span)
-        }
         let count = try limit.count.flatMap { try rowCount($0) }
         let offset = try limit.offset.flatMap { try rowCount($0) } ?? 0
+        if limit.isWithTies, let count {
+            return try withTies(input, count: count, offset: offset, keys, at: limit.count?.span)
+        }
         if count == nil && offset == 0 { return plan }
         return .limit(count: count, offset: offset, plan)
+    }
+
+    /// The rows up to `count` and those that are ordered like the last of them.
+    private mutating func withTies(
+        _ input: LogicalPlan,
+        count: Int,
+        offset: Int,
+        _ keys: [SortKey],
+        at span: SourceSpan?
+    ) throws -> LogicalPlan {
+        guard !keys.isEmpty else {
+            throw PlanError(.invalid, "WITH TIES needs an ORDER BY", at: span)
+        }
+        let rank = newColumn("rank", .int64, isNullable: false)
+        let number = newColumn("row_number", .int64, isNullable: false)
+        let (last, overflow) = count.addingReportingOverflow(offset)
+        func constant(_ value: Int) -> BoundExpression { .constant(.int64(Int64(value)), .int64) }
+        let ranked = LogicalPlan.window(
+            LogicalPlan.Window(
+                partition: [],
+                order: keys,
+                calls: [
+                    (WindowCall(function: .rank, type: .int64), rank),
+                    (WindowCall(function: .rowNumber, type: .int64), number),
+                ],
+                input: input
+            )
+        )
+        let kept = LogicalPlan.filter(
+            .and([
+                .compare(.lessOrEqual, rank.reference, constant(overflow ? Int.max : last)),
+                .compare(.greater, number.reference, constant(count == 0 ? Int.max : offset)),
+            ]),
+            ranked
+        )
+        return .project(
+            input.columns.map { LogicalPlan.Projection($0.reference, $0) },
+            .sort(keys, limit: nil, kept)
+        )
     }
 
     /// A constant number of rows; nil for NULL and ALL.
@@ -285,14 +331,47 @@ package struct Binder {
         return common
     }
 
+    /// The inputs with the columns of all of them, by name, in the order in which they are met; what
+    /// an input does not have is null.
+    private mutating func alignedByName(
+        _ inputs: [LogicalPlan],
+        at span: SourceSpan
+    ) throws -> [LogicalPlan] {
+        var names: [String] = []
+        for input in inputs {
+            var own: Set<String> = []
+            for column in input.columns {
+                let name = column.name.lowercased()
+                guard own.insert(name).inserted else {
+                    throw PlanError(
+                        .invalid,
+                        "BY NAME needs different names, \"\(column.name)\" is there twice",
+                        at: span
+                    )
+                }
+                if !names.contains(where: { $0.lowercased() == name }) { names.append(column.name) }
+            }
+        }
+        return inputs.map { input in
+            .project(
+                names.map { name in
+                    let known = input.columns.first { $0.name.lowercased() == name.lowercased() }
+                    return LogicalPlan.Projection(
+                        known?.reference ?? .constant(.null, .null),
+                        newColumn(name, known?.type ?? .null, isNullable: known?.isNullable ?? true)
+                    )
+                },
+                input
+            )
+        }
+    }
+
     private mutating func bindSetOperation(_ operation: SetOperation) throws -> LogicalPlan {
         var inputs: [LogicalPlan] = []
         for operand in operation.operands {
             inputs.append(try bindBody(operand, orderBy: nil, limit: nil))
         }
-        if operation.isByName {
-            throw PlanError(.unsupported, "BY NAME is not supported yet", at: operation.span)
-        }
+        if operation.isByName { inputs = try alignedByName(inputs, at: operation.span) }
         guard let first = inputs.first else {
             throw PlanError(.invalid, "a set operation needs operands", at: operation.span)
         }

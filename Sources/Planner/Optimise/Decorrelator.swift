@@ -19,9 +19,12 @@ struct Decorrelator {
 
     mutating func rewrite(_ plan: LogicalPlan) -> LogicalPlan {
         let plan = plan.mapInputs { rewrite($0) }
-        guard case .join(let join) = plan else { return plan }
-        let outer = join.right.freeColumns.intersection(join.left.columns.map(\.id))
-        return outer.isEmpty ? plan : unnest(join, outer)
+        guard case .join(var join) = plan else { return plan }
+        let free = join.right.freeColumns
+        if free.isEmpty { return plan }
+        join.right = withoutUseless(join)
+        let outer = free.intersection(join.left.columns.map(\.id))
+        return outer.isEmpty ? .join(join) : unnest(join, outer)
     }
 
     private mutating func newColumn(_ name: String, _ type: DataType) -> PlanColumn {
@@ -36,7 +39,6 @@ struct Decorrelator {
         _ outer: Set<ColumnID>
     ) -> LogicalPlan {
         var join = original
-        join.right = withoutUseless(join)
         let (right, lifted) = lift(join.right, outer)
         if right.freeColumns.isDisjoint(with: outer) {
             join.right = right

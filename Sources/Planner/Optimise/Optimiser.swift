@@ -47,10 +47,7 @@ package struct Optimiser {
                 )
             }
             for index in aggregate.calls.indices {
-                aggregate.calls[index].call.argument = aggregate.calls[index].call.argument.map {
-                    simplifier.simplify($0)
-                }
-                aggregate.calls[index].call.filter = aggregate.calls[index].call.filter.map {
+                aggregate.calls[index].call = aggregate.calls[index].call.mapExpressions {
                     simplifier.simplify($0)
                 }
             }
