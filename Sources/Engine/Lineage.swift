@@ -35,7 +35,8 @@ extension Session {
         outputs: [Field],
         table: OpenTable,
         job: LineageJob,
-        replaces: Bool = false
+        replaces: Bool = false,
+        operation: String? = nil
     ) throws -> LineageRecord? {
         var inputs: [LineageFacts.Input] = []
         /// Of each source's name, its place among the inputs and its columns.
@@ -93,7 +94,7 @@ extension Session {
             inputs: inputs,
             output: LineageFacts.Output(
                 .table(uuid: table.metadata.tableUUID, name: name),
-                operation: replaces ? "overwrite" : "append",
+                operation: operation ?? (replaces ? "overwrite" : "append"),
                 replacesContents: replaces
             )
         )

@@ -233,7 +233,7 @@ final class JoinProbeOperator: PushOperator {
     private func requireSingle(_ pairs: JoinTable.Pairs) throws {
         let probe = pairs.probe.mutable(as: Int32.self)
         for index in 1..<max(1, pairs.count) where probe[index] == probe[index - 1] {
-            throw ExecutionError(.data, "a subquery used as a value gave more than one row")
+            throw ExecutionError.severalRows
         }
         withExtendedLifetime(pairs) {}
     }
@@ -333,7 +333,7 @@ final class JoinProbeOperator: PushOperator {
         let rightCount = state.table.rowCount
         switch plan.kind {
         case .single where rightCount > 1 && residual == nil:
-            throw ExecutionError(.data, "a subquery used as a value gave more than one row")
+            throw ExecutionError.severalRows
         case .mark where residual == nil:
             let mark = Column.constant(.boolean(rightCount > 0), .boolean, count: chunk.rowCount)
             return try next.push(

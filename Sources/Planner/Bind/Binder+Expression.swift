@@ -13,6 +13,11 @@ extension Binder {
         if case .constant(.string, _) = bound {
             return try coerce(bound, to: .boolean, at: expression.span)
         }
+        // A number is true unless it is 0.
+        if bound.type.isInteger {
+            let zero = BoundExpression.constant(.int32(0), .int32)
+            return try compare(.notEqual, bound, zero, at: expression.span)
+        }
         throw PlanError(
             .invalid,
             "\(context.clause) needs a condition, this is \(bound.type)",
@@ -264,7 +269,7 @@ extension Binder {
             }
             return operand.isConstant ? try folded(.negate(operand), at: span) : .negate(operand)
         case .bitwiseNot:
-            throw PlanError(.unsupported, "bitwise operators are not supported yet", at: span)
+            return try call_(.bitwiseNot, [operand], "~", span)
         }
     }
 
@@ -310,7 +315,12 @@ extension Binder {
                 [try text(a, at: span), try text(b, at: span)],
                 .boolean
             )
-        case .bitwiseAnd, .bitwiseOr, .bitwiseXor, .shiftLeft, .shiftRight, .arrow, .arrowText,
+        case .bitwiseAnd: return try call_(.bitwiseAnd, [a, b], op.rawValue, span)
+        case .bitwiseOr: return try call_(.bitwiseOr, [a, b], op.rawValue, span)
+        case .bitwiseXor: return try call_(.bitwiseXor, [a, b], op.rawValue, span)
+        case .shiftLeft: return try call_(.shiftLeft, [a, b], op.rawValue, span)
+        case .shiftRight: return try call_(.shiftRight, [a, b], op.rawValue, span)
+        case .arrow, .arrowText,
             .contains, .containedBy, .overlaps:
             throw PlanError(
                 .unsupported,

@@ -324,10 +324,22 @@ extension Binder {
                     rightPlan = try attach(context.attachments, to: rightPlan)
                 } else if used.isDisjoint(with: rightIDs) {
                     leftPlan = try attach(context.attachments, to: leftPlan)
+                } else if kind == .right {
+                    leftPlan = .filter(bound, try attach(context.attachments, to: leftPlan))
+                    return BoundRelation(
+                        plan: .join(
+                            LogicalPlan.Join(kind: .left, left: rightPlan, right: leftPlan)
+                        ),
+                        scope: scope
+                    )
+                } else if kind != .full {
+                    // The rows of the right side that each row of the left one has.
+                    rightPlan = .filter(bound, try attach(context.attachments, to: rightPlan))
+                    conditions = []
                 } else {
                     throw PlanError(
                         .unsupported,
-                        "a subquery in ON of an outer join that looks at both sides "
+                        "a subquery in ON of a FULL JOIN that looks at both sides "
                             + "is not supported yet",
                         at: expression.span
                     )

@@ -46,30 +46,33 @@ package struct Binder {
         }
         let outerCount = commonTables.count
         defer { commonTables.removeLast(commonTables.count - outerCount) }
-        if let with = query.with {
-            if with.isRecursive {
-                let uses = with.expressions.contains { $0.query.mentions($0.name) }
-                if uses {
-                    throw PlanError(
-                        .unsupported,
-                        "recursive WITH is not supported yet",
-                        at: with.span
-                    )
-                }
-            }
-            for expression in with.expressions {
-                commonTables.append(
-                    CommonTable(
-                        name: expression.name,
-                        columns: expression.columns,
-                        query: expression.query,
-                        visibleCount: commonTables.count,
-                        outerCount: outerLevels.count
-                    )
+        if let with = query.with { try define(with) }
+        return try bindBody(query.body, orderBy: query.orderBy, limit: query.limit)
+    }
+
+    /// Makes common table expressions known to what is bound next.
+    mutating func define(_ with: WithClause) throws {
+        if with.isRecursive {
+            let uses = with.expressions.contains { $0.query.mentions($0.name) }
+            if uses {
+                throw PlanError(
+                    .unsupported,
+                    "recursive WITH is not supported yet",
+                    at: with.span
                 )
             }
         }
-        return try bindBody(query.body, orderBy: query.orderBy, limit: query.limit)
+        for expression in with.expressions {
+            commonTables.append(
+                CommonTable(
+                    name: expression.name,
+                    columns: expression.columns,
+                    query: expression.query,
+                    visibleCount: commonTables.count,
+                    outerCount: outerLevels.count
+                )
+            )
+        }
     }
 
     /// A new column id.
