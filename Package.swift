@@ -186,6 +186,7 @@ let package = Package(
         tests(of: "Columnar", ["Bytes", "Columnar"]),
         tests(of: "ObjectStorage", ["Ambient", "ObjectStorage"]),
         tests(of: "Iceberg", ["Bytes", "Iceberg"]),
+        tests(of: "Planner", ["Columnar", "Planner", "SQL"]),
         tests(of: "Kernels", ["Columnar", "Kernels"]),
         tests(of: "Parquet", ["Bytes", "Columnar", "Parquet"], exclude: ["oracle"]),
         tests(
@@ -211,6 +212,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
+        tests(of: "Execution", ["Ambient", "Columnar", "Execution", "Planner", "SQL"]),
         .testTarget(name: "TidyTests", swiftSettings: common),
         tests(of: "Lineage", ["Bytes", "CommitLog", "Lineage"]),
         tests(of: "Pipelines", ["Bytes", "Columnar", "Pipelines", "Planner", "SQL"]),

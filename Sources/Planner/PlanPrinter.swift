@@ -127,6 +127,7 @@ extension WindowCall {
         case .firstValue: "first_value"
         case .lastValue: "last_value"
         case .nthValue: "nth_value"
+        case .lastMarked: "last_match"
         case .aggregate(let call): call.function.rawValue
         }
     }

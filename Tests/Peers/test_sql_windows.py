@@ -75,7 +75,16 @@ QUERIES = {
         "SELECT DISTINCT ON (t) t, id FROM {l} ORDER BY t, id", "SELECT DISTINCT ON (t, f) t, f, k FROM {l} ORDER BY t, f, id DESC", "SELECT DISTINCT ON (1) k % 3 AS m, id FROM {l} ORDER BY id DESC LIMIT 3", "SELECT DISTINCT ON (t) t, count(*) AS n FROM {l} GROUP BY t, f ORDER BY t, n DESC",
         "SELECT k AS a, a + 1 AS b, b * 2 AS c FROM {l}", "SELECT k FROM {l} UNION ALL BY NAME SELECT v, k FROM {r}", "SELECT k, 'x' AS w FROM {l} UNION BY NAME SELECT c AS w, k FROM {r}",
         "SELECT * FROM {l} AS l FULL JOIN {r} AS r USING (k)", "SELECT k, count(*) FROM {l} AS l FULL JOIN {r} AS r USING (k) GROUP BY k", "SELECT k, id, v FROM (SELECT id, k FROM {l}) AS l NATURAL JOIN {r} AS r",
-        "SELECT mod(id, 7), if(f, 1, 2), log(2, id + 1) FROM {l}",
+        "SELECT mod(id, 7), if(f, 1, 2), log(2, id + 1) FROM {l}", "SELECT id FROM {l} ORDER BY id LIMIT 10 PERCENT -- ordered", "SELECT a, a_1 FROM (SELECT k AS a, v AS a FROM {r}) AS q",
+        "SELECT k FROM {l} UNION SELECT c FROM {r}", "SELECT id & 6, id | 8, xor(id, 5), id << 2, id >> 1, ~id FROM {l}", "SELECT bit_length(s), sinh(k), tanh(k), e + to_days(k), yearweek(e) FROM {l}",
+        "SELECT id FROM {l} WHERE k AND id % 2", "SELECT l.id, r.v FROM {l} AS l LEFT JOIN {r} AS r ON l.k = r.k AND r.v > (SELECT avg(v) FROM {r} AS s WHERE s.k = l.k)",
+        "SELECT l.id, r.v FROM {l} AS l RIGHT JOIN {r} AS r ON l.k = r.k AND l.id > (SELECT count(*) FROM {l} AS s WHERE s.k = r.k)",
+    ],
+    "asof joins": [
+        "SELECT l.id, q.v, q.n FROM {l} AS l ASOF JOIN (SELECT v, max(k) AS n FROM {r} GROUP BY v) AS q ON l.i >= q.v", "SELECT l.id, q.v FROM {l} AS l ASOF LEFT JOIN (SELECT DISTINCT v FROM {r}) AS q ON l.i > q.v",
+        "SELECT l.id, q.k, q.v FROM {l} AS l ASOF JOIN (SELECT DISTINCT k, v FROM {r}) AS q ON l.k = q.k AND l.id >= q.v", "SELECT l.id, q.k, q.v FROM {l} AS l ASOF LEFT JOIN (SELECT DISTINCT k, v FROM {r}) AS q ON l.k = q.k AND l.id < q.v",
+        "SELECT l.id, q.v FROM {l} AS l ASOF LEFT JOIN (SELECT DISTINCT k, v FROM {r}) AS q ON l.k = q.k AND q.v >= l.id", "SELECT k, id, v FROM (SELECT k, id, i AS v FROM {l} WHERE i IS NOT NULL) AS l ASOF JOIN (SELECT DISTINCT k, v FROM {r} WHERE v IS NOT NULL) AS q USING (k, v)",
+        "SELECT l.id, q.m FROM {l} AS l ASOF LEFT JOIN (SELECT DISTINCT m FROM {l} WHERE f) AS q ON l.m >= q.m", "SELECT count(*) FROM {l} AS l ASOF LEFT JOIN {none} AS q ON l.i >= q.v", "SELECT l.id, q.n FROM {l} AS l ASOF JOIN (SELECT DISTINCT n FROM {l}) AS q ON l.x >= q.n",
     ],
 }
 

@@ -82,7 +82,7 @@ struct WindowEvaluator {
             }
         case .ntile: return try buckets(try Self.evaluate(call.arguments[0], rows))
         case .lag, .lead: return try shifted(call)
-        case .firstValue, .lastValue, .nthValue: return try picked(call)
+        case .firstValue, .lastValue, .nthValue, .lastMarked: return try picked(call)
         case .aggregate(let aggregate):
             let frames = try frames(call.frame)
             return try WindowAggregate(aggregate, frames, check: check) {
@@ -198,7 +198,11 @@ struct WindowEvaluator {
         let numbers =
             call.function == .nthValue ? try Self.evaluate(call.arguments[1], rows) : nil
         let frames = try frames(call.frame)
-        let known = call.ignoresNulls ? KnownRows(values) : nil
+        var known = call.ignoresNulls ? KnownRows(values) : nil
+        if call.function == .lastMarked {
+            known = KnownRows(try Self.evaluate(call.arguments[1], rows))
+        }
+        let isLast = call.function == .lastValue || call.function == .lastMarked
         var places = [Int32](repeating: -1, count: rows.rowCount)
         for row in 0..<rows.rowCount {
             if row & 0xffff == 0 { try check() }
@@ -214,7 +218,7 @@ struct WindowEvaluator {
                 let (low, high) =
                     known.map { (Int($0.before[start]), Int($0.before[end])) } ?? (start, end)
                 if low >= high { return }
-                if call.function == .lastValue {
+                if isLast {
                     found = known?.rows[high - 1] ?? Int32(truncatingIfNeeded: high - 1)
                 } else if found < 0 {
                     if wanted < high - low {

@@ -56,7 +56,7 @@ extension Binder {
             return try bindTableFunction(function)
         case .derived(let derived):
             try refuse(derived.sample)
-            let plan = try bind(query: derived.query)
+            let plan = uniquelyNamed(try bind(query: derived.query))
             return try aliased(plan, derived.alias, qualifier: [])
         case .join(let join):
             return try bindJoin(join)
@@ -80,7 +80,7 @@ extension Binder {
             commonTables.removeLast(commonTables.count - common.visibleCount)
             outerLevels.removeLast(outerLevels.count - common.outerCount)
             defer { (commonTables, outerLevels) = saved }
-            var plan = try bind(query: common.query)
+            var plan = uniquelyNamed(try bind(query: common.query))
             plan = try renamed(plan, common.columns, of: common.name)
             return try aliased(plan, table.alias, qualifier: [common.name.name])
         }
@@ -238,6 +238,33 @@ extension Binder {
         )
     }
 
+    /// The plan with a number behind names that stand before them, as in DuckDB.
+    private mutating func uniquelyNamed(_ plan: LogicalPlan) -> LogicalPlan {
+        let columns = plan.columns
+        var seen: Set<String> = []
+        var isUnique = true
+        let names = columns.map { column -> String in
+            var name = column.name
+            var number = 1
+            while !seen.insert(name.lowercased()).inserted {
+                name = "\(column.name)_\(number)"
+                number += 1
+                isUnique = false
+            }
+            return name
+        }
+        if isUnique { return plan }
+        return .project(
+            zip(columns, names).map { column, name in
+                LogicalPlan.Projection(
+                    column.reference,
+                    newColumn(name, column.type, isNullable: column.isNullable)
+                )
+            },
+            plan
+        )
+    }
+
     private mutating func renamed(
         _ plan: LogicalPlan,
         _ names: [Identifier],
@@ -277,7 +304,9 @@ extension Binder {
         case .cross: kind = .cross
         case .semi: kind = .semi
         case .anti: kind = .anti
-        case .asof, .asofLeft, .positional:
+        case .asof: kind = .inner
+        case .asofLeft: kind = .left
+        case .positional:
             throw PlanError(
                 .unsupported,
                 "\(join.kind.rawValue) JOIN is not supported yet",
@@ -297,6 +326,7 @@ extension Binder {
         var leftPlan = left.plan
         var rightPlan = right.plan
         var mergedCount = 0
+        let kinds: [SQL.Join.Kind] = [.asof, .asofLeft]
         var whole: [LogicalPlan.Projection] = []
         switch join.condition {
         case nil: break
@@ -358,9 +388,11 @@ extension Binder {
             for name in names {
                 let leftColumn = try only(left.scope.matches([name]), name, join.span)
                 let rightColumn = try only(right.scope.matches([name]), name, join.span)
+                // The last column of an ASOF join is the one that need not be equal.
+                let isNearest = kinds.contains(join.kind) && name == names.last
                 conditions.append(
                     try compare(
-                        .equal,
+                        isNearest ? .greaterOrEqual : .equal,
                         leftColumn.column.reference,
                         rightColumn.column.reference,
                         at: name.span
@@ -400,18 +432,23 @@ extension Binder {
         if kind == .semi || kind == .anti {
             scope = Scope(Array(scope.columns[..<(left.scope.columns.count + mergedCount)]))
         }
-        if conditions.isEmpty && kind == .inner {
+        if conditions.isEmpty && kind == .inner && join.kind != .asof {
             leftPlan = .join(LogicalPlan.Join(kind: .cross, left: leftPlan, right: rightPlan))
             return BoundRelation(plan: leftPlan, scope: scope)
         }
-        var plan = LogicalPlan.join(
-            LogicalPlan.Join(
-                kind: kind,
-                left: leftPlan,
-                right: rightPlan,
-                conditions: conditions
+        var plan: LogicalPlan
+        if join.kind == .asof || join.kind == .asofLeft {
+            plan = try asOf(leftPlan, rightPlan, conditions, join)
+        } else {
+            plan = LogicalPlan.join(
+                LogicalPlan.Join(
+                    kind: kind,
+                    left: leftPlan,
+                    right: rightPlan,
+                    conditions: conditions
+                )
             )
-        )
+        }
         if !whole.isEmpty {
             plan = .project(
                 plan.columns.map { LogicalPlan.Projection($0.reference, $0) } + whole,

@@ -178,12 +178,8 @@ package struct Binder {
     ) throws -> LogicalPlan {
         let plan = keys.isEmpty ? input : LogicalPlan.sort(keys, limit: nil, input)
         guard let limit else { return plan }
-        if limit.isPercent {
-            throw PlanError(
-                .unsupported,
-                "LIMIT … PERCENT is not supported yet",
-                at: limit.count?.span
-            )
+        if limit.isPercent, let share = limit.count {
+            return try withShare(input, share, limit.offset, keys)
         }
         let count = try limit.count.flatMap { try rowCount($0) }
         let offset = try limit.offset.flatMap { try rowCount($0) } ?? 0
@@ -192,6 +188,59 @@ package struct Binder {
         }
         if count == nil && offset == 0 { return plan }
         return .limit(count: count, offset: offset, plan)
+    }
+
+    /// A share of all rows, in percent, cut to whole rows.
+    private mutating func withShare(
+        _ input: LogicalPlan,
+        _ share: SQL.Expression,
+        _ offset: SQL.Expression?,
+        _ keys: [SortKey]
+    ) throws -> LogicalPlan {
+        guard case .float64(let percent) = try constant(share, as: .float64),
+            percent >= 0, percent <= 100
+        else {
+            throw PlanError(.invalid, "LIMIT … PERCENT goes from 0 to 100", at: share.span)
+        }
+        let skipped = try offset.flatMap { try rowCount($0) } ?? 0
+        let number = newColumn("row_number", .int64, isNullable: false)
+        let total = newColumn("count", .int64, isNullable: false)
+        let counting = AggregateCall(function: .countStar, argument: nil, type: .int64)
+        let plan = LogicalPlan.window(
+            LogicalPlan.Window(
+                partition: [],
+                order: [],
+                calls: [(WindowCall(function: .aggregate(counting), type: .int64), total)],
+                input: .window(
+                    LogicalPlan.Window(
+                        partition: [],
+                        order: keys,
+                        calls: [(WindowCall(function: .rowNumber, type: .int64), number)],
+                        input: input
+                    )
+                )
+            )
+        )
+        let wanted = BoundExpression.arithmetic(
+            .multiply,
+            .cast(total.reference, .float64, isTry: false),
+            .constant(.float64(percent / 100), .float64),
+            .float64
+        )
+        let skip = BoundExpression.constant(.int64(Int64(skipped)), .int64)
+        let place = BoundExpression.arithmetic(.subtract, number.reference, skip, .int64)
+        let kept = LogicalPlan.filter(
+            .and([
+                .compare(.greater, number.reference, skip),
+                .compare(.lessOrEqual, .cast(place, .float64, isTry: false), wanted),
+            ]),
+            plan
+        )
+        let ordered = keys.isEmpty ? kept : LogicalPlan.sort(keys, limit: nil, kept)
+        return .project(
+            input.columns.map { LogicalPlan.Projection($0.reference, $0) },
+            ordered
+        )
     }
 
     /// The rows up to `count` and those that are ordered like the last of them.
@@ -390,11 +439,13 @@ package struct Binder {
                 )
             }
             for index in types.indices {
-                types[index] = try unified(
-                    types[index],
-                    columns[index].reference,
-                    at: operation.span
-                )
+                let (own, next) = (types[index], columns[index].type)
+                if own == .string && !next.isNested || next == .string && !own.isNested {
+                    // Everything can be text.
+                    types[index] = .string
+                    continue
+                }
+                types[index] = try unified(own, columns[index].reference, at: operation.span)
             }
         }
         for index in types.indices where types[index] == .null { types[index] = .int32 }

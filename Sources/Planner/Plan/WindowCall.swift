@@ -11,6 +11,8 @@ package enum WindowFunction: Sendable, Hashable {
     case firstValue, lastValue
     /// Arguments: value, number of the row in the frame from 1.
     case nthValue
+    /// The value, null or not, of the last row of the frame whose second argument is not null.
+    case lastMarked
     /// An aggregate over the frame.
     case aggregate(AggregateCall)
 }
