@@ -188,6 +188,7 @@ let package = Package(
         tests(of: "Columnar", ["Bytes", "Columnar"]),
         tests(of: "ObjectStorage", ["Ambient", "ObjectStorage"]),
         tests(of: "Iceberg", ["Bytes", "Iceberg"]),
+        tests(of: "Planner", ["Columnar", "Planner", "SQL"]),
         tests(of: "Kernels", ["Columnar", "Kernels"]),
         tests(of: "Parquet", ["Bytes", "Columnar", "Parquet"], exclude: ["oracle"]),
         tests(
@@ -217,6 +218,7 @@ let package = Package(
             of: "Engine",
             ["Ambient", "Catalog", "Columnar", "Engine", "Execution", "ObjectStorage"]
         ),
+        tests(of: "Execution", ["Ambient", "Columnar", "Execution", "Planner", "SQL"]),
         .testTarget(name: "TidyTests", swiftSettings: common),
         tests(of: "Lineage", ["Bytes", "CommitLog", "Lineage"]),
         tests(of: "Pipelines", ["Bytes", "Columnar", "Pipelines", "Planner", "SQL"]),

@@ -35,7 +35,8 @@ extension Session {
         outputs: [Field],
         table: OpenTable,
         job: LineageJob,
-        replaces: Bool = false
+        replaces: Bool = false,
+        operation: String? = nil
     ) throws -> LineageRecord? {
         var inputs: [LineageFacts.Input] = []
         /// Of each source's name, its place among the inputs and its columns.
@@ -94,7 +95,7 @@ extension Session {
             output: LineageFacts.Output(
                 .table(uuid: table.metadata.tableUUID, name: name),
                 snapshotID: table.branchSnapshotID,
-                operation: replaces ? "overwrite" : "append",
+                operation: operation ?? (replaces ? "overwrite" : "append"),
                 // What is replaced on a branch is still there on others.
                 replacesContents: replaces && branch == nil
             )

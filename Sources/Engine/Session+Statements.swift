@@ -57,6 +57,20 @@ extension Session {
             try await runAlterTable(alter, parameters, consume)
         case .insert(let insert): try await runInsert(insert, parameters, consume)
         case .delete(let delete): try await runDelete(delete, parameters, consume)
+        case .update(let update):
+            guard update.returning.isEmpty else {
+                throw PlanError(.unsupported, "RETURNING is not supported yet", at: update.span)
+            }
+            try await runChange(update.table, "UPDATE", parameters, consume) {
+                try $0.bind(update, over: $1)
+            }
+        case .merge(let merge):
+            guard merge.returning.isEmpty else {
+                throw PlanError(.unsupported, "RETURNING is not supported yet", at: merge.span)
+            }
+            try await runChange(merge.table, "MERGE", parameters, consume) {
+                try $0.bind(merge, over: $1)
+            }
         case .truncate(let truncate): try await runTruncate(truncate, consume)
         default:
             throw PlanError(.unsupported, "this statement is not supported yet")

@@ -1,5 +1,5 @@
 /// Why a query that was planned could not be run to its end.
-package struct ExecutionError: Error, Sendable, CustomStringConvertible {
+package struct ExecutionError: Error, Sendable, Equatable, CustomStringConvertible {
     /// What the caller can do about it.
     package enum Code: Sendable {
         /// The data do not allow what was asked (a scalar subquery with two rows).
@@ -17,6 +17,12 @@ package struct ExecutionError: Error, Sendable, CustomStringConvertible {
         self.code = code
         self.message = message
     }
+
+    /// More than one row came where one is a value.
+    package static let severalRows = ExecutionError(
+        .data,
+        "a subquery used as a value gave more than one row"
+    )
 
     package var description: String { message }
 }

@@ -158,6 +158,7 @@ final class QueryRunner {
             // In the order of the workers, so that sums of floats come out the same every time.
             for other in workers.dropFirst() { try workers[0].merge(other) }
             return try push(try workers[0].finish(), into: sinks[0])
+        case .window(let window): return try runWindow(window, sinks)
         case .sort(let keys, let limit, let input):
             return try runSort(keys, limit, input, sinks)
         case .join(let join): return try runJoin(join, sinks)
@@ -243,6 +244,41 @@ final class QueryRunner {
         )
     }
 
+    // MARK: Windows
+
+    private func runWindow(
+        _ window: PhysicalPlan.Window,
+        _ sinks: [PushOperator]
+    ) throws -> Bool {
+        let types = window.input.types
+        let rows: Chunk
+        let keys =
+            window.partition.map {
+                SortKey(expression: $0, isDescending: false, nullsFirst: false)
+            } + window.order
+        if keys.isEmpty {
+            let collected = sinks.map { _ in CollectOperator(memory) }
+            _ = try run(window.input, into: collected)
+            rows = concatenated(collected.flatMap(\.chunks), types: types)
+        } else {
+            let workers = try sinks.map { _ in
+                try SortOperator(keys, limit: nil, types: types, memory: memory)
+            }
+            _ = try run(window.input, into: workers)
+            rows = SortOperator.merged(workers, keys, limit: nil, types: types)
+        }
+        guard rows.rowCount < Int(Int32.max) else {
+            throw ExecutionError(.unsupported, "a window over more than 2^31 rows")
+        }
+        let stream = stream
+        let evaluator = try WindowEvaluator(window, rows: rows, memory: memory) {
+            if stream.wasAbandoned { throw CancellationError() }
+        }
+        var result = rows
+        for call in window.calls { result.columns.append(try evaluator.evaluate(call)) }
+        return try push(result, into: sinks[0])
+    }
+
     // MARK: Joins
 
     private func runJoin(_ join: PhysicalPlan.Join, _ sinks: [PushOperator]) throws -> Bool {
@@ -307,7 +343,7 @@ extension PhysicalPlan.Join {
     fileprivate var dropsUnmatchedLeft: Bool {
         switch kind {
         case .inner, .right, .semi: true
-        case .left, .full, .cross, .anti, .single, .mark: false
+        case .left, .full, .cross, .anti, .single, .mark, .markAny: false
         }
     }
 }
@@ -332,7 +368,7 @@ extension PhysicalPlan {
         case .join(let join):
             let leftCount = join.leftOutput.count
             switch join.kind {
-            case .inner, .cross, .left, .semi, .anti, .mark:
+            case .inner, .cross, .left, .semi, .anti, .mark, .markAny:
                 if column < leftCount {
                     return join.left.origin(ofColumn: join.leftOutput[column])
                 }

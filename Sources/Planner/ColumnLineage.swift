@@ -19,6 +19,7 @@ package struct ColumnLineage: Sendable {
         case groupBy = "GROUP_BY"
         case filter = "FILTER"
         case sort = "SORT"
+        case window = "WINDOW"
         case conditional = "CONDITIONAL"
 
         package static func < (a: Subtype, b: Subtype) -> Bool { a.rawValue < b.rawValue }
@@ -106,12 +107,21 @@ package struct ColumnLineage: Sendable {
                 rows.formUnion(decide(group.expression, .groupBy))
             }
             for (call, column) in aggregate.calls {
-                if let argument = call.argument {
-                    derive(argument, to: column.id, .aggregation)
+                derive(call, to: column.id)
+            }
+        case .window(let window):
+            for (call, column) in window.calls {
+                direct[column.id] = []
+                for argument in call.arguments { derive(argument, to: column.id, .aggregation) }
+                if case .aggregate(let aggregate) = call.function {
+                    derive(aggregate, to: column.id)
                 }
-                if let filter = call.filter {
-                    conditional[column.id, default: []].formUnion(decide(filter, .conditional))
+                // Which rows a value is taken from, not whether a row exists.
+                var deciding = Set<Origin>()
+                for expression in window.partition + window.order.map(\.expression) {
+                    deciding.formUnion(decide(expression, .window))
                 }
+                conditional[column.id, default: []].formUnion(deciding)
             }
         case .join(let join):
             var subtype = Subtype.join
@@ -123,7 +133,9 @@ package struct ColumnLineage: Sendable {
                 }
                 if join.conditions.isEmpty { direct[id] = [] }
             }
-            for condition in join.conditions { rows.formUnion(decide(condition, subtype)) }
+            for condition in join.conditions + join.correlations {
+                rows.formUnion(decide(condition, subtype))
+            }
         case .sort(let keys, _, _):
             for key in keys { rows.formUnion(decide(key.expression, .sort)) }
         case .setOperation(let operation):
@@ -134,6 +146,18 @@ package struct ColumnLineage: Sendable {
                     conditional[column.id, default: []].formUnion(conditional[id] ?? [])
                 }
             }
+        }
+    }
+
+    private mutating func derive(_ call: AggregateCall, to id: ColumnID) {
+        for argument in [call.argument].compactMap({ $0 }) + call.others {
+            derive(argument, to: id, .aggregation)
+        }
+        if let filter = call.filter {
+            conditional[id, default: []].formUnion(decide(filter, .conditional))
+        }
+        for key in call.order {
+            conditional[id, default: []].formUnion(decide(key.expression, .sort))
         }
     }
 

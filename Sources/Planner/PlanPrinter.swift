@@ -72,10 +72,22 @@ package struct PlanPrinter {
                             + (call.isDistinct ? "DISTINCT " : "") + argument + ")"
                     }.joined(separator: ", ")
             }
+        case .window(let window):
+            line += "Window"
+            if !window.partition.isEmpty {
+                line += " by " + window.partition.map(text).joined(separator: ", ")
+            }
+            if !window.order.isEmpty {
+                line += " in order of "
+                line += window.order.map { text($0.expression) + ($0.isDescending ? " DESC" : "") }
+                    .joined(separator: ", ")
+            }
+            line += " compute " + window.calls.map(\.call.text).joined(separator: ", ")
         case .join(let join):
             line += "\(join.kind.text) join"
-            if !join.conditions.isEmpty {
-                line += " on " + join.conditions.map(text).joined(separator: " AND ")
+            let conditions = join.correlations + join.conditions
+            if !conditions.isEmpty {
+                line += " on " + conditions.map(text).joined(separator: " AND ")
             }
         case .sort(let keys, let limit, _):
             line += limit.map { "Top \($0) by " } ?? "Sort by "
@@ -99,6 +111,26 @@ package struct PlanPrinter {
 
 extension String {
     fileprivate var capitalizedFirst: String { prefix(1).uppercased() + dropFirst() }
+}
+
+extension WindowCall {
+    fileprivate var text: String {
+        switch function {
+        case .rowNumber: "row_number"
+        case .rank: "rank"
+        case .denseRank: "dense_rank"
+        case .percentRank: "percent_rank"
+        case .cumeDist: "cume_dist"
+        case .ntile: "ntile"
+        case .lag: "lag"
+        case .lead: "lead"
+        case .firstValue: "first_value"
+        case .lastValue: "last_value"
+        case .nthValue: "nth_value"
+        case .lastMarked: "last_match"
+        case .aggregate(let call): call.function.rawValue
+        }
+    }
 }
 
 extension JoinKind {

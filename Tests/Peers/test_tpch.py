@@ -7,12 +7,10 @@ import sys
 import duckdb
 import pytest
 
-from support import Varve, VarveError, canonical_column, shared
+from support import Varve, canonical_column, shared
 
 SCALE = os.environ.get("VARVE_TPCH_SCALE", "0.01")
 TABLES = ["customer", "lineitem", "nation", "orders", "part", "partsupp", "region", "supplier"]
-# These have subqueries that refer to the query around them: supported when they give DuckDB's answer, refused clearly until then.
-CORRELATED = [2, 4, 17, 20, 21, 22]
 
 
 @pytest.fixture(scope="module")
@@ -47,11 +45,7 @@ def test_query_gives_the_answer_of_duckdb(number, tpch):
     varve, oracle = tpch
     text = shared("corpora", "tpch", "queries", f"q{number:02}.sql").read_text()
     expected = oracle.execute(text).to_arrow_table()
-    try:
-        got = varve.table(text, seconds=600)
-    except VarveError as error:
-        assert number in CORRELATED and "not supported" in str(error), str(error)
-        pytest.skip(f"refused clearly: {error}")
+    got = varve.table(text, seconds=600)
     assert got.num_columns == expected.num_columns
     assert rows(got) == rows(expected)
 

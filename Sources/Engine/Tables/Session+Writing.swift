@@ -266,13 +266,19 @@ extension Session {
                 at: delete.span
             )
         }
-        // The statement reads the table anew when another writer replaced a file that it was to
-        // replace: nothing that it saw was promised to anybody.
+        let summary = try await retryingConflicts { try await deleteRows(delete, parameters) }
+        try await consume(.done(summary))
+    }
+
+    /// Reads the table anew when another writer replaced a file that the statement was to replace:
+    /// nothing that it saw was promised to anybody.
+    func retryingConflicts(
+        _ body: () async throws -> StatementSummary
+    ) async throws -> StatementSummary {
         var attempt = 0
-        var summary: StatementSummary?
-        while summary == nil {
+        while true {
             do {
-                summary = try await deleteRows(delete, parameters)
+                return try await body()
             } catch {
                 guard Self.isConflict(error), attempt < Self.deleteAttemptCountMax else {
                     throw error
@@ -284,10 +290,9 @@ extension Session {
                 )
             }
         }
-        if let summary { try await consume(.done(summary)) }
     }
 
-    private static let deleteAttemptCountMax = 100
+    static let deleteAttemptCountMax = 100
 
     static func isConflict(_ error: any Error) -> Bool {
         switch error {
@@ -451,6 +456,14 @@ extension Session {
         _ resolver: SourceResolver
     ) async throws -> [String: Int] {
         let grouped = binder.countRows(of: plan, by: file)
+        return try await fileCounts(grouped, resolver)
+    }
+
+    /// - Parameter grouped: gives files and how many rows of each there are.
+    func fileCounts(
+        _ grouped: LogicalPlan,
+        _ resolver: SourceResolver
+    ) async throws -> [String: Int] {
         let prepared = try finish(grouped, resolver)
         return try await withRows(of: prepared) { rows in
             var counts: [String: Int] = [:]

@@ -162,6 +162,15 @@ extension ExpressionCompiler {
         case .atan: kernel = .arcTangent
         case .degrees: kernel = .degrees
         case .radians: kernel = .radians
+        case .sinh: kernel = .hyperbolicSine
+        case .cosh: kernel = .hyperbolicCosine
+        case .tanh: kernel = .hyperbolicTangent
+        case .bitwiseAnd: return { try Bitwise.apply(.and, $0[0], $0[1]) }
+        case .bitwiseOr: return { try Bitwise.apply(.or, $0[0], $0[1]) }
+        case .bitwiseXor: return { try Bitwise.apply(.exclusiveOr, $0[0], $0[1]) }
+        case .shiftLeft: return { try Bitwise.apply(.shiftLeft, $0[0], $0[1]) }
+        case .shiftRight: return { try Bitwise.apply(.shiftRight, $0[0], $0[1]) }
+        case .bitwiseNot: return { try Bitwise.not($0[0]) }
         case .power: return { try Mathematics.power($0[0], $0[1]) }
         case .atan2: return { try Mathematics.arcTangent2($0[0], $0[1]) }
         default: return nil

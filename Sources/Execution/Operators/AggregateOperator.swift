@@ -13,6 +13,10 @@ final class AggregateOperator: PushOperator {
     private(set) var accumulators: [GroupedAccumulator?] = []
     /// Per DISTINCT call the pairs of group and value met so far.
     private var distinct: [GroupTable?] = []
+    /// Per call with an order of its own the group, value and keys of all rows so far.
+    private var ordered: [[Chunk]] = []
+    private let orderNodes: [[ExpressionNode]]
+    private let otherNodes: [[ExpressionNode]]
     private let memory: QueryMemory
     private var reportedBytes = 0
 
@@ -23,11 +27,18 @@ final class AggregateOperator: PushOperator {
         self.memory = memory
         arguments = try calls.map { try $0.argument.map { try compiler.compile($0) } }
         filters = try calls.map { try $0.filter.map { try Predicate([$0]) } }
+        orderNodes = try calls.map { try $0.order.map { try compiler.compile($0.expression) } }
+        otherNodes = try calls.map { try $0.others.map { try compiler.compile($0) } }
+        ordered = calls.map { _ in [] }
         table = groups.isEmpty ? nil : GroupTable(types: groups.map(\.type))
         for call in calls {
             if call.isDistinct, let argument = call.argument {
                 accumulators.append(nil)
-                distinct.append(GroupTable(types: [.int64, argument.type]))
+                distinct.append(
+                    GroupTable(
+                        types: [.int64, argument.type] + call.order.map(\.expression.type)
+                    )
+                )
             } else {
                 accumulators.append(try call.makeAccumulator())
                 distinct.append(nil)
@@ -77,29 +88,39 @@ final class AggregateOperator: PushOperator {
 
     private func update(_ index: Int, _ rows: Chunk, _ groups: Buffer?) throws {
         let count = rows.rowCount
-        let column =
+        var column =
             try arguments[index]?.evaluate(rows) ?? .constant(.int32(1), .int32, count: count)
+        if !otherNodes[index].isEmpty {
+            let parts = try [column] + otherNodes[index].map { try $0.evaluate(rows) }
+            column = Column(
+                type: .structure(parts.enumerated().map { Field("\($0)", $1.type) }),
+                count: count,
+                validity: nil,
+                storage: .structure(parts.map { $0.flattened() })
+            )
+        }
+        let keys = try orderNodes[index].map { try $0.evaluate(rows) }
         if let pairs = distinct[index] {
             // Nulls do not count for any DISTINCT aggregate.
-            var (values, numbers) = (column, groups)
+            var (values, numbers, keys) = (column, groups, keys)
             if column.hasNulls {
                 let present = Filter.selection(NullTests.isNotNull(column))
                 values = Take.take(column, present)
                 numbers = groups.map { taken($0, present) }
-            }
-            let wide = Buffer(zeroedByteCount: values.count * 8)
-            if let numbers {
-                let (source, target) = (
-                    numbers.mutable(as: UInt32.self), wide.mutable(as: Int64.self)
-                )
-                for row in 0..<values.count { target[row] = Int64(source[row]) }
+                keys = keys.map { Take.take($0, present) }
             }
             let scratch = Buffer(byteCount: values.count * 4)
             pairs.assign(
-                [Column(.int64, count: values.count, buffer: wide), values],
+                [widened(numbers, values.count), values] + keys,
                 count: values.count,
                 into: scratch.mutable(as: UInt32.self)
             )
+            return
+        }
+        if !keys.isEmpty {
+            let part = [widened(groups, count), column] + keys
+            try memory.add(part.reduce(0) { $0 + $1.heldByteCount })
+            ordered[index].append(Chunk(columns: part, rowCount: count))
             return
         }
         guard let accumulator = accumulators[index] else { return }
@@ -114,6 +135,29 @@ final class AggregateOperator: PushOperator {
             count: count
         )
         withExtendedLifetime(groups) {}
+    }
+
+    /// Group numbers as a column; all 0 without groups.
+    private func widened(_ groups: Buffer?, _ count: Int) -> Column {
+        let wide = Buffer(zeroedByteCount: count * 8)
+        if let groups {
+            let (source, target) = (groups.mutable(as: UInt32.self), wide.mutable(as: Int64.self))
+            for row in 0..<count { target[row] = Int64(source[row]) }
+        }
+        withExtendedLifetime(groups) {}
+        return Column(.int64, count: count, buffer: wide)
+    }
+
+    /// Group numbers of another worker as our own.
+    private static func mapped(_ groups: Column, _ mapping: [UInt32]) -> Column {
+        let moved = Buffer(byteCount: groups.count * 8)
+        let target = moved.mutable(as: Int64.self)
+        if case .fixed(let numbers) = groups.storage {
+            let source = numbers.pointer(as: Int64.self)
+            for row in 0..<groups.count { target[row] = Int64(mapping[Int(source[row])]) }
+        }
+        withExtendedLifetime(groups) {}
+        return Column(.int64, count: groups.count, buffer: moved)
     }
 
     /// Adds another worker's groups to this one's.
@@ -133,18 +177,18 @@ final class AggregateOperator: PushOperator {
             if let pairs = distinct[index], let otherPairs = other.distinct[index] {
                 let keys = otherPairs.keys()
                 let count = otherPairs.groupCount
-                let moved = Buffer(byteCount: count * 8)
-                let target = moved.mutable(as: Int64.self)
-                guard case .fixed(let groups) = keys[0].storage else { continue }
-                let source = groups.pointer(as: Int64.self)
-                for row in 0..<count { target[row] = Int64(mapping[Int(source[row])]) }
                 let scratch = Buffer(byteCount: count * 4)
                 pairs.assign(
-                    [Column(.int64, count: count, buffer: moved), keys[1]],
+                    [Self.mapped(keys[0], mapping)] + keys.dropFirst(),
                     count: count,
                     into: scratch.mutable(as: UInt32.self)
                 )
                 withExtendedLifetime(keys) {}
+            } else if !calls[index].order.isEmpty {
+                for var chunk in other.ordered[index] {
+                    chunk.columns[0] = Self.mapped(chunk.columns[0], mapping)
+                    ordered[index].append(chunk)
+                }
             } else if let mine = accumulators[index], let theirs = other.accumulators[index] {
                 try mine.merge(theirs, mapping: mapping, groupCount: groupCount)
             }
@@ -156,53 +200,52 @@ final class AggregateOperator: PushOperator {
         var columns = table?.keys() ?? []
         for index in calls.indices {
             if let pairs = distinct[index] {
-                let accumulator = try calls[index].makeAccumulator()
-                let keys = pairs.keys()
-                let count = pairs.groupCount
-                let groups = Buffer(byteCount: count * 4)
-                let target = groups.mutable(as: UInt32.self)
-                if case .fixed(let numbers) = keys[0].storage {
-                    let source = numbers.pointer(as: Int64.self)
-                    for row in 0..<count { target[row] = UInt32(source[row]) }
-                }
-                try accumulator.update(
-                    groups: UnsafePointer(target),
-                    groupCount: groupCount,
-                    column: keys[1],
-                    count: count
-                )
-                withExtendedLifetime((keys, groups)) {}
-                columns.append(try accumulator.finish(groupCount: groupCount))
+                let rows = Chunk(columns: pairs.keys(), rowCount: pairs.groupCount)
+                columns.append(try aggregated(rows, calls[index]))
+            } else if !calls[index].order.isEmpty {
+                let types =
+                    [DataType.int64, calls[index].argument?.type ?? .int32]
+                    + calls[index].order.map(\.expression.type)
+                let rows = concatenated(ordered[index], types: types)
+                columns.append(try aggregated(rows, calls[index]))
             } else if let accumulator = accumulators[index] {
                 columns.append(try accumulator.finish(groupCount: groupCount))
             }
         }
         return Chunk(columns: columns, rowCount: groupCount)
     }
-}
 
-extension AggregateCall {
-    fileprivate func makeAccumulator() throws -> GroupedAccumulator {
-        let kernel: Kernels.AggregateFunction
-        switch function {
-        case .countStar: kernel = .countRows
-        case .count: kernel = .count
-        case .sum: kernel = .sum
-        case .avg: kernel = .average
-        case .min: kernel = .minimum
-        case .max: kernel = .maximum
-        case .anyValue: kernel = .anyValue
-        case .boolAnd: kernel = .booleanAnd
-        case .boolOr: kernel = .booleanOr
-        case .stddevSample: kernel = .deviationSample
-        case .stddevPopulation: kernel = .deviationPopulation
-        case .varianceSample: kernel = .varianceSample
-        case .variancePopulation: kernel = .variancePopulation
+    /// An aggregate of rows of group, value and the keys of the call's order.
+    private func aggregated(_ rows: Chunk, _ call: AggregateCall) throws -> Column {
+        let accumulator = try call.makeAccumulator()
+        var rows = rows
+        if !call.order.isEmpty, rows.rowCount > 0 {
+            let keys = SortKeys(
+                Array(rows.columns.dropFirst(2)),
+                call.order.map {
+                    SortOrder(isDescending: $0.isDescending, nullsFirst: $0.nullsFirst)
+                }
+            )
+            let sorted = keys.sorted()
+            rows = Chunk(
+                columns: rows.columns.prefix(2).map { Take.take($0, sorted) },
+                rowCount: rows.rowCount
+            )
         }
-        return try GroupedAccumulator.make(
-            kernel,
-            input: argument?.type ?? .int32,
-            result: type
+        let groups = Buffer(byteCount: rows.rowCount * 4)
+        let target = groups.mutable(as: UInt32.self)
+        let wide = rows.columns[0].flattened()
+        if case .fixed(let numbers) = wide.storage {
+            let source = numbers.pointer(as: Int64.self)
+            for row in 0..<rows.rowCount { target[row] = UInt32(source[row]) }
+        }
+        try accumulator.update(
+            groups: UnsafePointer(target),
+            groupCount: groupCount,
+            column: rows.columns[1],
+            count: rows.rowCount
         )
+        withExtendedLifetime((wide, groups)) {}
+        return try accumulator.finish(groupCount: groupCount)
     }
 }

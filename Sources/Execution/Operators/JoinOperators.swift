@@ -65,6 +65,8 @@ final class JoinProbeOperator: PushOperator {
     private let matched: MatchedRows
     private let keyNodes: [ExpressionNode]
     private let residual: Predicate?
+    private let comparison: ExpressionNode?
+    private let comparisonPositions: Set<Int>
     private let next: PushOperator
 
     init(_ state: JoinState, worker: Int, next: PushOperator) throws {
@@ -73,6 +75,8 @@ final class JoinProbeOperator: PushOperator {
         let compiler = ExpressionCompiler()
         keyNodes = try state.plan.leftKeys.map { try compiler.compile($0) }
         residual = try state.plan.residual.map { try Predicate([$0]) }
+        comparison = try state.plan.comparison.map { try compiler.compile($0) }
+        comparisonPositions = Set(state.plan.comparison?.columnIDs.map(\.number) ?? [])
         self.next = next
     }
 
@@ -96,6 +100,8 @@ final class JoinProbeOperator: PushOperator {
                     rowCount: chunk.rowCount
                 )
             )
+        case .markAny:
+            return try pushMarked(chunk, try anyColumn(pairs, chunk))
         case .single:
             try requireSingle(pairs)
             return try pushPairs(chunk, withUnmatched(pairs, chunk.rowCount), nullable: true)
@@ -157,25 +163,12 @@ final class JoinProbeOperator: PushOperator {
         let probe = pairs.probe.mutable(as: Int32.self)
         let build = pairs.build.mutable(as: Int32.self)
         let positions = Set(residual.conjuncts.flatMap(\.positions))
-        let width = chunk.columns.count + state.table.columns.count
         var kept = PairBuilder(capacity: pairs.count)
         var start = 0
         while start < pairs.count {
             let count = min(pairs.count - start, RecordBatch.rowCountMax)
-            var columns = [Column](repeating: .nulls(.null, count: count), count: width)
-            for position in positions {
-                columns[position] =
-                    position < chunk.columns.count
-                    ? Take.take(chunk.columns[position], rows: probe + start, count: count)
-                    : Take.take(
-                        state.table.columns[position - chunk.columns.count],
-                        rows: build + start,
-                        count: count
-                    )
-            }
-            let selection =
-                try residual.select(Chunk(columns: columns, rowCount: count))
-                ?? Filter.everyRow(count)
+            let both = gathered(positions, chunk, probe + start, build + start, count)
+            let selection = try residual.select(both) ?? Filter.everyRow(count)
             for index in 0..<selection.count {
                 let pair = start + Int(selection.rows[index])
                 kept.append(probe[pair], build[pair])
@@ -184,6 +177,29 @@ final class JoinProbeOperator: PushOperator {
         }
         withExtendedLifetime(pairs) {}
         return kept.finish()
+    }
+
+    /// Some columns of pairs, left ones first, by position; the others are nulls.
+    private func gathered(
+        _ positions: Set<Int>,
+        _ chunk: Chunk,
+        _ probe: UnsafeMutablePointer<Int32>,
+        _ build: UnsafeMutablePointer<Int32>,
+        _ count: Int
+    ) -> Chunk {
+        let width = chunk.columns.count + state.table.columns.count
+        var columns = [Column](repeating: .nulls(.null, count: count), count: width)
+        for position in positions {
+            columns[position] =
+                position < chunk.columns.count
+                ? Take.take(chunk.columns[position], rows: probe, count: count)
+                : Take.take(
+                    state.table.columns[position - chunk.columns.count],
+                    rows: build,
+                    count: count
+                )
+        }
+        return Chunk(columns: columns, rowCount: count)
     }
 
     /// The pairs and, for each left row without one, a pair with -1; in the order of the left rows.
@@ -217,7 +233,7 @@ final class JoinProbeOperator: PushOperator {
     private func requireSingle(_ pairs: JoinTable.Pairs) throws {
         let probe = pairs.probe.mutable(as: Int32.self)
         for index in 1..<max(1, pairs.count) where probe[index] == probe[index - 1] {
-            throw ExecutionError(.data, "a subquery used as a value gave more than one row")
+            throw ExecutionError.severalRows
         }
         withExtendedLifetime(pairs) {}
     }
@@ -234,6 +250,49 @@ final class JoinProbeOperator: PushOperator {
         }
         withExtendedLifetime(pairs) {}
         return Bitmap(buffer: buffer, count: rowCount)
+    }
+
+    /// Whether the comparison is true for some pair of each left row; null where it is unknown for
+    /// some and true for none.
+    private func anyColumn(_ pairs: JoinTable.Pairs, _ chunk: Chunk) throws -> Column {
+        let marks = MarkBuilder(count: chunk.rowCount)
+        try note(pairs, chunk, offset: 0, in: marks)
+        return marks.finish()
+    }
+
+    private func note(
+        _ pairs: JoinTable.Pairs,
+        _ chunk: Chunk,
+        offset: Int,
+        in marks: MarkBuilder
+    ) throws {
+        guard let comparison else { return }
+        let probe = pairs.probe.mutable(as: Int32.self)
+        let build = pairs.build.mutable(as: Int32.self)
+        var start = 0
+        while start < pairs.count {
+            try state.checkWanted()
+            let count = min(pairs.count - start, RecordBatch.rowCountMax)
+            let both = gathered(
+                comparisonPositions,
+                chunk,
+                probe + start,
+                build + start,
+                count
+            )
+            marks.note(try comparison.evaluate(both), probe + start, offset: offset)
+            start += count
+        }
+        withExtendedLifetime(pairs) {}
+    }
+
+    private func pushMarked(_ chunk: Chunk, _ mark: Column) throws -> Bool {
+        try next.push(
+            Chunk(
+                columns: state.plan.leftOutput.map { chunk.columns[$0] } + [mark],
+                rowCount: chunk.rowCount
+            )
+        )
     }
 
     private func pushSelected(_ chunk: Chunk, _ flags: Bitmap, keeping: Bool) throws -> Bool {
@@ -274,7 +333,7 @@ final class JoinProbeOperator: PushOperator {
         let rightCount = state.table.rowCount
         switch plan.kind {
         case .single where rightCount > 1 && residual == nil:
-            throw ExecutionError(.data, "a subquery used as a value gave more than one row")
+            throw ExecutionError.severalRows
         case .mark where residual == nil:
             let mark = Column.constant(.boolean(rightCount > 0), .boolean, count: chunk.rowCount)
             return try next.push(
@@ -283,6 +342,7 @@ final class JoinProbeOperator: PushOperator {
                     rowCount: chunk.rowCount
                 )
             )
+        case .markAny: return try pushMarked(chunk, try anyColumn(ofProduct: chunk))
         default: break
         }
         // A bounded number of left rows at a time, so that the pairs stay few.
@@ -297,14 +357,34 @@ final class JoinProbeOperator: PushOperator {
         return true
     }
 
-    private func pushProduct(_ chunk: Chunk) throws -> Bool {
-        try state.checkWanted()
+    /// `anyColumn` over every pair, in pieces.
+    private func anyColumn(ofProduct chunk: Chunk) throws -> Column {
+        let marks = MarkBuilder(count: chunk.rowCount)
+        let step = max(1, 65_536 / max(1, state.table.rowCount))
+        var start = 0
+        while start < chunk.rowCount {
+            let rows = start..<min(chunk.rowCount, start + step)
+            let part = Chunk(columns: chunk.columns.map { $0.slice(rows) }, rowCount: rows.count)
+            var pairs = product(part)
+            if let residual { pairs = try filtered(pairs, part, residual) }
+            try note(pairs, part, offset: start, in: marks)
+            start = rows.upperBound
+        }
+        return marks.finish()
+    }
+
+    private func product(_ chunk: Chunk) -> JoinTable.Pairs {
         let rightCount = state.table.rowCount
         var builder = PairBuilder(capacity: chunk.rowCount * rightCount)
         for row in 0..<Int32(chunk.rowCount) {
             for build in 0..<Int32(rightCount) { builder.append(row, build) }
         }
-        var pairs = builder.finish()
+        return builder.finish()
+    }
+
+    private func pushProduct(_ chunk: Chunk) throws -> Bool {
+        try state.checkWanted()
+        var pairs = product(chunk)
         if let residual { pairs = try filtered(pairs, chunk, residual) }
         switch state.plan.kind {
         case .inner, .cross: return try pushPairs(chunk, pairs, nullable: false)
@@ -321,13 +401,9 @@ final class JoinProbeOperator: PushOperator {
             let flags = matchFlags(pairs, chunk.rowCount)
             return try pushSelected(chunk, flags, keeping: state.plan.kind == .semi)
         case .mark:
-            let mark = Column(bits: matchFlags(pairs, chunk.rowCount))
-            return try next.push(
-                Chunk(
-                    columns: state.plan.leftOutput.map { chunk.columns[$0] } + [mark],
-                    rowCount: chunk.rowCount
-                )
-            )
+            return try pushMarked(chunk, Column(bits: matchFlags(pairs, chunk.rowCount)))
+        case .markAny:
+            return try pushMarked(chunk, try anyColumn(pairs, chunk))
         }
     }
 
@@ -347,5 +423,49 @@ final class JoinProbeOperator: PushOperator {
         return withExtendedLifetime(state) {
             Chunk(columns: left + right, rowCount: selection.count)
         }
+    }
+}
+
+/// Collects, for each of some rows, whether anything was true or unknown of it.
+private final class MarkBuilder {
+    private let isTrue: Buffer
+    private let isUnknown: Buffer
+    private let count: Int
+
+    init(count: Int) {
+        self.count = count
+        isTrue = Buffer(zeroedByteCount: Bitmap.wordCount(count) * 8)
+        isUnknown = Buffer(zeroedByteCount: Bitmap.wordCount(count) * 8)
+    }
+
+    /// - Parameter answers: a boolean for each of `rows`, which are counted from `offset`.
+    func note(_ answers: Column, _ rows: UnsafePointer<Int32>, offset: Int) {
+        let trueWords = isTrue.mutable(as: UInt64.self)
+        let unknownWords = isUnknown.mutable(as: UInt64.self)
+        let flat = answers.flattened()
+        guard case .bits(let bits) = flat.storage else {
+            for index in 0..<answers.count { set(unknownWords, Int(rows[index]) + offset) }
+            return
+        }
+        for index in 0..<answers.count {
+            let row = Int(rows[index]) + offset
+            if let validity = flat.validity, !validity[index] {
+                set(unknownWords, row)
+            } else if bits[index] {
+                set(trueWords, row)
+            }
+        }
+    }
+
+    private func set(_ words: UnsafeMutablePointer<UInt64>, _ row: Int) {
+        words[row >> 6] |= 1 &<< UInt64(row & 63)
+    }
+
+    func finish() -> Column {
+        let flags = Bitmap(buffer: isTrue, count: count)
+        let unknown = Column(bits: Bitmap(buffer: isUnknown, count: count))
+        let known = Logic.or(Column(bits: flags), Logic.not(unknown)).flattened()
+        guard case .bits(let validity) = known.storage else { return Column(bits: flags) }
+        return Column(bits: flags, validity: validity)
     }
 }

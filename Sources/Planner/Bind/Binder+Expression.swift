@@ -13,6 +13,11 @@ extension Binder {
         if case .constant(.string, _) = bound {
             return try coerce(bound, to: .boolean, at: expression.span)
         }
+        // A number is true unless it is 0.
+        if bound.type.isInteger {
+            let zero = BoundExpression.constant(.int32(0), .int32)
+            return try compare(.notEqual, bound, zero, at: expression.span)
+        }
         throw PlanError(
             .invalid,
             "\(context.clause) needs a condition, this is \(bound.type)",
@@ -83,10 +88,8 @@ extension Binder {
             return try bindExists(query, &context, at: span)
         case .subquery(let query):
             return try bindScalarSubquery(query, &context, at: span)
-        case .quantifiedQuery(let operand, .binary(.equal), .any, let query):
-            return try bindInQuery(operand, query, false, &context, at: span)
-        case .quantifiedQuery(let operand, .binary(.notEqual), .all, let query):
-            return try bindInQuery(operand, query, true, &context, at: span)
+        case .quantifiedQuery(let operand, let op, let quantifier, let query):
+            return try bindQuantified(operand, op, quantifier, query, &context, at: span)
         case .pattern(let test):
             return try bindPattern(test, &context, at: span)
         case .cased(let cased):
@@ -107,7 +110,7 @@ extension Binder {
                 "nested values in expressions are not supported yet",
                 at: span
             )
-        case .inValue, .quantifiedQuery, .quantifiedValue:
+        case .inValue, .quantifiedValue:
             throw PlanError(
                 .unsupported,
                 "this form of IN, ANY or ALL is not supported yet",
@@ -208,6 +211,7 @@ extension Binder {
             defer { context.openAliases.remove(alias.name.name) }
             return try bind(alias.expression, &context)
         }
+        if let column = try outerColumn(name, at: span) { return column }
         let text = name.map(\.name).joined(separator: ".")
         let near = nearest(
             to: name.last?.name ?? "",
@@ -219,6 +223,23 @@ extension Binder {
             hint: near.map { "Did you mean \"\($0)\"?" },
             at: span
         )
+    }
+
+    /// A column of a query around this one, the innermost that has the name.
+    private func outerColumn(_ name: ObjectName, at span: SourceSpan) throws -> BoundExpression? {
+        for level in outerLevels.reversed() {
+            let matches = level.scope.matches(name)
+            guard let match = matches.first else { continue }
+            guard Set(matches.map(\.column.id)).count == 1 else {
+                throw PlanError(
+                    .invalid,
+                    "column \"\(name.map(\.name).joined(separator: "."))\" is ambiguous",
+                    at: span
+                )
+            }
+            return match.column.reference
+        }
+        return nil
     }
 
     // MARK: Operators
@@ -248,7 +269,7 @@ extension Binder {
             }
             return operand.isConstant ? try folded(.negate(operand), at: span) : .negate(operand)
         case .bitwiseNot:
-            throw PlanError(.unsupported, "bitwise operators are not supported yet", at: span)
+            return try call_(.bitwiseNot, [operand], "~", span)
         }
     }
 
@@ -294,7 +315,12 @@ extension Binder {
                 [try text(a, at: span), try text(b, at: span)],
                 .boolean
             )
-        case .bitwiseAnd, .bitwiseOr, .bitwiseXor, .shiftLeft, .shiftRight, .arrow, .arrowText,
+        case .bitwiseAnd: return try call_(.bitwiseAnd, [a, b], op.rawValue, span)
+        case .bitwiseOr: return try call_(.bitwiseOr, [a, b], op.rawValue, span)
+        case .bitwiseXor: return try call_(.bitwiseXor, [a, b], op.rawValue, span)
+        case .shiftLeft: return try call_(.shiftLeft, [a, b], op.rawValue, span)
+        case .shiftRight: return try call_(.shiftRight, [a, b], op.rawValue, span)
+        case .arrow, .arrowText,
             .contains, .containedBy, .overlaps:
             throw PlanError(
                 .unsupported,

@@ -11,11 +11,11 @@ extension Binder {
     mutating func bindFrom(_ references: [TableReference]) throws -> BoundRelation {
         var result: BoundRelation?
         for reference in references {
-            let next = try bindReference(reference)
             guard let before = result else {
-                result = next
+                result = try bindReference(reference)
                 continue
             }
+            let next = try bindReference(reference, beside: before.scope)
             result = BoundRelation(
                 plan: .join(
                     LogicalPlan.Join(kind: .cross, left: before.plan, right: next.plan)
@@ -29,6 +29,16 @@ extension Binder {
             plan: .values(LogicalPlan.Values(columns: [], rows: [[]])),
             scope: Scope()
         )
+    }
+
+    /// - Parameter scope: what stands to the left, which a query in FROM may look at.
+    private mutating func bindReference(
+        _ reference: TableReference,
+        beside scope: Scope
+    ) throws -> BoundRelation {
+        outerLevels.append(OuterLevel(scope: scope, aggregates: nil))
+        defer { outerLevels.removeLast() }
+        return try bindReference(reference)
     }
 
     private mutating func bindReference(_ reference: TableReference) throws -> BoundRelation {
@@ -46,14 +56,7 @@ extension Binder {
             return try bindTableFunction(function)
         case .derived(let derived):
             try refuse(derived.sample)
-            if derived.isLateral {
-                throw PlanError(
-                    .unsupported,
-                    "LATERAL is not supported yet",
-                    at: derived.span
-                )
-            }
-            let plan = try bind(query: derived.query)
+            let plan = uniquelyNamed(try bind(query: derived.query))
             return try aliased(plan, derived.alias, qualifier: [])
         case .join(let join):
             return try bindJoin(join)
@@ -73,10 +76,11 @@ extension Binder {
         {
             let common = commonTables[index]
             // The query of a common table sees only what was defined before it.
-            let saved = commonTables
+            let saved = (commonTables, outerLevels)
             commonTables.removeLast(commonTables.count - common.visibleCount)
-            defer { commonTables = saved }
-            var plan = try bind(query: common.query)
+            outerLevels.removeLast(outerLevels.count - common.outerCount)
+            defer { (commonTables, outerLevels) = saved }
+            var plan = uniquelyNamed(try bind(query: common.query))
             plan = try renamed(plan, common.columns, of: common.name)
             return try aliased(plan, table.alias, qualifier: [common.name.name])
         }
@@ -89,11 +93,12 @@ extension Binder {
                     at: table.span
                 )
             }
-            let saved = commonTables
+            let saved = (commonTables, outerLevels)
             commonTables = []
+            outerLevels = []
             openViews.append(parts)
             defer {
-                commonTables = saved
+                (commonTables, outerLevels) = saved
                 openViews.removeLast()
             }
             return try aliased(
@@ -233,6 +238,33 @@ extension Binder {
         )
     }
 
+    /// The plan with a number behind names that stand before them, as in DuckDB.
+    private mutating func uniquelyNamed(_ plan: LogicalPlan) -> LogicalPlan {
+        let columns = plan.columns
+        var seen: Set<String> = []
+        var isUnique = true
+        let names = columns.map { column -> String in
+            var name = column.name
+            var number = 1
+            while !seen.insert(name.lowercased()).inserted {
+                name = "\(column.name)_\(number)"
+                number += 1
+                isUnique = false
+            }
+            return name
+        }
+        if isUnique { return plan }
+        return .project(
+            zip(columns, names).map { column, name in
+                LogicalPlan.Projection(
+                    column.reference,
+                    newColumn(name, column.type, isNullable: column.isNullable)
+                )
+            },
+            plan
+        )
+    }
+
     private mutating func renamed(
         _ plan: LogicalPlan,
         _ names: [Identifier],
@@ -262,7 +294,7 @@ extension Binder {
 
     private mutating func bindJoin(_ join: SQL.Join) throws -> BoundRelation {
         let left = try bindReference(join.left)
-        let right = try bindReference(join.right)
+        let right = try bindReference(join.right, beside: left.scope)
         let kind: JoinKind
         switch join.kind {
         case .inner: kind = .inner
@@ -272,30 +304,77 @@ extension Binder {
         case .cross: kind = .cross
         case .semi: kind = .semi
         case .anti: kind = .anti
-        case .asof, .asofLeft, .positional:
+        case .asof: kind = .inner
+        case .asofLeft: kind = .left
+        case .positional:
             throw PlanError(
                 .unsupported,
                 "\(join.kind.rawValue) JOIN is not supported yet",
                 at: join.span
             )
         }
+        let looksLeft = !right.plan.freeColumns.isDisjoint(with: left.plan.columns.map(\.id))
+        if looksLeft, kind == .right || kind == .full {
+            throw PlanError(
+                .invalid,
+                "the right side of a \(join.kind.rawValue) JOIN cannot refer to the left one",
+                at: join.span
+            )
+        }
         var scope = Scope(left.scope.columns + right.scope.columns)
         var conditions: [BoundExpression] = []
         var leftPlan = left.plan
-        var merged: [ScopeColumn] = []
+        var rightPlan = right.plan
+        var mergedCount = 0
+        let kinds: [SQL.Join.Kind] = [.asof, .asofLeft]
+        var whole: [LogicalPlan.Projection] = []
         switch join.condition {
         case nil: break
         case .on(let expression):
             var context = ExpressionContext(scope: scope, clause: "ON")
             let bound = try bindBoolean(expression, &context)
-            if !context.attachments.isEmpty {
-                throw PlanError(
-                    .unsupported,
-                    "a subquery in ON is not supported yet",
-                    at: expression.span
-                )
-            }
             conditions = bound.conjuncts
+            if !context.attachments.isEmpty {
+                // The subquery joins the side that it looks at; of an inner join, the pairs.
+                let leftIDs = Set(left.plan.columns.map(\.id))
+                let rightIDs = Set(right.plan.columns.map(\.id))
+                let used = context.attachments.reduce(into: Set<ColumnID>()) { used, attachment in
+                    used.formUnion(attachment.plan.freeColumns)
+                    for condition in attachment.conditions { used.formUnion(condition.columnIDs) }
+                }
+                if kind == .inner {
+                    let pairs = LogicalPlan.join(
+                        LogicalPlan.Join(kind: .cross, left: leftPlan, right: rightPlan)
+                    )
+                    return BoundRelation(
+                        plan: .filter(bound, try attach(context.attachments, to: pairs)),
+                        scope: scope
+                    )
+                } else if used.isDisjoint(with: leftIDs) {
+                    rightPlan = try attach(context.attachments, to: rightPlan)
+                } else if used.isDisjoint(with: rightIDs) {
+                    leftPlan = try attach(context.attachments, to: leftPlan)
+                } else if kind == .right {
+                    leftPlan = .filter(bound, try attach(context.attachments, to: leftPlan))
+                    return BoundRelation(
+                        plan: .join(
+                            LogicalPlan.Join(kind: .left, left: rightPlan, right: leftPlan)
+                        ),
+                        scope: scope
+                    )
+                } else if kind != .full {
+                    // The rows of the right side that each row of the left one has.
+                    rightPlan = .filter(bound, try attach(context.attachments, to: rightPlan))
+                    conditions = []
+                } else {
+                    throw PlanError(
+                        .unsupported,
+                        "a subquery in ON of a FULL JOIN that looks at both sides "
+                            + "is not supported yet",
+                        at: expression.span
+                    )
+                }
+            }
         case .using, .natural:
             var names: [Identifier] = []
             if case .using(let written)? = join.condition {
@@ -309,9 +388,11 @@ extension Binder {
             for name in names {
                 let leftColumn = try only(left.scope.matches([name]), name, join.span)
                 let rightColumn = try only(right.scope.matches([name]), name, join.span)
+                // The last column of an ASOF join is the one that need not be equal.
+                let isNearest = kinds.contains(join.kind) && name == names.last
                 conditions.append(
                     try compare(
-                        .equal,
+                        isNearest ? .greaterOrEqual : .equal,
                         leftColumn.column.reference,
                         rightColumn.column.reference,
                         at: name.span
@@ -322,42 +403,58 @@ extension Binder {
                 switch kind {
                 case .right: shown = rightColumn
                 case .full:
-                    throw PlanError(
-                        .unsupported,
-                        "FULL JOIN with USING is not supported yet",
-                        hint: "Write ON a.x = b.x and COALESCE(a.x, b.x).",
-                        at: join.span
+                    // Either side may be missing: the value is that of the one that is there.
+                    let (a, b) = try unify(
+                        leftColumn.column.reference,
+                        rightColumn.column.reference,
+                        at: name.span
                     )
+                    let value = newColumn(leftColumn.name, a.type)
+                    whole.append(LogicalPlan.Projection(.call(.coalesce, [a, b], a.type), value))
+                    shown.column = value
                 default: break
                 }
-                merged.append(
-                    ScopeColumn(qualifier: [], name: leftColumn.name, column: shown.column)
-                )
                 for index in scope.columns.indices {
                     let id = scope.columns[index].column.id
                     if id == leftColumn.column.id || id == rightColumn.column.id {
                         scope.columns[index].isHidden = true
                     }
                 }
+                // It stands where the left one stood.
+                let place = scope.columns.firstIndex { $0.column.id == leftColumn.column.id }
+                scope.columns.insert(
+                    ScopeColumn(qualifier: [], name: leftColumn.name, column: shown.column),
+                    at: place ?? 0
+                )
+                mergedCount += 1
             }
         }
         if kind == .semi || kind == .anti {
-            let count = left.scope.columns.count
-            scope = Scope(Array(scope.columns[..<count]))
+            scope = Scope(Array(scope.columns[..<(left.scope.columns.count + mergedCount)]))
         }
-        scope = Scope(merged + scope.columns)
-        if conditions.isEmpty && kind == .inner {
-            leftPlan = .join(LogicalPlan.Join(kind: .cross, left: leftPlan, right: right.plan))
+        if conditions.isEmpty && kind == .inner && join.kind != .asof {
+            leftPlan = .join(LogicalPlan.Join(kind: .cross, left: leftPlan, right: rightPlan))
             return BoundRelation(plan: leftPlan, scope: scope)
         }
-        let plan = LogicalPlan.join(
-            LogicalPlan.Join(
-                kind: kind,
-                left: leftPlan,
-                right: right.plan,
-                conditions: conditions
+        var plan: LogicalPlan
+        if join.kind == .asof || join.kind == .asofLeft {
+            plan = try asOf(leftPlan, rightPlan, conditions, join)
+        } else {
+            plan = LogicalPlan.join(
+                LogicalPlan.Join(
+                    kind: kind,
+                    left: leftPlan,
+                    right: rightPlan,
+                    conditions: conditions
+                )
             )
-        )
+        }
+        if !whole.isEmpty {
+            plan = .project(
+                plan.columns.map { LogicalPlan.Projection($0.reference, $0) } + whole,
+                plan
+            )
+        }
         var relation = BoundRelation(plan: plan, scope: scope)
         if let alias = join.alias {
             let visible = scope.columns.filter { !$0.isHidden }

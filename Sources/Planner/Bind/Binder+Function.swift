@@ -11,13 +11,14 @@ extension Binder {
             throw PlanError(.invalid, "functions have no namespace", at: call.name.span)
         }
         let name = identifier.name.lowercased()
-        if call.over != nil {
-            throw PlanError(.unsupported, "window functions are not supported yet", at: span)
+        if let window = call.over {
+            return try bindWindow(name, call, window, &context, at: span)
         }
         if call.arguments.contains(where: { $0.name != nil }) {
             throw PlanError(.invalid, "\(name) has no named arguments", at: span)
         }
-        if name == "count" || AggregateFunction.named(name) != nil {
+        if let grouping = try bindGrouping(name, call, &context, at: span) { return grouping }
+        if Self.isAggregate(name) {
             return try bindAggregate(name, call, &context, at: span)
         }
         guard !call.isDistinct, call.filter == nil, call.orderBy.isEmpty, call.withinGroup.isEmpty
@@ -34,8 +35,12 @@ extension Binder {
             }
             return moment
         }
+        if Self.windowOnly.contains(name) {
+            throw PlanError(.invalid, "\(name) needs an OVER clause", at: span)
+        }
         var arguments: [BoundExpression] = []
         for argument in call.arguments { arguments.append(try bind(argument.value, &context)) }
+        if let rewritten = try bindRewritten(name, arguments, at: span) { return rewritten }
         if FunctionCatalog.dateParts.contains(name) {
             return try call_(.datePart, [.constant(.string(name), .string)] + arguments, name, span)
         }
@@ -61,7 +66,7 @@ extension Binder {
         return try call_(function, arguments, name, span)
     }
 
-    private func call_(
+    func call_(
         _ function: ScalarFunction,
         _ given: [BoundExpression],
         _ name: String,
@@ -132,214 +137,5 @@ extension Binder {
             return .constant(.time(now - day * dayMicros), .time)
         default: return nil
         }
-    }
-
-    private mutating func bindAggregate(
-        _ name: String,
-        _ call: FunctionCall,
-        _ context: inout ExpressionContext,
-        at span: SourceSpan
-    ) throws -> BoundExpression {
-        guard let collector = context.aggregates else {
-            throw PlanError(
-                .invalid,
-                "an aggregate cannot stand in \(context.clause)",
-                hint: context.clause == "WHERE" ? "Conditions on aggregates go to HAVING." : nil,
-                at: span
-            )
-        }
-        guard !collector.isInsideArgument else {
-            throw PlanError(.invalid, "an aggregate cannot stand inside another", at: span)
-        }
-        guard call.withinGroup.isEmpty, call.orderBy.isEmpty else {
-            throw PlanError(.unsupported, "ORDER BY in aggregates is not supported yet", at: span)
-        }
-        var inner = context
-        inner.attachments = []
-        collector.isInsideArgument = true
-        defer { collector.isInsideArgument = false }
-        var function = AggregateFunction.named(name) ?? .count
-        var argument: BoundExpression?
-        if call.arguments.count == 1, case .star = call.arguments[0].value.node {
-            guard function == .count else {
-                throw PlanError(.invalid, "\(name)(*) does not exist", at: span)
-            }
-            function = .countStar
-        } else if call.arguments.isEmpty, function == .count {
-            function = .countStar
-        } else {
-            guard call.arguments.count == 1 else {
-                throw PlanError(.invalid, "\(name) takes one argument", at: span)
-            }
-            argument = try bind(call.arguments[0].value, &inner)
-        }
-        var filter: BoundExpression?
-        if let expression = call.filter { filter = try bindBoolean(expression, &inner) }
-        collector.attachments += inner.attachments
-
-        let type: DataType
-        (argument, type) = try aggregateTypes(function, argument, name, at: span)
-        let aggregate = AggregateCall(
-            function: function,
-            argument: argument,
-            isDistinct: call.isDistinct,
-            filter: filter,
-            type: type
-        )
-        if let known = collector.calls.first(where: { $0.call == aggregate }) {
-            return known.column.reference
-        }
-        let isCount = function == .count || function == .countStar
-        let column = newColumn(name, type, isNullable: !isCount)
-        collector.calls.append((aggregate, column))
-        return column.reference
-    }
-
-    /// The argument as the function wants it, and the type of the result.
-    private func aggregateTypes(
-        _ function: AggregateFunction,
-        _ given: BoundExpression?,
-        _ name: String,
-        at span: SourceSpan
-    ) throws -> (BoundExpression?, DataType) {
-        guard var argument = given else { return (nil, .int64) }
-        if argument.type == .null { argument = .constant(.null, .int32) }
-        func refuse() -> PlanError {
-            PlanError(
-                .invalid,
-                "function \(name)(\(argument.type)) does not exist",
-                hint: "Check the type of its argument, or use CAST.",
-                at: span
-            )
-        }
-        switch function {
-        case .countStar, .count: return (argument, .int64)
-        case .min, .max:
-            if argument.type.isNested || argument.type == .interval { throw refuse() }
-            return (argument, argument.type)
-        case .anyValue:
-            return (argument, argument.type)
-        case .boolAnd, .boolOr:
-            guard argument.type == .boolean else { throw refuse() }
-            return (argument, .boolean)
-        case .sum:
-            switch argument.type {
-            case .int32, .int64: return (argument, .decimal(precision: 38, scale: 0))
-            case .decimal(_, let scale): return (argument, .decimal(precision: 38, scale: scale))
-            case .float32: return (try coerce(argument, to: .float64, at: span), .float64)
-            case .float64: return (argument, .float64)
-            default: throw refuse()
-            }
-        case .avg:
-            switch argument.type {
-            case .int32, .int64, .decimal, .float64: return (argument, .float64)
-            case .float32: return (try coerce(argument, to: .float64, at: span), .float64)
-            default: throw refuse()
-            }
-        case .stddevSample, .stddevPopulation, .varianceSample, .variancePopulation:
-            guard argument.type.isNumeric else { throw refuse() }
-            return (try coerce(argument, to: .float64, at: span), .float64)
-        }
-    }
-
-    // MARK: Subqueries
-
-    /// Binds a query that may not look at the rows around it.
-    private mutating func bindSubquery(
-        _ query: Query,
-        _ context: ExpressionContext,
-        at span: SourceSpan
-    ) throws -> LogicalPlan {
-        do {
-            return try bind(query: query)
-        } catch let error as PlanError where error.message.hasPrefix("column ") {
-            // A name that only the surrounding query knows is a correlation.
-            for column in context.scope.columns {
-                let named = "column \"\(column.name)\" does not exist"
-                let full = (column.qualifier + [column.name]).joined(separator: ".")
-                if error.message == named || error.message == "column \"\(full)\" does not exist" {
-                    throw PlanError(
-                        .unsupported,
-                        "correlated subqueries are not supported yet",
-                        hint: "\"\(full)\" belongs to the outer query: write this as a join.",
-                        at: span
-                    )
-                }
-            }
-            throw error
-        }
-    }
-
-    mutating func bindScalarSubquery(
-        _ query: Query,
-        _ context: inout ExpressionContext,
-        at span: SourceSpan
-    ) throws -> BoundExpression {
-        let plan = try bindSubquery(query, context, at: span)
-        guard plan.columns.count == 1, let column = plan.columns.first else {
-            throw PlanError(
-                .invalid,
-                "a subquery used as a value must have one column, not \(plan.columns.count)",
-                at: span
-            )
-        }
-        context.attachments.append(
-            Attachment(kind: .single, plan: plan, conditions: [], isNullAware: false)
-        )
-        return column.reference
-    }
-
-    mutating func bindExists(
-        _ query: Query,
-        _ context: inout ExpressionContext,
-        at span: SourceSpan
-    ) throws -> BoundExpression {
-        let plan = try bindSubquery(query, context, at: span)
-        let mark = newColumn("exists", .boolean, isNullable: false)
-        context.attachments.append(
-            Attachment(
-                kind: .mark(mark.id),
-                plan: .limit(count: 1, offset: 0, plan),
-                conditions: [],
-                isNullAware: false
-            )
-        )
-        return mark.reference
-    }
-
-    mutating func bindInQuery(
-        _ operand: SQL.Expression,
-        _ query: Query,
-        _ isNegated: Bool,
-        _ context: inout ExpressionContext,
-        at span: SourceSpan
-    ) throws -> BoundExpression {
-        let value = try bind(operand, &context)
-        var plan = try bindSubquery(query, context, at: span)
-        guard plan.columns.count == 1, let column = plan.columns.first else {
-            throw PlanError(
-                .invalid,
-                "the subquery of IN must have one column, not \(plan.columns.count)",
-                at: span
-            )
-        }
-        let (left, right) = try unify(value, column.reference, at: span)
-        var key = right
-        if case .column = right {
-        } else {
-            let cast = newColumn(column.name, right.type)
-            plan = .project([LogicalPlan.Projection(right, cast)], plan)
-            key = cast.reference
-        }
-        let mark = newColumn("in", .boolean)
-        context.attachments.append(
-            Attachment(
-                kind: .mark(mark.id),
-                plan: plan,
-                conditions: [.compare(.equal, left, key)],
-                isNullAware: true
-            )
-        )
-        return isNegated ? .not(mark.reference) : mark.reference
     }
 }

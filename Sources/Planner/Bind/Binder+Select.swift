@@ -16,6 +16,8 @@ struct ExpressionContext {
     var clause: String
     /// Where aggregates are collected; nil where none may stand.
     var aggregates: AggregateCollector?
+    /// Where window functions are collected; nil where none may stand.
+    var windows: WindowCollector?
     /// Aliases of the select list that may be used here, in clauses after it.
     var aliases: [(name: Identifier, expression: SQL.Expression)] = []
     /// Subqueries of this expression, in the order they were met.
@@ -34,11 +36,53 @@ final class AggregateCollector {
     var calls: [(call: AggregateCall, column: PlanColumn)] = []
     /// Subqueries inside arguments: they join the rows before they are grouped.
     var attachments: [Attachment] = []
-    var isInsideArgument = false
+    /// Calls of `grouping()`: their arguments, and the columns that stand for them.
+    var groupings: [(arguments: [BoundExpression], column: PlanColumn)] = []
+    /// How many arguments of aggregates are being bound, one inside the other.
+    var isInsideArgument = 0
+}
+
+/// The window functions of one SELECT, each once.
+final class WindowCollector {
+    struct Entry {
+        var partition: [BoundExpression]
+        var order: [SortKey]
+        var call: WindowCall
+        var column: PlanColumn
+    }
+
+    /// Windows that the WINDOW clause names.
+    let named: [NamedWindow]
+    var entries: [Entry] = []
+
+    init(_ named: [NamedWindow]) {
+        self.named = named
+    }
+
+    /// The plan with all columns of the window functions, those of one window computed together.
+    func plan(over input: LogicalPlan) -> LogicalPlan {
+        var plan = input
+        var rest = entries
+        while let first = rest.first {
+            let isSame: (Entry) -> Bool = {
+                $0.partition == first.partition && $0.order == first.order
+            }
+            plan = .window(
+                LogicalPlan.Window(
+                    partition: first.partition,
+                    order: first.order,
+                    calls: rest.filter(isSame).map { ($0.call, $0.column) },
+                    input: plan
+                )
+            )
+            rest.removeAll(where: isSame)
+        }
+        return plan
+    }
 }
 
 /// One output column of a SELECT.
-private struct SelectOutput {
+struct SelectOutput {
     var expression: BoundExpression
     var name: String
     var span: SourceSpan
@@ -70,9 +114,6 @@ extension Binder {
         if let sample = select.sample {
             throw PlanError(.unsupported, "USING SAMPLE is not supported yet", at: sample.span)
         }
-        if let qualify = select.qualify {
-            throw PlanError(.unsupported, "QUALIFY is not supported yet", at: qualify.span)
-        }
         let from = try bindFrom(select.from)
         var plan = from.plan
         let aliases = select.items.compactMap { item in
@@ -88,7 +129,9 @@ extension Binder {
         let collector = AggregateCollector()
         var context = ExpressionContext(scope: from.scope, clause: "SELECT")
         context.aggregates = collector
-        context.aliases = []
+        let windows = WindowCollector(select.windows)
+        context.windows = windows
+        context.aliases = aliases
         var outputs: [SelectOutput] = []
         for item in try select.items.flatMap({ try expandStar($0, from.scope) }) {
             let bound = try bind(item.expression, &context)
@@ -104,11 +147,34 @@ extension Binder {
         if let expression = select.having {
             var havingContext = context
             havingContext.clause = "HAVING"
-            havingContext.aliases = aliases
+            havingContext.windows = nil
             having = try bindBoolean(expression, &havingContext)
             context.attachments = havingContext.attachments
         }
-        var groups = try bindGroups(select.groupBy, select, outputs, from.scope, aliases, &plan)
+        var qualify: BoundExpression?
+        if let expression = select.qualify {
+            context.clause = "QUALIFY"
+            qualify = try bindBoolean(expression, &context)
+        }
+        var (groups, sets) = try bindGroups(
+            select.groupBy,
+            select,
+            outputs,
+            from.scope,
+            aliases,
+            &plan
+        )
+        var distinctOn: [BoundExpression] = []
+        if case .on(let expressions)? = select.distinct {
+            for expression in expressions {
+                if let position = try ordinal(expression, count: outputs.count) {
+                    distinctOn.append(outputs[position].expression)
+                } else {
+                    context.clause = "DISTINCT ON"
+                    distinctOn.append(try bind(expression, &context))
+                }
+            }
+        }
 
         // ORDER BY sees the output columns first, then what the select list sees.
         var keys: [(key: SortKey, output: Int?)] = []
@@ -134,7 +200,6 @@ extension Binder {
                 }
                 var orderContext = context
                 orderContext.clause = "ORDER BY"
-                orderContext.aliases = aliases
                 let bound = try bind(item.expression, &orderContext)
                 context.attachments = orderContext.attachments
                 let index = outputs.firstIndex { $0.expression == bound }
@@ -149,15 +214,20 @@ extension Binder {
                 groups[index].column.type = .int32
                 groups[index].expression = .cast(groups[index].expression, .int32, isTry: false)
             }
-            plan = .aggregate(
-                LogicalPlan.Aggregate(groups: groups, calls: collector.calls, input: plan)
-            )
+            let inputs = Set(plan.columns.map(\.id))
+            plan = try grouped(plan, groups, sets, collector, at: select.span)
             var allowed = Set(collector.calls.map(\.column.id))
+            allowed.formUnion(collector.groupings.map(\.column.id))
             for attachment in context.attachments {
                 allowed.formUnion(attachment.plan.columns.map(\.id))
                 if case .mark(let id) = attachment.kind { allowed.insert(id) }
             }
-            let replacer = GroupReplacer(groups: groups, allowed: allowed, scope: from.scope)
+            let replacer = GroupReplacer(
+                groups: groups,
+                allowed: allowed,
+                scope: from.scope,
+                inputs: inputs
+            )
             for index in outputs.indices {
                 outputs[index].expression = try replacer.replace(
                     outputs[index].expression,
@@ -166,6 +236,15 @@ extension Binder {
             }
             if let expression = having {
                 having = try replacer.replace(expression, at: select.having?.span ?? .none)
+            }
+            distinctOn = try distinctOn.map { try replacer.replace($0, at: select.span) }
+            if let expression = qualify {
+                qualify = try replacer.replace(expression, at: select.qualify?.span ?? .none)
+            }
+            for index in windows.entries.indices {
+                try windows.entries[index].replace {
+                    try replacer.replace($0, at: select.span)
+                }
             }
             for index in keys.indices {
                 keys[index].key.expression = try replacer.replace(
@@ -176,11 +255,23 @@ extension Binder {
             for index in context.attachments.indices {
                 context.attachments[index].conditions = try context.attachments[index].conditions
                     .map { try replacer.replace($0, at: select.span) }
+                // A subquery may look at what comes out of the grouping.
+                context.attachments[index].plan = try context.attachments[index].plan
+                    .mapAllExpressions { try replacer.replace($0, at: select.span) }
             }
         }
-        plan = try attach(context.attachments, to: plan)
+        // A subquery that looks at window functions comes after them, all others before.
+        let computed = Set(windows.entries.map(\.column.id))
+        let isLate: (Attachment) -> Bool = { attachment in
+            !attachment.plan.freeColumns.isDisjoint(with: computed)
+                || attachment.conditions.contains { !$0.columnIDs.isDisjoint(with: computed) }
+        }
+        plan = try attach(context.attachments.filter { !isLate($0) }, to: plan)
         if let having { plan = .filter(having, plan) }
-        return try finish(select, outputs, keys, limit, plan)
+        plan = windows.plan(over: plan)
+        plan = try attach(context.attachments.filter(isLate), to: plan)
+        if let qualify { plan = .filter(qualify, plan) }
+        return try finish(select, outputs, keys, distinctOn, limit, plan)
     }
 
     /// The last steps: project, DISTINCT, ORDER BY, LIMIT.
@@ -188,6 +279,7 @@ extension Binder {
         _ select: SelectBlock,
         _ outputs: [SelectOutput],
         _ keys: [(key: SortKey, output: Int?)],
+        _ distinctOn: [BoundExpression],
         _ limit: RowLimit?,
         _ input: LogicalPlan
     ) throws -> LogicalPlan {
@@ -215,7 +307,7 @@ extension Binder {
             if let output {
                 key.expression = visible[output].reference
             } else if !key.expression.columnIDs.isEmpty {
-                guard select.distinct == nil else {
+                guard select.distinct != .rows else {
                     throw PlanError(
                         .invalid,
                         "with DISTINCT, ORDER BY may only name columns of the select list",
@@ -231,19 +323,28 @@ extension Binder {
             }
             if !key.expression.isConstant { sortKeys.append(key) }
         }
+        let parts = distinctOn.map {
+            LogicalPlan.Projection($0, newColumn("distinct", $0.type))
+        }
+        hidden += parts
         var plan = LogicalPlan.project(projections + hidden, input)
-        switch select.distinct {
-        case nil: break
-        case .rows?:
-            plan = distinct(plan)
-        case .on(let expressions)?:
-            throw PlanError(
-                .unsupported,
-                "DISTINCT ON is not supported yet",
-                at: expressions.first?.span
+        if case .on? = select.distinct {
+            // The first row of each part, in the order asked for.
+            let number = newColumn("row_number", .int64, isNullable: false)
+            plan = .filter(
+                .compare(.equal, number.reference, .constant(.int64(1), .int64)),
+                .window(
+                    LogicalPlan.Window(
+                        partition: parts.map(\.column.reference),
+                        order: sortKeys,
+                        calls: [(WindowCall(function: .rowNumber, type: .int64), number)],
+                        input: plan
+                    )
+                )
             )
         }
-        if select.distinct != nil {
+        if select.distinct == .rows {
+            plan = distinct(plan)
             // The distinct rows are new columns; the keys and the output follow them.
             let columns = plan.columns
             let renaming = Dictionary(
@@ -252,12 +353,10 @@ extension Binder {
             for index in sortKeys.indices {
                 sortKeys[index].expression = sortKeys[index].expression.substituting(renaming)
             }
-            if !sortKeys.isEmpty { plan = .sort(sortKeys, limit: nil, plan) }
-            return try limited(plan, limit)
+            return try limited(plan, limit, sortKeys)
         }
-        if !sortKeys.isEmpty { plan = .sort(sortKeys, limit: nil, plan) }
-        plan = try limited(plan, limit)
-        if !hidden.isEmpty {
+        plan = try limited(plan, limit, sortKeys)
+        if !hidden.isEmpty || plan.columns.count > visible.count {
             plan = .project(visible.map { LogicalPlan.Projection($0.reference, $0) }, plan)
         }
         return plan
@@ -271,54 +370,6 @@ extension Binder {
             return LogicalPlan.Projection(column.reference, new)
         }
         return .aggregate(LogicalPlan.Aggregate(groups: groups, calls: [], input: plan))
-    }
-
-    private mutating func bindGroups(
-        _ groupBy: GroupBy?,
-        _ select: SelectBlock,
-        _ outputs: [SelectOutput],
-        _ scope: Scope,
-        _ aliases: [(name: Identifier, expression: SQL.Expression)],
-        _ plan: inout LogicalPlan
-    ) throws -> [LogicalPlan.Projection] {
-        guard let groupBy else { return [] }
-        var groups: [LogicalPlan.Projection] = []
-        func add(_ expression: BoundExpression, _ name: String, _ binder: inout Binder) {
-            guard !groups.contains(where: { $0.expression == expression }) else { return }
-            groups.append(
-                LogicalPlan.Projection(expression, binder.newColumn(name, expression.type))
-            )
-        }
-        switch groupBy {
-        case .all:
-            let inputs = Set(scope.columns.map(\.column.id))
-            for output in outputs where output.expression.columnIDs.isSubset(of: inputs) {
-                if output.expression.isConstant { continue }
-                add(output.expression, output.name, &self)
-            }
-        case .elements(let elements, _):
-            for element in elements {
-                guard case .expressions(let expressions) = element else {
-                    throw PlanError(
-                        .unsupported,
-                        "ROLLUP, CUBE and GROUPING SETS are not supported yet",
-                        at: select.span
-                    )
-                }
-                for expression in expressions {
-                    if let position = try ordinal(expression, count: outputs.count) {
-                        add(outputs[position].expression, outputs[position].name, &self)
-                        continue
-                    }
-                    var context = ExpressionContext(scope: scope, clause: "GROUP BY")
-                    context.aliases = aliases
-                    let bound = try bind(expression, &context)
-                    plan = try attach(context.attachments, to: plan)
-                    add(bound, outputName(expression), &self)
-                }
-            }
-        }
-        return groups
     }
 
     /// A star as the items it stands for; anything else as itself.
@@ -392,18 +443,30 @@ extension Binder {
     }
 }
 
+extension WindowCollector.Entry {
+    fileprivate mutating func replace(
+        _ transform: (BoundExpression) throws -> BoundExpression
+    ) rethrows {
+        partition = try partition.map(transform)
+        order = try order.map { try $0.mapExpression(transform) }
+        call = try call.mapExpressions(transform)
+    }
+}
+
 /// Rewrites expressions of a grouped SELECT to what comes out of the grouping.
 private struct GroupReplacer {
     var groups: [LogicalPlan.Projection]
     /// Columns that exist above the grouping: aggregates and subqueries.
     var allowed: Set<ColumnID>
     var scope: Scope
+    /// What goes into the grouping; any other column is of a query around or inside this one.
+    var inputs: Set<ColumnID>
 
     func replace(_ expression: BoundExpression, at span: SourceSpan) throws -> BoundExpression {
         if let group = groups.first(where: { $0.expression == expression }) {
             return group.column.reference
         }
-        if case .column(let id, _) = expression, !allowed.contains(id) {
+        if case .column(let id, _) = expression, inputs.contains(id), !allowed.contains(id) {
             let name = scope.columns.first { $0.column.id == id }?.name ?? "?"
             throw PlanError(
                 .invalid,

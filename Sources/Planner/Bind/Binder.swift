@@ -10,6 +10,8 @@ package struct Binder {
     private var nextColumn = 0
     /// Common table expressions in force, innermost last.
     var commonTables: [CommonTable] = []
+    /// What the queries around the one being bound give to it, innermost last.
+    var outerLevels: [OuterLevel] = []
     /// Views being expanded, to refuse one that contains itself.
     var openViews: [[String]] = []
     private var depth = 0
@@ -20,6 +22,15 @@ package struct Binder {
         var query: Query
         /// How many of `commonTables` its own query sees.
         var visibleCount: Int
+        /// How many of `outerLevels` its own query sees.
+        var outerCount: Int
+    }
+
+    /// A query around the one being bound.
+    struct OuterLevel {
+        var scope: Scope
+        /// Where aggregates over this level's columns alone belong; nil where none may stand.
+        var aggregates: AggregateCollector?
     }
 
     package init(environment: BindingEnvironment) {
@@ -35,29 +46,33 @@ package struct Binder {
         }
         let outerCount = commonTables.count
         defer { commonTables.removeLast(commonTables.count - outerCount) }
-        if let with = query.with {
-            if with.isRecursive {
-                let uses = with.expressions.contains { $0.query.mentions($0.name) }
-                if uses {
-                    throw PlanError(
-                        .unsupported,
-                        "recursive WITH is not supported yet",
-                        at: with.span
-                    )
-                }
-            }
-            for expression in with.expressions {
-                commonTables.append(
-                    CommonTable(
-                        name: expression.name,
-                        columns: expression.columns,
-                        query: expression.query,
-                        visibleCount: commonTables.count
-                    )
+        if let with = query.with { try define(with) }
+        return try bindBody(query.body, orderBy: query.orderBy, limit: query.limit)
+    }
+
+    /// Makes common table expressions known to what is bound next.
+    mutating func define(_ with: WithClause) throws {
+        if with.isRecursive {
+            let uses = with.expressions.contains { $0.query.mentions($0.name) }
+            if uses {
+                throw PlanError(
+                    .unsupported,
+                    "recursive WITH is not supported yet",
+                    at: with.span
                 )
             }
         }
-        return try bindBody(query.body, orderBy: query.orderBy, limit: query.limit)
+        for expression in with.expressions {
+            commonTables.append(
+                CommonTable(
+                    name: expression.name,
+                    columns: expression.columns,
+                    query: expression.query,
+                    visibleCount: commonTables.count,
+                    outerCount: outerLevels.count
+                )
+            )
+        }
     }
 
     /// A new column id.
@@ -103,6 +118,7 @@ package struct Binder {
         limit: RowLimit?
     ) throws -> LogicalPlan {
         var plan = plan
+        var sortKeys: [SortKey] = []
         if let orderBy {
             let output = plan.columns
             let scope = Scope(plan, qualifier: [])
@@ -123,9 +139,9 @@ package struct Binder {
                     keys.append(sortKey(expression, item.direction, item.nulls))
                 }
             }
-            plan = .sort(keys, limit: nil, plan)
+            sortKeys = keys
         }
-        return try limited(plan, limit)
+        return try limited(plan, limit, sortKeys)
     }
 
     func sortKey(
@@ -154,22 +170,116 @@ package struct Binder {
         return number - 1
     }
 
-    func limited(_ plan: LogicalPlan, _ limit: RowLimit?) throws -> LogicalPlan {
+    /// The plan in order, cut to the limit.
+    mutating func limited(
+        _ input: LogicalPlan,
+        _ limit: RowLimit?,
+        _ keys: [SortKey]
+    ) throws -> LogicalPlan {
+        let plan = keys.isEmpty ? input : LogicalPlan.sort(keys, limit: nil, input)
         guard let limit else { return plan }
-        if limit.isPercent {
-            throw PlanError(
-                .unsupported,
-                "LIMIT … PERCENT is not supported yet",
-                at: limit.count?.span
-            )
-        }
-        if limit.isWithTies {
-            throw PlanError(.unsupported, "WITH TIES is not supported yet", at: limit.count?.span)
+        if limit.isPercent, let share = limit.count {
+            return try withShare(input, share, limit.offset, keys)
         }
         let count = try limit.count.flatMap { try rowCount($0) }
         let offset = try limit.offset.flatMap { try rowCount($0) } ?? 0
+        if limit.isWithTies, let count {
+            return try withTies(input, count: count, offset: offset, keys, at: limit.count?.span)
+        }
         if count == nil && offset == 0 { return plan }
         return .limit(count: count, offset: offset, plan)
+    }
+
+    /// A share of all rows, in percent, cut to whole rows.
+    private mutating func withShare(
+        _ input: LogicalPlan,
+        _ share: SQL.Expression,
+        _ offset: SQL.Expression?,
+        _ keys: [SortKey]
+    ) throws -> LogicalPlan {
+        guard case .float64(let percent) = try constant(share, as: .float64),
+            percent >= 0, percent <= 100
+        else {
+            throw PlanError(.invalid, "LIMIT … PERCENT goes from 0 to 100", at: share.span)
+        }
+        let skipped = try offset.flatMap { try rowCount($0) } ?? 0
+        let number = newColumn("row_number", .int64, isNullable: false)
+        let total = newColumn("count", .int64, isNullable: false)
+        let counting = AggregateCall(function: .countStar, argument: nil, type: .int64)
+        let plan = LogicalPlan.window(
+            LogicalPlan.Window(
+                partition: [],
+                order: [],
+                calls: [(WindowCall(function: .aggregate(counting), type: .int64), total)],
+                input: .window(
+                    LogicalPlan.Window(
+                        partition: [],
+                        order: keys,
+                        calls: [(WindowCall(function: .rowNumber, type: .int64), number)],
+                        input: input
+                    )
+                )
+            )
+        )
+        let wanted = BoundExpression.arithmetic(
+            .multiply,
+            .cast(total.reference, .float64, isTry: false),
+            .constant(.float64(percent / 100), .float64),
+            .float64
+        )
+        let skip = BoundExpression.constant(.int64(Int64(skipped)), .int64)
+        let place = BoundExpression.arithmetic(.subtract, number.reference, skip, .int64)
+        let kept = LogicalPlan.filter(
+            .and([
+                .compare(.greater, number.reference, skip),
+                .compare(.lessOrEqual, .cast(place, .float64, isTry: false), wanted),
+            ]),
+            plan
+        )
+        let ordered = keys.isEmpty ? kept : LogicalPlan.sort(keys, limit: nil, kept)
+        return .project(
+            input.columns.map { LogicalPlan.Projection($0.reference, $0) },
+            ordered
+        )
+    }
+
+    /// The rows up to `count` and those that are ordered like the last of them.
+    private mutating func withTies(
+        _ input: LogicalPlan,
+        count: Int,
+        offset: Int,
+        _ keys: [SortKey],
+        at span: SourceSpan?
+    ) throws -> LogicalPlan {
+        guard !keys.isEmpty else {
+            throw PlanError(.invalid, "WITH TIES needs an ORDER BY", at: span)
+        }
+        let rank = newColumn("rank", .int64, isNullable: false)
+        let number = newColumn("row_number", .int64, isNullable: false)
+        let (last, overflow) = count.addingReportingOverflow(offset)
+        func constant(_ value: Int) -> BoundExpression { .constant(.int64(Int64(value)), .int64) }
+        let ranked = LogicalPlan.window(
+            LogicalPlan.Window(
+                partition: [],
+                order: keys,
+                calls: [
+                    (WindowCall(function: .rank, type: .int64), rank),
+                    (WindowCall(function: .rowNumber, type: .int64), number),
+                ],
+                input: input
+            )
+        )
+        let kept = LogicalPlan.filter(
+            .and([
+                .compare(.lessOrEqual, rank.reference, constant(overflow ? Int.max : last)),
+                .compare(.greater, number.reference, constant(count == 0 ? Int.max : offset)),
+            ]),
+            ranked
+        )
+        return .project(
+            input.columns.map { LogicalPlan.Projection($0.reference, $0) },
+            .sort(keys, limit: nil, kept)
+        )
     }
 
     /// A constant number of rows; nil for NULL and ALL.
@@ -198,6 +308,7 @@ package struct Binder {
             throw PlanError(.invalid, "VALUES needs a row")
         }
         var bound: [[BoundExpression]] = []
+        var isCorrelated = false
         for row in rows {
             guard row.count == width else {
                 throw PlanError(
@@ -210,6 +321,7 @@ package struct Binder {
             for value in row {
                 var context = ExpressionContext(scope: Scope(), clause: "VALUES")
                 values.append(try bind(value, &context))
+                if values.last?.columnIDs.isEmpty == false { isCorrelated = true }
                 guard context.attachments.isEmpty else {
                     throw PlanError(
                         .unsupported,
@@ -235,6 +347,21 @@ package struct Binder {
             }
             columns.append(newColumn("col\(index)", type))
         }
+        if isCorrelated {
+            // Rows that depend on the query around are projections of one row without columns.
+            let one = LogicalPlan.values(LogicalPlan.Values(columns: [], rows: [[]]))
+            let parts = bound.map { row in
+                LogicalPlan.project(
+                    zip(row, columns).map {
+                        LogicalPlan.Projection($0, newColumn($1.name, $1.type))
+                    },
+                    one
+                )
+            }
+            return .setOperation(
+                LogicalPlan.SetOperation(kind: .union, isAll: true, inputs: parts, columns: columns)
+            )
+        }
         return .values(LogicalPlan.Values(columns: columns, rows: bound))
     }
 
@@ -256,14 +383,47 @@ package struct Binder {
         return common
     }
 
+    /// The inputs with the columns of all of them, by name, in the order in which they are met; what
+    /// an input does not have is null.
+    private mutating func alignedByName(
+        _ inputs: [LogicalPlan],
+        at span: SourceSpan
+    ) throws -> [LogicalPlan] {
+        var names: [String] = []
+        for input in inputs {
+            var own: Set<String> = []
+            for column in input.columns {
+                let name = column.name.lowercased()
+                guard own.insert(name).inserted else {
+                    throw PlanError(
+                        .invalid,
+                        "BY NAME needs different names, \"\(column.name)\" is there twice",
+                        at: span
+                    )
+                }
+                if !names.contains(where: { $0.lowercased() == name }) { names.append(column.name) }
+            }
+        }
+        return inputs.map { input in
+            .project(
+                names.map { name in
+                    let known = input.columns.first { $0.name.lowercased() == name.lowercased() }
+                    return LogicalPlan.Projection(
+                        known?.reference ?? .constant(.null, .null),
+                        newColumn(name, known?.type ?? .null, isNullable: known?.isNullable ?? true)
+                    )
+                },
+                input
+            )
+        }
+    }
+
     private mutating func bindSetOperation(_ operation: SetOperation) throws -> LogicalPlan {
         var inputs: [LogicalPlan] = []
         for operand in operation.operands {
             inputs.append(try bindBody(operand, orderBy: nil, limit: nil))
         }
-        if operation.isByName {
-            throw PlanError(.unsupported, "BY NAME is not supported yet", at: operation.span)
-        }
+        if operation.isByName { inputs = try alignedByName(inputs, at: operation.span) }
         guard let first = inputs.first else {
             throw PlanError(.invalid, "a set operation needs operands", at: operation.span)
         }
@@ -279,11 +439,13 @@ package struct Binder {
                 )
             }
             for index in types.indices {
-                types[index] = try unified(
-                    types[index],
-                    columns[index].reference,
-                    at: operation.span
-                )
+                let (own, next) = (types[index], columns[index].type)
+                if own == .string && !next.isNested || next == .string && !own.isNested {
+                    // Everything can be text.
+                    types[index] = .string
+                    continue
+                }
+                types[index] = try unified(own, columns[index].reference, at: operation.span)
             }
         }
         for index in types.indices where types[index] == .null { types[index] = .int32 }

@@ -125,7 +125,9 @@ enum FunctionCatalog {
             }
             return FunctionMatch(function: function, argumentTypes: [type, type], type: type)
         case .abs:
-            guard types.count == 1, let only = types.first, only.isNumeric else { return nil }
+            guard types.count == 1, let only = types.first else { return nil }
+            if only == .null { return taking([.int32], .int32) }
+            guard only.isNumeric else { return nil }
             return taking([only], only)
         case .sign:
             guard types.count == 1, let only = types.first, only.isNumeric else { return nil }
@@ -151,6 +153,21 @@ enum FunctionCatalog {
                 result = only
             }
             return first(taking([only], result), taking([only, .int32], result))
+        case .bitwiseAnd, .bitwiseOr, .bitwiseXor, .shiftLeft, .shiftRight:
+            guard types.count == 2, types.allSatisfy({ $0.isInteger || $0 == .null }) else {
+                return nil
+            }
+            return FunctionMatch(
+                function: function,
+                argumentTypes: [.int64, .int64],
+                type: .int64
+            )
+        case .bitwiseNot:
+            return first(
+                taking([.int32], .int32).flatMap { types[0] == .int64 ? nil : $0 },
+                taking([.int64], .int64)
+            )
+        case .sinh, .cosh, .tanh: return taking([.float64], .float64)
         case .sqrt, .cbrt, .exp, .ln, .log10, .log2, .sin, .cos, .tan, .asin, .acos, .atan,
             .degrees, .radians:
             return taking([.float64], .float64)

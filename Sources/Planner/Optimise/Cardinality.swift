@@ -65,6 +65,7 @@ struct Cardinality {
         case .filter(let condition, let input):
             return max(1, rows(input) * selectivity(condition))
         case .project(_, let input): return rows(input)
+        case .window(let window): return rows(window.input)
         case .aggregate(let aggregate):
             if aggregate.groups.isEmpty { return 1 }
             let input = rows(aggregate.input)

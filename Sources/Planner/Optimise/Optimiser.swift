@@ -2,7 +2,7 @@ package import Columnar
 
 /// Rewrites a bound plan into one that gives the same rows with less work.
 ///
-/// In order: expressions are simplified; conditions move down to where their columns come from, and
+/// In order: subqueries become independent of the rows around them; expressions are simplified; conditions move down to where their columns come from, and
 /// become join conditions on the way; subqueries that only decide become semi and anti joins; inner
 /// joins are reordered; LIMIT over a sort becomes a top-N. Columns nobody needs are dropped when the
 /// plan is made physical.
@@ -15,7 +15,8 @@ package struct Optimiser {
     }
 
     package func optimise(_ plan: LogicalPlan) -> LogicalPlan {
-        let simplified = simplify(plan)
+        var decorrelator = Decorrelator(plan)
+        let simplified = simplify(decorrelator.rewrite(plan))
         let pushed = push([], into: simplified)
         let ordered = JoinOrderer(cardinality: Cardinality(pushed)).order(pushed)
         return topN(ordered)
@@ -27,6 +28,7 @@ package struct Optimiser {
         let plan = plan.mapInputs { simplify($0) }
         switch plan {
         case .scan, .limit, .setOperation, .values: return plan
+        case .window: return plan.mapExpressions { simplifier.simplify($0) }
         case .filter(let condition, let input):
             let simple = simplifier.simplify(condition)
             if case .constant(.boolean(true), _) = simple { return input }
@@ -45,16 +47,14 @@ package struct Optimiser {
                 )
             }
             for index in aggregate.calls.indices {
-                aggregate.calls[index].call.argument = aggregate.calls[index].call.argument.map {
-                    simplifier.simplify($0)
-                }
-                aggregate.calls[index].call.filter = aggregate.calls[index].call.filter.map {
+                aggregate.calls[index].call = aggregate.calls[index].call.mapExpressions {
                     simplifier.simplify($0)
                 }
             }
             return .aggregate(aggregate)
         case .join(var join):
             join.conditions = join.conditions.flatMap { simplifier.simplify($0).conjuncts }
+            join.correlations = join.correlations.flatMap { simplifier.simplify($0).conjuncts }
             return .join(join)
         case .sort(let keys, let limit, let input):
             return .sort(
@@ -104,6 +104,19 @@ package struct Optimiser {
                 into: aggregate.input
             )
             return filtered(.aggregate(aggregate), kept)
+        case .window(var window):
+            // Only what holds for whole partitions may go before the window.
+            let (moved, kept) = split(conditions) { condition in
+                !condition.columnIDs.isEmpty
+                    && condition.columnIDs.allSatisfy { id in
+                        window.partition.contains {
+                            if case .column(id, _) = $0 { return true }
+                            return false
+                        }
+                    }
+            }
+            window.input = push(moved, into: window.input)
+            return filtered(.window(window), kept)
         case .join(let join):
             return push(conditions, intoJoin: join)
         case .sort(let keys, nil, let input):
@@ -155,6 +168,9 @@ package struct Optimiser {
                 if let kind, !join.conditions.isEmpty {
                     conditions.removeAll { $0 == use }
                     join.kind = kind
+                    join.conditions += join.correlations
+                    join.correlations = []
+                    join.isNullAware = false
                 }
             }
         }
@@ -272,32 +288,6 @@ package struct Optimiser {
                 .project(projections, .sort(keys, limit: wanted, below))
             )
         default: return plan
-        }
-    }
-}
-
-extension LogicalPlan {
-    /// The same node over other inputs.
-    func mapInputs(_ transform: (LogicalPlan) -> LogicalPlan) -> LogicalPlan {
-        switch self {
-        case .scan, .values: return self
-        case .filter(let condition, let input): return .filter(condition, transform(input))
-        case .project(let projections, let input):
-            return .project(projections, transform(input))
-        case .aggregate(var aggregate):
-            aggregate.input = transform(aggregate.input)
-            return .aggregate(aggregate)
-        case .join(var join):
-            join.left = transform(join.left)
-            join.right = transform(join.right)
-            return .join(join)
-        case .sort(let keys, let limit, let input):
-            return .sort(keys, limit: limit, transform(input))
-        case .limit(let count, let offset, let input):
-            return .limit(count: count, offset: offset, transform(input))
-        case .setOperation(var operation):
-            operation.inputs = operation.inputs.map(transform)
-            return .setOperation(operation)
         }
     }
 }

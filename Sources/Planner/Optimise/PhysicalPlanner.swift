@@ -91,6 +91,7 @@ package struct PhysicalPlanner {
                 layout: used.map(\.column.id)
             )
         case .aggregate(let aggregate): return try lowerAggregate(aggregate, needed)
+        case .window(let window): return try lowerWindow(window, needed)
         case .join(let join): return try lowerJoin(join, needed)
         case .sort(let keys, let limit, let input):
             let below = try lower(
@@ -171,16 +172,14 @@ package struct PhysicalPlanner {
         var below: Set<ColumnID> = []
         for group in aggregate.groups { below.formUnion(group.expression.columnIDs) }
         for (call, _) in calls {
-            below.formUnion(call.argument?.columnIDs ?? [])
-            below.formUnion(call.filter?.columnIDs ?? [])
+            for expression in call.expressions { below.formUnion(expression.columnIDs) }
         }
         let input = try lower(aggregate.input, needed: below)
         let positions = Positions(input.layout)
         let groups = try aggregate.groups.map { try positions.resolve($0.expression) }
         let bound = try calls.map { call, _ in
             var call = call
-            call.argument = try call.argument.map { try positions.resolve($0) }
-            call.filter = try call.filter.map { try positions.resolve($0) }
+            call = try call.mapExpressions { try positions.resolve($0) }
             return call
         }
         return Lowered(
@@ -189,12 +188,47 @@ package struct PhysicalPlanner {
         )
     }
 
+    private func lowerWindow(
+        _ window: LogicalPlan.Window,
+        _ needed: Set<ColumnID>
+    ) throws -> Lowered {
+        let calls = window.calls.filter { needed.contains($0.column.id) }
+        if calls.isEmpty { return try lower(window.input, needed: needed) }
+        var below = needed
+        for (_, column) in window.calls { below.remove(column.id) }
+        for expression in window.partition + window.order.map(\.expression) {
+            below.formUnion(expression.columnIDs)
+        }
+        for (call, _) in calls {
+            for expression in call.expressions { below.formUnion(expression.columnIDs) }
+        }
+        let input = try lower(window.input, needed: below)
+        let positions = Positions(input.layout)
+        return Lowered(
+            plan: .window(
+                PhysicalPlan.Window(
+                    partition: try window.partition.map { try positions.resolve($0) },
+                    order: try window.order.map { key in
+                        try key.mapExpression { try positions.resolve($0) }
+                    },
+                    calls: try calls.map { call, _ in
+                        try call.mapExpressions { try positions.resolve($0) }
+                    },
+                    input: input.plan
+                )
+            ),
+            layout: input.layout + calls.map(\.column.id)
+        )
+    }
+
     private func lowerJoin(
         _ join: LogicalPlan.Join,
         _ needed: Set<ColumnID>
     ) throws -> Lowered {
         var below = needed
-        for condition in join.conditions { below.formUnion(condition.columnIDs) }
+        for condition in join.conditions + join.correlations {
+            below.formUnion(condition.columnIDs)
+        }
         let leftIDs = Set(join.left.columns.map(\.id))
         let rightIDs = Set(join.right.columns.map(\.id))
         let left = try lower(join.left, needed: below.intersection(leftIDs))
@@ -204,7 +238,10 @@ package struct PhysicalPlanner {
         var rightKeys: [BoundExpression] = []
         var nullsMatch: [Bool] = []
         var residuals: [BoundExpression] = []
-        for condition in join.conditions {
+        // Of IN, the comparisons are keys only where nothing else is asked of the pairs: what a null
+        // among several keys means depends on the others.
+        let comparesPairs = join.isNullAware && !join.isPlainIn
+        for condition in comparesPairs ? join.correlations : join.conditions {
             let sides: (BoundExpression, BoundExpression, Bool)?
             switch condition {
             case .compare(.equal, let a, let b): sides = (a, b, false)
@@ -245,7 +282,7 @@ package struct PhysicalPlanner {
         case .anti: kind = .anti
         case .single: kind = .single
         case .mark(let id):
-            kind = .mark(isNullAware: join.isNullAware)
+            kind = comparesPairs ? .markAny : .mark(isNullAware: join.isNullAware)
             layout.append(id)
         }
         switch join.kind {
@@ -262,6 +299,10 @@ package struct PhysicalPlanner {
                     rightKeys: rightKeys,
                     nullsMatch: nullsMatch,
                     residual: residual,
+                    comparison: try comparesPairs
+                        ? BoundExpression.conjunction(join.conditions).map {
+                            try Positions(left.layout + right.layout).resolve($0)
+                        } : nil,
                     leftOutput: leftOutput,
                     rightOutput: rightOutput
                 )
@@ -295,6 +336,7 @@ package struct PhysicalPlanner {
                 rightKeys: references,
                 nullsMatch: types.map { _ in true },
                 residual: nil,
+                comparison: nil,
                 leftOutput: Array(types.indices),
                 rightOutput: []
             )
@@ -334,5 +376,18 @@ package struct PhysicalPlanner {
             output: Array(types.indices),
             .aggregate(groups: references, calls: calls, all)
         )
+    }
+}
+
+extension LogicalPlan.Join {
+    /// Whether this is one value against a whole column, as `x IN (SELECT y …)`.
+    fileprivate var isPlainIn: Bool {
+        guard correlations.isEmpty, conditions.count == 1,
+            case .compare(.equal, let a, let b) = conditions[0]
+        else { return false }
+        let leftIDs = Set(left.columns.map(\.id))
+        let rightIDs = Set(right.columns.map(\.id))
+        return !a.columnIDs.isEmpty && !b.columnIDs.isEmpty && a.columnIDs.isSubset(of: leftIDs)
+            && b.columnIDs.isSubset(of: rightIDs)
     }
 }

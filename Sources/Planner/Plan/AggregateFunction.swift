@@ -14,6 +14,24 @@ package enum AggregateFunction: String, Sendable, Hashable, CaseIterable {
     case stddevPopulation = "stddev_pop"
     case varianceSample = "var_samp"
     case variancePopulation = "var_pop"
+    /// The first and the last value, null or not.
+    case first, last
+    /// The texts with a separator, which is the call's constant, between them.
+    case stringAgg = "string_agg"
+    case median
+    /// At the fraction that is the call's constant: between two values, and one of the values.
+    case quantileContinuous = "quantile_cont"
+    case quantileDiscrete = "quantile_disc"
+    /// The most frequent value, the first met of equally frequent ones.
+    case mode
+    /// Of the pairs of the argument (y) and another (x) of which neither is null.
+    case correlation = "corr"
+    case covarianceSample = "covar_samp"
+    case covariancePopulation = "covar_pop"
+    case bitAnd = "bit_and"
+    case bitOr = "bit_or"
+    case bitXor = "bit_xor"
+    case product
 
     /// The function that a name in SQL means; nil when it is not an aggregate.
     package static func named(_ name: String) -> AggregateFunction? {
@@ -22,16 +40,33 @@ package enum AggregateFunction: String, Sendable, Hashable, CaseIterable {
         case "every": .boolAnd
         case "stddev": .stddevSample
         case "variance", "var": .varianceSample
-        case "first", "arbitrary": .anyValue
+        case "arbitrary": .first
+        case "group_concat", "listagg": .stringAgg
+        case "quantile", "percentile_disc": .quantileDiscrete
+        case "percentile_cont": .quantileContinuous
         case "count_star": nil
         default: AggregateFunction(rawValue: name)
+        }
+    }
+
+    /// Whether it counts: 0, not null, of no rows.
+    package var isCount: Bool { self == .countStar || self == .count }
+
+    /// Whether rows with a null argument change nothing.
+    package var ignoresNulls: Bool { self != .countStar && self != .first && self != .last }
+
+    /// Whether the order of the rows changes the result.
+    package var dependsOnOrder: Bool {
+        switch self {
+        case .first, .last, .anyValue, .stringAgg, .mode: true
+        default: false
         }
     }
 
     /// Whether duplicates change nothing.
     package var ignoresDuplicates: Bool {
         switch self {
-        case .min, .max, .anyValue, .boolAnd, .boolOr: true
+        case .min, .max, .anyValue, .boolAnd, .boolOr, .first, .bitAnd, .bitOr: true
         default: false
         }
     }
@@ -42,9 +77,15 @@ package struct AggregateCall: Sendable, Hashable {
     package var function: AggregateFunction
     /// nil only for `countStar`; already of the type the function wants.
     package var argument: BoundExpression?
+    /// Further arguments that differ by row.
+    package var others: [BoundExpression] = []
+    /// A further argument that is the same for all rows: a separator, a fraction.
+    package var constant: Value?
     package var isDistinct: Bool
     /// `FILTER (WHERE …)`.
     package var filter: BoundExpression?
+    /// `ORDER BY` inside the call: in which order the values are taken.
+    package var order: [SortKey] = []
     package var type: DataType
 
     package init(

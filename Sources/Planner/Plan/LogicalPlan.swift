@@ -96,6 +96,7 @@ package indirect enum LogicalPlan: Sendable {
     case filter(BoundExpression, LogicalPlan)
     case project([Projection], LogicalPlan)
     case aggregate(Aggregate)
+    case window(Window)
     case join(Join)
     case sort([SortKey], limit: Int?, LogicalPlan)
     case limit(count: Int?, offset: Int, LogicalPlan)
@@ -140,27 +141,39 @@ package indirect enum LogicalPlan: Sendable {
         package var input: LogicalPlan
     }
 
+    /// Adds columns computed from rows around each row; all calls share partitions and order.
+    package struct Window: Sendable {
+        package var partition: [BoundExpression]
+        package var order: [SortKey]
+        package var calls: [(call: WindowCall, column: PlanColumn)]
+        package var input: LogicalPlan
+    }
+
     package struct Join: Sendable {
         package var kind: JoinKind
         package var left: LogicalPlan
         package var right: LogicalPlan
         /// Conjuncts over both sides.
         package var conditions: [BoundExpression]
-        /// For `mark`: whether null in the keys makes the answer unknown, as `IN` wants.
+        /// For `mark`: whether `conditions` that are unknown make the answer unknown, as `IN` wants.
         package var isNullAware: Bool
+        /// For a null-aware `mark`: which right rows are looked at for a left row at all.
+        package var correlations: [BoundExpression]
 
         package init(
             kind: JoinKind,
             left: LogicalPlan,
             right: LogicalPlan,
             conditions: [BoundExpression] = [],
-            isNullAware: Bool = false
+            isNullAware: Bool = false,
+            correlations: [BoundExpression] = []
         ) {
             self.kind = kind
             self.left = left
             self.right = right
             self.conditions = conditions
             self.isNullAware = isNullAware
+            self.correlations = correlations
         }
     }
 
@@ -182,6 +195,7 @@ package indirect enum LogicalPlan: Sendable {
         case .project(let projections, _): projections.map(\.column)
         case .aggregate(let aggregate):
             aggregate.groups.map(\.column) + aggregate.calls.map(\.column)
+        case .window(let window): window.input.columns + window.calls.map(\.column)
         case .join(let join): join.columns
         case .setOperation(let operation): operation.columns
         }
@@ -195,6 +209,7 @@ package indirect enum LogicalPlan: Sendable {
             .project(_, let input):
             [input]
         case .aggregate(let aggregate): [aggregate.input]
+        case .window(let window): [window.input]
         case .join(let join): [join.left, join.right]
         case .setOperation(let operation): operation.inputs
         }

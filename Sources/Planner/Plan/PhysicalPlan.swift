@@ -12,6 +12,7 @@ package indirect enum PhysicalPlan: Sendable {
     case filter(BoundExpression, output: [Int], PhysicalPlan)
     case project([BoundExpression], PhysicalPlan)
     case aggregate(groups: [BoundExpression], calls: [AggregateCall], PhysicalPlan)
+    case window(Window)
     case join(Join)
     case sort([SortKey], limit: Int?, PhysicalPlan)
     case limit(count: Int?, offset: Int, PhysicalPlan)
@@ -50,11 +51,23 @@ package indirect enum PhysicalPlan: Sendable {
         }
     }
 
+    /// Adds a column for each call; the rows come out ordered by partition and order.
+    package struct Window: Sendable {
+        package var partition: [BoundExpression]
+        package var order: [SortKey]
+        package var calls: [WindowCall]
+        package var input: PhysicalPlan
+    }
+
     package struct Join: Sendable {
         package enum Kind: Sendable, Hashable {
             case inner, left, right, full, cross, semi, anti, single
-            /// Adds whether there is a match as the last column.
+            /// Adds whether there is a match as the last column; when null-aware, unknown where a null
+            /// key may hide one.
             case mark(isNullAware: Bool)
+            /// Adds as the last column whether `comparison` is true for some pair; unknown where it is
+            /// unknown for some and true for none.
+            case markAny
         }
 
         package var kind: Kind
@@ -67,6 +80,8 @@ package indirect enum PhysicalPlan: Sendable {
         package var nullsMatch: [Bool]
         /// What else must hold, over left columns followed by right ones.
         package var residual: BoundExpression?
+        /// For `markAny`: what is asked of the pairs, over left columns followed by right ones.
+        package var comparison: BoundExpression?
         /// Which left and right columns go on.
         package var leftOutput: [Int]
         package var rightOutput: [Int]
@@ -83,6 +98,7 @@ extension PhysicalPlan {
             { types in output.map { types[$0] } }(input.types)
         case .project(let expressions, _): expressions.map(\.type)
         case .aggregate(let groups, let calls, _): groups.map(\.type) + calls.map(\.type)
+        case .window(let window): window.input.types + window.calls.map(\.type)
         case .join(let join): join.types
         case .sort(_, _, let input), .limit(_, _, let input): input.types
         case .union(let inputs): inputs.first?.types ?? []
@@ -96,7 +112,7 @@ extension PhysicalPlan.Join {
         let own = leftOutput.map { leftTypes[$0] }
         switch kind {
         case .semi, .anti: return own
-        case .mark: return own + [.boolean]
+        case .mark, .markAny: return own + [.boolean]
         default:
             let rightTypes = right.types
             return own + rightOutput.map { rightTypes[$0] }

@@ -12,6 +12,9 @@ package enum ScalarFunction: String, Sendable, Hashable, CaseIterable {
     // Numbers
     case abs, sign, sqrt, cbrt, exp, ln, log10, log2, power, floor, ceil, round, trunc
     case sin, cos, tan, asin, acos, atan, atan2, degrees, radians, pi
+    case sinh, cosh, tanh
+    case bitwiseAnd = "bitwise_and", bitwiseOr = "bitwise_or", bitwiseXor = "xor"
+    case shiftLeft = "shift_left", shiftRight = "shift_right", bitwiseNot = "bitwise_not"
     case isNaN = "isnan", isInfinite = "isinf", isFinite = "isfinite"
     // Dates and times
     case datePart = "date_part", dateTrunc = "date_trunc", dateDiff = "date_diff"
@@ -29,7 +32,8 @@ package enum ScalarFunction: String, Sendable, Hashable, CaseIterable {
         switch self {
         case .sqrt, .ln, .log10, .log2, .power, .chr, .repeated, .makeDate, .makeTimestamp,
             .strptime, .lpad, .rpad, .abs, .round, .dateAdd, .toTimestamp, .regexpMatches,
-            .regexpReplace, .regexpExtract, .epochMillis, .asin, .acos:
+            .regexpReplace, .regexpExtract, .epochMillis, .asin, .acos,
+            .shiftLeft, .shiftRight, .sin, .cos, .tan:
             true
         default: false
         }
