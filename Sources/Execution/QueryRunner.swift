@@ -95,6 +95,8 @@ final class QueryRunner {
     private let stream: ResultStream
     /// What joins that are built know of the keys that a scan below them should give, by its number.
     private var keyFilters: [Int: [ScanKeyFilter]] = [:]
+    /// What plans that are used several times gave, by their number.
+    private var sharedRows: [Int: Chunk] = [:]
 
     init(
         team: WorkerTeam,
@@ -162,6 +164,15 @@ final class QueryRunner {
         case .sort(let keys, let limit, let input):
             return try runSort(keys, limit, input, sinks)
         case .join(let join): return try runJoin(join, sinks)
+        case .shared(let number, let input):
+            if sharedRows[number] == nil {
+                let collected = sinks.map { _ in CollectOperator(memory) }
+                _ = try run(input, into: collected)
+                let rows = concatenated(collected.flatMap(\.chunks), types: input.types)
+                sharedRows[number] = rows
+            }
+            guard let rows = sharedRows[number] else { return false }
+            return try push(rows, into: sinks[0])
         }
     }
 

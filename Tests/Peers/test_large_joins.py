@@ -28,6 +28,10 @@ QUERIES = [
     "JOIN r ON u.{key} = r.{key} WHERE r.w = 1",
     "SELECT count(*), sum(v) FROM (SELECT {key}, v FROM l ORDER BY id LIMIT 1000) u JOIN r ON u.{key} = r.{key} WHERE r.w < 20",
     "SELECT count(*), sum(a.v) FROM l a LEFT JOIN l b ON a.id = b.id + 1 JOIN r ON b.{key} = r.{key} WHERE r.w < 10",
+    # An aggregate that is read three times is computed once, whatever the joins around it know of its keys.
+    "SELECT count(*), sum(a.n), sum(b.n) FROM (SELECT {key}, count(*) AS n FROM l GROUP BY {key}) a "
+    "JOIN (SELECT {key}, count(*) AS n FROM l GROUP BY {key}) b ON a.{key} = b.{key} JOIN r ON a.{key} = r.{key} "
+    "WHERE r.w < 5 AND a.n >= (SELECT avg(n) FROM (SELECT {key}, count(*) AS n FROM l GROUP BY {key}))",
     "SELECT l.s, l.t, l.u, count(*), sum(v), min(v) FROM l JOIN r ON l.{key} = r.{key} GROUP BY ALL ORDER BY ALL NULLS LAST",
 ]
 

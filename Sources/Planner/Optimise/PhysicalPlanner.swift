@@ -19,6 +19,11 @@ package struct PhysicalPlanner {
 
     /// A plan whose columns are those of `plan`, in order.
     package func plan(_ plan: LogicalPlan) throws -> PhysicalPlan {
+        SharedSubplans.share(try ordered(plan))
+    }
+
+    /// The operators, with columns in the order of `plan`.
+    private func ordered(_ plan: LogicalPlan) throws -> PhysicalPlan {
         let columns = plan.columns
         let lowered = try lower(plan, needed: Set(columns.map(\.id)))
         let wanted = columns.map(\.id)
@@ -314,7 +319,7 @@ package struct PhysicalPlanner {
     private func lowerSet(_ operation: LogicalPlan.SetOperation) throws -> Lowered {
         let layout = operation.columns.map(\.id)
         let types = operation.columns.map(\.type)
-        let inputs = try operation.inputs.map { try plan($0) }
+        let inputs = try operation.inputs.map { try ordered($0) }
         let references = types.enumerated().map { BoundExpression.column(ColumnID($0), $1) }
         switch operation.kind {
         case .union:

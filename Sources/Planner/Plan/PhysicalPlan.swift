@@ -21,6 +21,8 @@ package indirect enum PhysicalPlan: Sendable {
     /// Each row, of the columns `output`, as often as an expression of type BIGINT says; not at all
     /// where that is null or below 1.
     case replicate(BoundExpression, output: [Int], PhysicalPlan)
+    /// The rows of every other plan of that number in the query: computed once, and kept.
+    case shared(Int, PhysicalPlan)
 
     package struct Scan: Sendable {
         /// Tells the scans of a plan apart.
@@ -100,7 +102,7 @@ extension PhysicalPlan {
         case .aggregate(let groups, let calls, _): groups.map(\.type) + calls.map(\.type)
         case .window(let window): window.input.types + window.calls.map(\.type)
         case .join(let join): join.types
-        case .sort(_, _, let input), .limit(_, _, let input): input.types
+        case .sort(_, _, let input), .limit(_, _, let input), .shared(_, let input): input.types
         case .union(let inputs): inputs.first?.types ?? []
         }
     }
