@@ -232,7 +232,7 @@ struct Decorrelator {
         var columns: [PlanColumn]
 
         init(source: LogicalPlan, ids: Set<ColumnID>) {
-            self.source = source
+            self.source = source.narrowed(to: ids)
             self.ids = ids
             var left = ids
             columns = source.columns.filter { left.remove($0.id) != nil }
@@ -616,5 +616,45 @@ struct Decorrelator {
             columns[column.id] = Carried(column: value, isNeverNull: carriedIsNeverNull[index])
         }
         return Pushed(plan: .setOperation(operation), columns: columns)
+    }
+}
+
+extension LogicalPlan {
+    private var nodeCount: Int { inputs.reduce(1) { $0 + $1.nodeCount } }
+
+    /// The part of the plan that gives some of its columns: their values are among those of the part,
+    /// which may have more.
+    ///
+    /// Without it the plans of several subqueries beside each other would each hold all before them.
+    fileprivate func narrowed(to ids: Set<ColumnID>) -> LogicalPlan {
+        func gives(_ plan: LogicalPlan) -> Bool { ids.isSubset(of: plan.columns.map(\.id)) }
+        switch self {
+        case .join(let join):
+            switch join.kind {
+            case .inner, .cross:
+                if gives(join.left) { return join.left.narrowed(to: ids) }
+                return gives(join.right) ? join.right.narrowed(to: ids) : self
+            case .left, .single, .semi, .anti, .mark:
+                return gives(join.left) ? join.left.narrowed(to: ids) : self
+            // A side that may be missing has nulls that are not below.
+            case .right: return gives(join.right) ? join.right.narrowed(to: ids) : self
+            case .full: return self
+            }
+        case .project(let projections, let input):
+            let isPassedOn = projections.allSatisfy { projection in
+                guard ids.contains(projection.column.id) else { return true }
+                guard case .column(let id, _) = projection.expression else { return false }
+                return id == projection.column.id
+            }
+            return isPassedOn ? input.narrowed(to: ids) : self
+        case .window(let window):
+            return gives(window.input) ? window.input.narrowed(to: ids) : self
+        case .sort(_, nil, let input): return input.narrowed(to: ids)
+        case .filter(let condition, let input):
+            // Few values are better, but not at the price of a plan that grows without end.
+            if nodeCount > 64 { return input.narrowed(to: ids) }
+            return .filter(condition, input.narrowed(to: ids.union(condition.columnIDs)))
+        default: return self
+        }
     }
 }
