@@ -21,7 +21,8 @@ struct Decorrelator {
         let plan = plan.mapInputs { rewrite($0) }
         guard case .join(var join) = plan else { return plan }
         let free = join.right.freeColumns
-        if free.isEmpty { return plan }
+        // A plan of this size is no query that somebody wrote; what stays dependent cannot be run.
+        if free.isEmpty || join.left.nodeCount + join.right.nodeCount > 50_000 { return plan }
         join.right = withoutUseless(join)
         let outer = free.intersection(join.left.columns.map(\.id))
         return outer.isEmpty ? .join(join) : unnest(join, outer)
@@ -620,7 +621,7 @@ struct Decorrelator {
 }
 
 extension LogicalPlan {
-    private var nodeCount: Int { inputs.reduce(1) { $0 + $1.nodeCount } }
+    fileprivate var nodeCount: Int { inputs.reduce(1) { $0 + $1.nodeCount } }
 
     /// The part of the plan that gives some of its columns: their values are among those of the part,
     /// which may have more.
@@ -641,12 +642,18 @@ extension LogicalPlan {
             case .full: return self
             }
         case .project(let projections, let input):
-            let isPassedOn = projections.allSatisfy { projection in
-                guard ids.contains(projection.column.id) else { return true }
-                guard case .column(let id, _) = projection.expression else { return false }
-                return id == projection.column.id
+            let needed = projections.filter { ids.contains($0.column.id) }
+            let below = needed.reduce(into: Set<ColumnID>()) {
+                $0.formUnion($1.expression.columnIDs)
             }
-            return isPassedOn ? input.narrowed(to: ids) : self
+            return .project(needed, input.narrowed(to: below))
+        case .aggregate(let aggregate):
+            let needed = aggregate.groups.filter { ids.contains($0.column.id) }
+            guard needed.count == ids.count else { return self }
+            let below = needed.reduce(into: Set<ColumnID>()) {
+                $0.formUnion($1.expression.columnIDs)
+            }
+            return .project(needed, aggregate.input.narrowed(to: below))
         case .window(let window):
             return gives(window.input) ? window.input.narrowed(to: ids) : self
         case .sort(_, nil, let input): return input.narrowed(to: ids)

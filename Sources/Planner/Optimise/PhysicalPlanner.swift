@@ -7,6 +7,12 @@ package struct PhysicalPlanner {
 
     /// A plan whose columns are those of `plan`, in order.
     package func plan(_ plan: LogicalPlan) throws -> PhysicalPlan {
+        guard plan.freeColumns.isEmpty else {
+            throw PlanError(
+                .unsupported,
+                "subqueries that look at the queries around them are nested too deep here"
+            )
+        }
         let columns = plan.columns
         let lowered = try lower(plan, needed: Set(columns.map(\.id)))
         let wanted = columns.map(\.id)
