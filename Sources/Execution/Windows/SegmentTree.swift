@@ -42,10 +42,13 @@ struct SegmentTree<State: WindowState> {
 
 /// The states of all frames, by running sums where frames only grow and by a tree where they do not.
 ///
-/// - Parameter check: called now and then, to stop work that nobody waits for.
+/// - Parameters:
+///   - leaf: the state of one row.
+///   - check: called now and then, to stop work that nobody waits for.
+@inline(__always)
 func frameStates<State: WindowState>(
     _ frames: WindowFrames,
-    _ leaves: [State],
+    leaf: (Int) -> State,
     check: () throws -> Void,
     _ give: (Int, State) throws -> Void
 ) throws {
@@ -65,14 +68,14 @@ func frameStates<State: WindowState>(
             if start == runStart && end >= runEnd || isNewPartition {
                 if start != runStart { (running, runStart, runEnd) = (.empty, start, start) }
                 while runEnd < end {
-                    running = try running.joined(with: leaves[runEnd])
+                    running = try running.joined(with: leaf(runEnd))
                     runEnd += 1
                 }
                 try give(row, running)
                 continue
             }
         }
-        let known = try tree ?? SegmentTree(leaves)
+        let known = try tree ?? SegmentTree((0..<frames.layout.rowCount).map(leaf))
         tree = known
         var state = State.empty
         try frames.eachRange(of: row) { (start: Int, end: Int) throws in

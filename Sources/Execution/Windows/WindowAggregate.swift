@@ -101,83 +101,134 @@ struct WindowAggregate {
     private func exactSums() throws -> Column {
         var scale = 0
         if case .decimal(_, let digits) = values.type { scale = digits }
-        let wide = try Casting.cast(values, to: .decimal(precision: 38, scale: scale)).flattened()
-        var leaves = [ExactSumState](repeating: .empty, count: rowCount)
-        if case .fixed(let slice) = wide.storage {
-            let source = slice.pointer(as: Int128.self)
-            for row in 0..<rowCount where counts[row] {
-                leaves[row] = ExactSumState(sum: source[row], count: 1)
-            }
+        guard case .fixed(let slice) = values.storage else {
+            return .nulls(call.type, count: rowCount)
         }
-        withExtendedLifetime(wide) {}
-        var values: [Value] = []
-        values.reserveCapacity(rowCount)
+        let lane = values.type.physical
+        let narrow = slice.pointer(as: Int32.self)
+        let middle = slice.pointer(as: Int64.self)
+        let wide = slice.pointer(as: Int128.self)
+        let isAverage = call.function == .avg
+        let result = Buffer(zeroedByteCount: rowCount * (isAverage ? 8 : 16))
+        let sums = result.mutable(as: Int128.self)
+        let means = result.mutable(as: Double.self)
         var divisor = 1.0
         for _ in 0..<scale { divisor *= 10 }
         var limit: Int128 = 1
         for _ in 0..<38 { limit *= 10 }
-        try frameStates(frames, leaves, check: check) { _, state in
-            if state.count == 0 {
-                values.append(.null)
-            } else if call.function == .avg {
-                values.append(.float64(Double(state.sum) / Double(state.count) / divisor))
+        var isKnown = [Bool](repeating: false, count: rowCount)
+        func give(_ row: Int, _ state: ExactSumState) throws {
+            if state.count == 0 { return }
+            isKnown[row] = true
+            if isAverage {
+                means[row] = Double(state.sum) / Double(state.count) / divisor
             } else {
                 guard state.sum < limit, state.sum > -limit else {
                     throw ExecutionError(.data, "a sum has more than 38 digits")
                 }
-                values.append(.decimal(state.sum))
+                sums[row] = state.sum
             }
         }
-        return Column(call.type, values)
+        if lane == .int128 {
+            try frameStates(
+                frames,
+                leaf: { counts[$0] ? ExactSumState(sum: wide[$0], count: 1) : .empty },
+                check: check,
+                give
+            )
+        } else {
+            // 2^31 numbers of 64 bits cannot pass 128: a frame's sum is what its end has more than
+            // its start.
+            let before = totals { counts[$0] }
+            let totals = Buffer(byteCount: (rowCount + 1) * 16)
+            let total = totals.mutable(as: Int128.self)
+            total[0] = 0
+            for row in 0..<rowCount {
+                var value: Int128 = 0
+                if counts[row] {
+                    value = lane == .int32 ? Int128(narrow[row]) : Int128(middle[row])
+                }
+                total[row + 1] = total[row] &+ value
+            }
+            for row in 0..<rowCount {
+                if row & 0xffff == 0 { try check() }
+                var state = ExactSumState.empty
+                frames.eachRange(of: row) { (start: Int, end: Int) in
+                    state.sum &+= total[end] &- total[start]
+                    state.count += Int(before[end] - before[start])
+                }
+                try give(row, state)
+            }
+            withExtendedLifetime(totals) {}
+        }
+        return withExtendedLifetime(values) {
+            column(result, isKnown)
+        }
+    }
+
+    /// A column of the call's type, null where nothing is known.
+    private func column(_ buffer: Buffer, _ isKnown: [Bool]) -> Column {
+        Column(
+            call.type,
+            count: rowCount,
+            validity: isKnown.contains(false) ? Bitmap(isKnown) : nil,
+            buffer: buffer
+        )
     }
 
     private func floatSums() throws -> Column {
-        var leaves = [FloatSumState](repeating: .empty, count: rowCount)
-        eachDouble { leaves[$0] = FloatSumState(sum: $1, count: 1) }
-        var result: [Value] = []
-        result.reserveCapacity(rowCount)
-        try frameStates(frames, leaves, check: check) { _, state in
-            if state.count == 0 {
-                result.append(.null)
-            } else {
-                let isAverage = call.function == .avg
-                result.append(.float64(isAverage ? state.sum / Double(state.count) : state.sum))
-            }
+        let source = doubles()
+        let result = Buffer(zeroedByteCount: rowCount * 8)
+        let target = result.mutable(as: Double.self)
+        var isKnown = [Bool](repeating: false, count: rowCount)
+        let isAverage = call.function == .avg
+        try frameStates(
+            frames,
+            leaf: { counts[$0] ? FloatSumState(sum: source[$0], count: 1) : .empty },
+            check: check
+        ) { (row: Int, state: FloatSumState) throws in
+            if state.count == 0 { return }
+            isKnown[row] = true
+            target[row] = isAverage ? state.sum / Double(state.count) : state.sum
         }
-        return Column(call.type, result)
+        return column(result, isKnown)
     }
 
     private func variances() throws -> Column {
-        var leaves = [VarianceState](repeating: .empty, count: rowCount)
-        eachDouble { leaves[$0] = VarianceState($1) }
+        let source = doubles()
         let isSample = call.function == .varianceSample || call.function == .stddevSample
         let isDeviation = call.function == .stddevSample || call.function == .stddevPopulation
-        var result: [Value] = []
-        result.reserveCapacity(rowCount)
-        try frameStates(frames, leaves, check: check) { _, state in
+        let result = Buffer(zeroedByteCount: rowCount * 8)
+        let target = result.mutable(as: Double.self)
+        var isKnown = [Bool](repeating: false, count: rowCount)
+        try frameStates(
+            frames,
+            leaf: { counts[$0] ? VarianceState(source[$0]) : .empty },
+            check: check
+        ) { (row: Int, state: VarianceState) throws in
             let divisor = isSample ? state.count - 1 : state.count
-            if divisor <= 0 {
-                result.append(.null)
-            } else {
-                let variance = state.squares / divisor
-                guard variance.isFinite else {
-                    throw ExecutionError(.data, "a variance is out of range")
-                }
-                result.append(.float64(isDeviation ? variance.squareRoot() : variance))
+            if divisor <= 0 { return }
+            let variance = state.squares / divisor
+            guard variance.isFinite else {
+                throw ExecutionError(.data, "a variance is out of range")
             }
+            isKnown[row] = true
+            target[row] = isDeviation ? variance.squareRoot() : variance
         }
-        return Column(call.type, result)
+        return column(result, isKnown)
     }
 
-    /// The values that count, as doubles.
-    private func eachDouble(_ body: (Int, Double) -> Void) {
-        for row in 0..<rowCount where counts[row] {
-            switch values.value(at: row) {
-            case .float64(let number): body(row, number)
-            case .float32(let number): body(row, Double(number))
-            default: break
-            }
+    /// The values as doubles; anything where none is.
+    private func doubles() -> [Double] {
+        guard case .fixed(let slice) = values.storage else {
+            return [Double](repeating: 0, count: rowCount)
         }
+        if values.type == .float32 {
+            let source = slice.pointer(as: Float.self)
+            return withExtendedLifetime(values) { (0..<rowCount).map { Double(source[$0]) } }
+        }
+        let source = slice.pointer(as: Double.self)
+        return withExtendedLifetime(values) { (0..<rowCount).map { source[$0] } }
     }
 
     private func extremes() throws -> Column {
@@ -200,7 +251,10 @@ struct WindowAggregate {
             }
         }
         var places = [Int32](repeating: -1, count: rowCount)
-        try frameStates(frames, leaves, check: check) { row, state in places[row] = state.row }
+        try frameStates(frames, leaf: { leaves[$0] }, check: check) {
+            (row: Int, state: ExtremeState) throws in
+            places[row] = state.row
+        }
         return taken(places)
     }
 

@@ -85,6 +85,9 @@ extension Binder {
             guard function == .count else {
                 throw PlanError(.invalid, "\(name)(*) does not exist", at: span)
             }
+            guard !call.isDistinct else {
+                throw PlanError(.unsupported, "count(DISTINCT *) is not supported", at: span)
+            }
             function = .countStar
         } else if call.arguments.isEmpty, function == .count {
             function = .countStar

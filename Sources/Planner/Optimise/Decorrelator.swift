@@ -21,7 +21,8 @@ struct Decorrelator {
         let plan = plan.mapInputs { rewrite($0) }
         guard case .join(var join) = plan else { return plan }
         let free = join.right.freeColumns
-        if free.isEmpty { return plan }
+        // A plan of this size is no query that somebody wrote; what stays dependent cannot be run.
+        if free.isEmpty || join.left.nodeCount + join.right.nodeCount > 50_000 { return plan }
         join.right = withoutUseless(join)
         let outer = free.intersection(join.left.columns.map(\.id))
         return outer.isEmpty ? .join(join) : unnest(join, outer)
@@ -232,7 +233,7 @@ struct Decorrelator {
         var columns: [PlanColumn]
 
         init(source: LogicalPlan, ids: Set<ColumnID>) {
-            self.source = source
+            self.source = source.narrowed(to: ids)
             self.ids = ids
             var left = ids
             columns = source.columns.filter { left.remove($0.id) != nil }
@@ -616,5 +617,51 @@ struct Decorrelator {
             columns[column.id] = Carried(column: value, isNeverNull: carriedIsNeverNull[index])
         }
         return Pushed(plan: .setOperation(operation), columns: columns)
+    }
+}
+
+extension LogicalPlan {
+    fileprivate var nodeCount: Int { inputs.reduce(1) { $0 + $1.nodeCount } }
+
+    /// The part of the plan that gives some of its columns: their values are among those of the part,
+    /// which may have more.
+    ///
+    /// Without it the plans of several subqueries beside each other would each hold all before them.
+    fileprivate func narrowed(to ids: Set<ColumnID>) -> LogicalPlan {
+        func gives(_ plan: LogicalPlan) -> Bool { ids.isSubset(of: plan.columns.map(\.id)) }
+        switch self {
+        case .join(let join):
+            switch join.kind {
+            case .inner, .cross:
+                if gives(join.left) { return join.left.narrowed(to: ids) }
+                return gives(join.right) ? join.right.narrowed(to: ids) : self
+            case .left, .single, .semi, .anti, .mark:
+                return gives(join.left) ? join.left.narrowed(to: ids) : self
+            // A side that may be missing has nulls that are not below.
+            case .right: return gives(join.right) ? join.right.narrowed(to: ids) : self
+            case .full: return self
+            }
+        case .project(let projections, let input):
+            let needed = projections.filter { ids.contains($0.column.id) }
+            let below = needed.reduce(into: Set<ColumnID>()) {
+                $0.formUnion($1.expression.columnIDs)
+            }
+            return .project(needed, input.narrowed(to: below))
+        case .aggregate(let aggregate):
+            let needed = aggregate.groups.filter { ids.contains($0.column.id) }
+            guard needed.count == ids.count else { return self }
+            let below = needed.reduce(into: Set<ColumnID>()) {
+                $0.formUnion($1.expression.columnIDs)
+            }
+            return .project(needed, aggregate.input.narrowed(to: below))
+        case .window(let window):
+            return gives(window.input) ? window.input.narrowed(to: ids) : self
+        case .sort(_, nil, let input): return input.narrowed(to: ids)
+        case .filter(let condition, let input):
+            // Few values are better, but not at the price of a plan that grows without end.
+            if nodeCount > 64 { return input.narrowed(to: ids) }
+            return .filter(condition, input.narrowed(to: ids.union(condition.columnIDs)))
+        default: return self
+        }
     }
 }

@@ -19,7 +19,13 @@ package struct PhysicalPlanner {
 
     /// A plan whose columns are those of `plan`, in order.
     package func plan(_ plan: LogicalPlan) throws -> PhysicalPlan {
-        SharedSubplans.share(try ordered(plan))
+        guard plan.freeColumns.isEmpty else {
+            throw PlanError(
+                .unsupported,
+                "subqueries that look at the queries around them are nested too deep here"
+            )
+        }
+        return SharedSubplans.share(try ordered(plan))
     }
 
     /// The operators, with columns in the order of `plan`.

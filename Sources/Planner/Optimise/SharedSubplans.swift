@@ -8,6 +8,9 @@ struct SharedSubplans {
     private var found: [PhysicalPlan] = []
     private var useCounts: [Int] = []
 
+    /// Of plans with very many aggregates only the first are compared.
+    private static let aggregateCountMax = 64
+
     static func share(_ plan: PhysicalPlan) -> PhysicalPlan {
         var sharing = SharedSubplans()
         sharing.collect(plan)
@@ -19,7 +22,7 @@ struct SharedSubplans {
         if case .aggregate = plan {
             if let place = found.firstIndex(where: { $0.givesSameRows(as: plan) }) {
                 useCounts[place] += 1
-            } else {
+            } else if found.count < Self.aggregateCountMax {
                 found.append(plan)
                 useCounts.append(1)
             }
