@@ -1,3 +1,5 @@
+import Ambient
+
 /// What the start-up probe tries.
 package struct ProbeOptions: Sendable, Equatable {
     /// Where the probe's objects go for a moment.

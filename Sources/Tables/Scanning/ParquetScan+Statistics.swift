@@ -1,3 +1,4 @@
+import Ambient
 import Columnar
 import Iceberg
 import Parquet

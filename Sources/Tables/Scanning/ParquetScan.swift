@@ -1,3 +1,4 @@
+import Ambient
 package import Columnar
 import Iceberg
 import ObjectStorage
@@ -302,32 +303,5 @@ extension ParquetScan {
             if options.parquet.readsBinaryAsString { schema.readBinaryAsString() }
             return try schema.fields()
         }
-    }
-}
-
-/// Applies an operation to every element, several at a time, and gives the results in order.
-///
-/// The first failure cancels the rest and is thrown.
-func mapBounded<Element: Sendable, Output: Sendable>(
-    _ elements: [Element],
-    countMax: Int,
-    _ operation: @escaping @Sendable (Element) async throws -> Output
-) async throws -> [Output] {
-    if elements.count == 1 { return [try await operation(elements[0])] }
-    return try await withThrowingTaskGroup(of: (Int, Output).self) { group in
-        var outputs = [Output?](repeating: nil, count: elements.count)
-        var started = 0
-        func startNext() {
-            guard started < elements.count else { return }
-            let (index, element) = (started, elements[started])
-            started += 1
-            group.addTask { (index, try await operation(element)) }
-        }
-        for _ in 0..<min(max(countMax, 1), elements.count) { startNext() }
-        while let (index, output) = try await group.next() {
-            outputs[index] = output
-            startNext()
-        }
-        return outputs.compactMap { $0 }
     }
 }

@@ -1,3 +1,4 @@
+import Ambient
 import Iceberg
 import ObjectStorage
 

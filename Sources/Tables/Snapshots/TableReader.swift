@@ -1,3 +1,4 @@
+import Ambient
 package import Columnar
 package import Iceberg
 

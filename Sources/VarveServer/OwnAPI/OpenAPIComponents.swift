@@ -192,7 +192,10 @@ let openAPIComponents = """
             namespace: {type: string, default: main}
             branch:
               type: string
-              description: Only `main`; branches of the whole catalog are not in this version.
+              description: >-
+                The branch of tables that is read and written. A table that has none is read as its `main`;
+                the first write makes the branch.
+              default: main
         Result:
           type: object
           required: [columns, rows, row_count]

@@ -9,6 +9,8 @@ struct QueryRequest: Sendable {
     let parameters: Session.Parameters
     let asOf: CatalogInstant?
     let namespace: [String]?
+    /// The branch of tables that is read and written; nil for `main`.
+    let branch: String?
 
     private static let names: Set<String> = [
         "sql", "parameters", "as_of", "branch", "namespace",
@@ -16,13 +18,6 @@ struct QueryRequest: Sendable {
 
     /// - Throws: `badRequest`; `EngineError` for an instant that is none.
     init(_ body: RequestFields) throws {
-        if let branch = body["branch"], branch != "main" {
-            throw ServerError(
-                .notImplemented,
-                "branches of the whole catalog are not in this version: name a table's own branch "
-                    + "in the statement, as in t FOR VERSION AS OF 'branch'"
-            )
-        }
         if let unknown = body.object.keys.first(where: { !Self.names.contains($0) }) {
             let known = Self.names.sorted().joined(separator: ", ")
             throw ServerError(
@@ -42,6 +37,9 @@ struct QueryRequest: Sendable {
         case .string(let text)?: asOf = try CatalogInstant(text)
         default: throw body.wrong("as_of", "a log position or a time")
         }
+        let branch = try body.optionalString("branch")
+        if branch == "" { throw body.wrong("branch", "the name of a branch") }
+        self.branch = branch == "main" ? nil : branch
         namespace =
             try body.optionalString("namespace").map {
                 $0.split(separator: ".", omittingEmptySubsequences: false).map(String.init)

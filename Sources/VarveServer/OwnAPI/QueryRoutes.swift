@@ -95,6 +95,7 @@ struct QueryRoutes: Sendable {
         )
         if let namespace = query.namespace { await session.use(namespace: namespace) }
         if let asOf = query.asOf { await session.set(asOf: asOf) }
+        await session.use(branch: query.branch)
         let count = statements.count
         do {
             try await session.run(query.sql, parameters: query.parameters) { outcome in
