@@ -126,7 +126,7 @@ package final class WarehouseCatalog: Sendable {
     ) async throws -> Warehouse {
         do {
             let warehouse = try await Warehouse.open(in: store)
-            if options.proof == .always { try await prove(store, options) }
+            if options.proof == .always { try await prove(store, ambient, options) }
             return warehouse
         } catch let error as CommitLogError {
             guard error.code == .notFound else { throw CatalogError(error) }
@@ -135,7 +135,7 @@ package final class WarehouseCatalog: Sendable {
             }
         }
         // A store that lies gets no warehouse at all.
-        if options.proof != .never { try await prove(store, options) }
+        if options.proof != .never { try await prove(store, ambient, options) }
         return try await CatalogError.translating {
             try await Warehouse.openOrCreate(in: store, ambient: ambient).warehouse
         }
@@ -143,14 +143,13 @@ package final class WarehouseCatalog: Sendable {
 
     private static func prove(
         _ store: any ObjectStore,
+        _ ambient: AmbientSources,
         _ options: CatalogOptions
     ) async throws {
         var probe = options.probe
         // Folders and memory decide by one call of the system or under one lock.
-        if !store.root.hasPrefix("s3://") { probe.allowsUnprovenRaces = true }
-        // Not of the catalog's own ids, which follow from its seed whether it was probed or not.
-        let id = AmbientSources.system.uuidV4()
-        try await probeConditionalWrites(store, id: id, options: probe)
+        if !store.isFar { probe.allowsUnprovenRaces = true }
+        try await probeConditionalWrites(store, id: ambient.uuidV4(), options: probe)
     }
 
     private func makeMain(actor: String) async throws {

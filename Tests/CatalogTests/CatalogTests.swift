@@ -189,7 +189,7 @@ import TestSupport
     func transactions() async throws {
         let catalog = try await openCatalog(MemoryStore())
         let tables = try (0..<5).map { try table("t\($0)") }
-        try await catalog.commit(
+        _ = try await catalog.commit(
             CatalogCommit(
                 id: "make",
                 actor: "test",

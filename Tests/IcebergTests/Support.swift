@@ -55,7 +55,7 @@ enum Python {
         process.standardOutput = output
         let errorFile = FileManager.default.temporaryDirectory
             .appendingPathComponent(UUID().uuidString)
-        FileManager.default.createFile(atPath: errorFile.path, contents: nil)
+        _ = FileManager.default.createFile(atPath: errorFile.path, contents: nil)
         process.standardError = try FileHandle(forWritingTo: errorFile)
         try process.run()
         let data = output.fileHandleForReading.readDataToEndOfFile()

@@ -24,7 +24,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("VARVE_BIN", ROOT / ".build/release/varve"))
 SHARED = pathlib.Path(os.environ.get("VARVE_SHARED", ROOT.parent / "shared"))
-SECONDS = 60
+SECONDS = 300
 
 decimal.getcontext().prec = 100
 
@@ -172,6 +172,18 @@ def duckdb_with_iceberg():
     return connection
 
 
+def wait_until_it_works(pid, seconds=0.5):
+    """Waits until a process has used so much more time of a processor, however long that takes."""
+    def used():
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    start, deadline = used(), time.monotonic() + 300
+    while used() < start + seconds:
+        assert time.monotonic() < deadline, f"process {pid} does nothing"
+        time.sleep(0.05)
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -179,7 +191,7 @@ def free_port():
 
 
 @contextlib.contextmanager
-def server(arguments, port, environment=None, seconds=30):
+def server(arguments, port, environment=None, seconds=120):
     """A server on loopback for as long as the block runs."""
     process = subprocess.Popen(list(map(str, arguments)), env={**os.environ, **(environment or {})},
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

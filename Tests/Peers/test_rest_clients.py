@@ -28,8 +28,8 @@ pa = pytest.importorskip("pyarrow")
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("VARVE_BIN", str(ROOT / ".build" / "release" / "varve"))
-START_SECONDS = 20
-STOP_SECONDS = 40
+START_SECONDS = 120
+STOP_SECONDS = 120
 TOKEN = "a-token-for-tests"
 
 if not os.access(BINARY, os.X_OK):
@@ -51,7 +51,7 @@ class Server:
             self.url + path, data=data, method=method, headers=headers or {}
         )
         try:
-            with urllib.request.urlopen(request, timeout=30) as response:
+            with urllib.request.urlopen(request, timeout=300) as response:
                 return response.status, dict(response.headers), response.read()
         except urllib.error.HTTPError as error:
             return error.code, dict(error.headers), error.read()

@@ -52,7 +52,7 @@ def raw(server, method, path, body=None, headers=None):
     """Like `Server.call` with a body of bytes."""
     request = urllib.request.Request(server.url + path, data=body, method=method, headers=headers or {})
     try:
-        with urllib.request.urlopen(request, timeout=30) as response:
+        with urllib.request.urlopen(request, timeout=300) as response:
             return response.status, dict(response.headers), response.read()
     except urllib.error.HTTPError as error:
         return error.code, dict(error.headers), error.read()
@@ -170,7 +170,7 @@ def test_answers_have_the_documented_shapes(server, document):
 
 def cli(server, *arguments):
     done = subprocess.run([BINARY, "lineage", *arguments, "--warehouse", server.warehouse],
-                          capture_output=True, timeout=60)
+                          capture_output=True, timeout=300)
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout.decode()
 

@@ -16,7 +16,7 @@ final class TemporaryFolder {
     init() throws {
         var template = Array("/tmp/varve-tables-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw TablesError(.invalid, "no temporary folder") }
-        path = String(cString: template)
+        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     deinit {

@@ -29,7 +29,7 @@ func withServer<Value: Sendable>(
 ) async throws -> Value {
     var configuration = ServerConfiguration()
     configuration.port = 0
-    configuration.limits.drainSeconds = 10
+    configuration.limits.drainSeconds = 60
     configure(&configuration)
     let logger = Logger(label: "test") { _ in JSONLogHandler(write: { log.add($0) }) }
     var options = Engine.Options()

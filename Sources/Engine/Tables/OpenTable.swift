@@ -134,18 +134,13 @@ extension TableReader {
 }
 
 extension TableReader {
-    /// What manifests say of the columns with these field ids, by their position; nothing of tables so
-    /// large that reading every manifest would cost more than a better plan brings.
+    /// What manifests say of the columns with these field ids, by their position; nothing of tables with
+    /// so many manifests that reading them all would cost more than a better plan brings.
     fileprivate func bounds(_ fieldIDs: [Int]) async throws -> [Int: Planner.ColumnBounds] {
-        guard let summary = snapshot?.summary,
-            let fileCount = summary["total-data-files"].flatMap({ Int($0) }), fileCount <= 1000
-        else { return [:] }
+        guard snapshot != nil, try await manifests().count <= 16 else { return [:] }
         let known = bounds(try await plan(.always), fieldIDs: fieldIDs)
         var result: [Int: Planner.ColumnBounds] = [:]
-        for (position, id) in fieldIDs.enumerated() {
-            // Bounds of text may be cut, and say little about how many values there are.
-            if let bounds = known[id], bounds.isExact { result[position] = bounds.planned }
-        }
+        for (position, id) in fieldIDs.enumerated() { result[position] = known[id]?.planned }
         return result
     }
 }

@@ -6,8 +6,7 @@ import Parquet
 extension ParquetScan {
     /// What the footers of some plain files say of them all.
     ///
-    /// - Returns: exact rows, and by position among the columns what is known of their values; bounds of
-    ///   text are left out, since files may cut them.
+    /// - Returns: exact rows, and by position among the columns what is known of their values.
     package static func statistics(
         of files: [ScanFile],
         options: ScanOptions = ScanOptions()
@@ -29,42 +28,25 @@ extension ParquetScan {
         of position: Int,
         _ footers: [ParquetMetadata]
     ) -> ColumnBoundsSummary? {
-        var (lower, upper): (Value?, Value?)
-        var (low, high): (Datum?, Datum?)
-        var nullCount: Int64? = 0
+        var union = BoundsUnion()
         let name = footers.first?.schema.columns[position].name
         for footer in footers {
             guard footer.schema.columns.indices.contains(position) else { return nil }
             let column = footer.schema.columns[position]
             guard column.isFlat, column.name == name else { return nil }
             let leaf = column.leaves.lowerBound
-            guard let type = footer.schema.leaves[leaf].type.flatMap({ try? IcebergType($0) }),
-                type != .string, type != .binary
+            guard let type = footer.schema.leaves[leaf].type.flatMap({ try? IcebergType($0) })
             else { return nil }
             for group in footer.rowGroups.indices {
                 let statistics = footer.statistics(rowGroup: group, leaf: leaf)
-                if let count = statistics.nullCount {
-                    nullCount? += Int64(count)
-                } else {
-                    nullCount = nil
-                }
+                union.addNulls(statistics.nullCount.map { Int64($0) })
                 if statistics.isAllNull { continue }
-                guard let min = statistics.min, let max = statistics.max,
-                    let minDatum = Datum(min, type: type), let maxDatum = Datum(max, type: type)
+                guard let low = statistics.min.flatMap({ Datum($0, type: type) }),
+                    let high = statistics.max.flatMap({ Datum($0, type: type) })
                 else { return nil }
-                if low.map({ minDatum.precedesAsBound($0) }) ?? true {
-                    (low, lower) = (minDatum, min)
-                }
-                if high.map({ $0.precedesAsBound(maxDatum) }) ?? true {
-                    (high, upper) = (maxDatum, max)
-                }
+                union.add(lower: low, upper: high)
             }
         }
-        return ColumnBoundsSummary(
-            lower: lower ?? .null,
-            upper: upper ?? .null,
-            nullCount: nullCount,
-            isExact: false
-        )
+        return union.summary(isExact: false)
     }
 }

@@ -1,3 +1,4 @@
+import Ambient
 import Bytes
 import Columnar
 import Engine
@@ -16,6 +17,8 @@ final class ServerRunner: StatementRunner {
     private let namespace: String
     private let asOf: JSON?
     private let branch: String?
+    /// Pieces of an answer that wait to be read, at most.
+    private static let pieceCountMax = 64
     private let parameters: JSON?
     /// The statements that settings were made by.
     private let settings = Mutex("")
@@ -106,7 +109,7 @@ final class ServerRunner: StatementRunner {
         if let token { headers.append((name: "authorization", value: "Bearer \(token)")) }
         let (client, url) = (client, url)
         let (bytes, sent) = (JSON.object(body).serialized(), headers)
-        let queue = PieceQueue()
+        let queue = BoundedQueue<[UInt8]>(countMax: Self.pieceCountMax)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 do {
@@ -159,12 +162,12 @@ final class ServerRunner: StatementRunner {
 
 /// The batches of an Arrow stream that comes in pieces; used by one task.
 private final class ArrowRows: @unchecked Sendable {
-    private let queue: PieceQueue
+    private let queue: BoundedQueue<[UInt8]>
     private let reader = IPCStreamReader()
     private var isFinished = false
     private var ahead: RecordBatch?
 
-    init(_ queue: PieceQueue) {
+    init(_ queue: BoundedQueue<[UInt8]>) {
         self.queue = queue
     }
 
