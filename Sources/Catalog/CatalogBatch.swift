@@ -45,7 +45,7 @@ struct CatalogBatch: CommitBatch {
         }
         guard steps.count > 1 else { return }
         let (files, timeMillis) = (machine.files, header.timeMillis)
-        let made = try? await mapBounded(steps, countMax: machine.parallelCountMax) {
+        let made = try? await mapUnordered(steps, countMax: machine.parallelCountMax) {
             step,
             table,
             entry,
@@ -101,7 +101,7 @@ struct CatalogBatch: CommitBatch {
         let store = machine.store
         let objects =
             sideFiles.map { ($0.key, $0.value) } + newFiles.values.map { ($0.key, $0.bytes) }
-        _ = try await mapBounded(objects, countMax: machine.parallelCountMax) { key, bytes in
+        _ = try await mapUnordered(objects, countMax: machine.parallelCountMax) { key, bytes in
             try await store.put(key, bytes)
         }
         for (location, file) in newFiles {

@@ -61,3 +61,24 @@ struct CatalogMachine: LogMachine {
         )
     }
 }
+
+/// Runs an operation for every element, several at a time, and gives the results in no order.
+///
+/// The first failure cancels the rest and is thrown.
+func mapUnordered<Element: Sendable, Value: Sendable>(
+    _ elements: [Element],
+    countMax: Int,
+    _ operation: @escaping @Sendable (Element) async throws -> Value
+) async throws -> [Value] {
+    try await withThrowingTaskGroup(of: Value.self) { group in
+        var values: [Value] = []
+        for (index, element) in elements.enumerated() {
+            if index >= max(countMax, 1), let value = try await group.next() {
+                values.append(value)
+            }
+            group.addTask { try await operation(element) }
+        }
+        for try await value in group { values.append(value) }
+        return values
+    }
+}
