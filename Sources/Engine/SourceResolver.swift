@@ -191,7 +191,8 @@ final class SourceResolver: @unchecked Sendable {
                 sourceID: sources.add(source),
                 name: name,
                 schema: Schema([field]),
-                rowCount: source.count
+                rowCount: source.count,
+                isRowCountExact: source.count < Int.max
             )
         )
     }

@@ -45,7 +45,7 @@ package struct PlanPrinter {
             if !scan.filters.isEmpty {
                 line += " where " + scan.filters.map(text).joined(separator: " AND ")
             }
-        case .values(let values): line += "Values (\(values.rows.count) rows)"
+        case .values(let values): line += values.source.map { "Metadata of \($0)" } ?? "Values"
         case .filter(let condition, _): line += "Filter " + text(condition)
         case .project(let projections, _):
             line +=

@@ -18,6 +18,7 @@ enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
 struct RowWriter {
     private enum Form {
         case table(TablePrinter)
+        case lines
         case csv(CSVWriter)
         case json(JSONResultWriter)
         case ndjson(NDJSONWriter)
@@ -29,9 +30,16 @@ struct RowWriter {
     /// nil throws the bytes away.
     private let descriptor: Int32?
 
-    init(format: OutputFormat, schema: Schema, to descriptor: Int32?) throws {
+    /// - Parameter isPlan: whether the rows are the lines of a text, which a table would only cut.
+    init(
+        format: OutputFormat,
+        schema: Schema,
+        to descriptor: Int32?,
+        isPlan: Bool = false
+    ) throws {
         self.descriptor = descriptor
         switch format {
+        case .table where isPlan: form = .lines
         case .table:
             var options = TablePrinter.Options()
             var size = winsize()
@@ -61,6 +69,13 @@ struct RowWriter {
         case .table(var printer):
             printer.add(batch)
             form = .table(printer)
+        case .lines:
+            var text: [UInt8] = []
+            for row in 0..<batch.rowCount {
+                TextFormat.append(batch.columns[0], row: row, to: &text)
+                text.append(UInt8(ascii: "\n"))
+            }
+            writeAll(text, to: descriptor)
         case .csv(let writer): writeAll(writer.encode(batch), to: descriptor)
         case .json(let writer): writeAll(writer.encode(batch), to: descriptor)
         case .ndjson(let writer): writeAll(writer.encode(batch), to: descriptor)
@@ -76,6 +91,7 @@ struct RowWriter {
     func finish() throws {
         switch form {
         case .table(let printer): writeAll(Array(printer.finish().utf8), to: descriptor)
+        case .lines: break
         case .csv(let writer): writeAll(writer.end(), to: descriptor)
         case .json(let writer): writeAll(writer.end() + [10], to: descriptor)
         case .ndjson: break

@@ -43,7 +43,7 @@ struct ParquetFilesSource: OpenedSource {
         // Footers of a few files are read anyway; of many, only when it is their turn.
         if files.count > 16 { return (source, nil, [:]) }
         let statistics = try await ParquetScan.statistics(of: files)
-        return (source, statistics.rowCount, statistics.bounds.compactMapValues { $0.planned })
+        return (source, statistics.rowCount, statistics.bounds.mapValues(\.planned))
     }
 
     func open(
@@ -78,9 +78,14 @@ struct ParquetFilesSource: OpenedSource {
 }
 
 extension ColumnBoundsSummary {
-    /// As the planner wants it; nil when there is no value, or none is known.
-    var planned: Planner.ColumnBounds? {
-        lower.isNull || upper.isNull ? nil : Planner.ColumnBounds(lower: lower, upper: upper)
+    /// As the planner wants it.
+    var planned: Planner.ColumnBounds {
+        Planner.ColumnBounds(
+            lower: lower.isNull ? nil : lower,
+            upper: upper.isNull ? nil : upper,
+            nullCount: nullCount.flatMap { Int(exactly: $0) },
+            areValues: isExact
+        )
     }
 }
 

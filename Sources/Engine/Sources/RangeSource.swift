@@ -7,6 +7,7 @@ import Tables
 struct RangeSource: OpenedSource {
     let start: Int64
     let step: Int64
+    /// `Int.max` when there are more.
     let count: Int
     let schema: Schema
 

@@ -45,13 +45,16 @@ struct TableReadSource: OpenedSource {
         let ids = request.positions.map { fieldIDs[$0] }
         let predicate = TablePredicate(request.filters) { ids[$0] }
         let (reader, chosen) = (reader, chosen)
-        return try service.wait {
+        return try service.wait { () -> any ScanSource in
             var plan: TablePlan
             if let chosen {
                 plan = chosen
                 plan.predicate = predicate
             } else {
                 plan = try await reader.plan(predicate, meter: meter)
+            }
+            if ids.isEmpty, predicate == .always, let rows = plan.rowCount {
+                return CountScan(rowCount: Int(rows))
             }
             return ParquetScanSource(
                 try await reader.openScan(plan, fieldIDs: ids, service: service, meter: meter)
@@ -124,8 +127,8 @@ extension TableReader {
     /// The columns that statements see, with their field ids.
     func columns() throws -> Columnar.Schema { try Columnar.Schema(schema) }
 
-    /// How many rows the version has, where metadata say so exactly.
-    var exactRowCount: Int? {
+    /// How many rows the version has by what its writer noted, where that is said.
+    var notedRowCount: Int? {
         guard let snapshot else { return 0 }
         let summary = snapshot.summary
         guard (summary["total-delete-files"].flatMap { Int($0) } ?? 0) == 0 else { return nil }
@@ -134,14 +137,19 @@ extension TableReader {
 }
 
 extension TableReader {
-    /// What manifests say of the columns with these field ids, by their position; nothing of tables with
-    /// so many manifests that reading them all would cost more than a better plan brings.
-    fileprivate func bounds(_ fieldIDs: [Int]) async throws -> [Int: Planner.ColumnBounds] {
-        guard snapshot != nil, try await manifests().count <= 16 else { return [:] }
-        let known = bounds(try await plan(.always), fieldIDs: fieldIDs)
+    /// What manifests say of the rows and of the columns with these field ids, by their position; no rows
+    /// and columns of tables with so many manifests that reading them all would cost more than a better
+    /// plan brings.
+    fileprivate func statistics(
+        _ fieldIDs: [Int]
+    ) async throws -> (rowCount: Int?, bounds: [Int: Planner.ColumnBounds]) {
+        guard snapshot != nil else { return (0, [:]) }
+        guard try await manifests().count <= 16 else { return (nil, [:]) }
+        let plan = try await plan(.always)
+        let known = bounds(plan, fieldIDs: fieldIDs)
         var result: [Int: Planner.ColumnBounds] = [:]
         for (position, id) in fieldIDs.enumerated() { result[position] = known[id]?.planned }
-        return result
+        return (plan.rowCount.flatMap { Int(exactly: $0) }, result)
     }
 }
 
@@ -165,7 +173,7 @@ extension SourceResolver {
         let columns = try reader.columns()
         let fieldIDs = columns.fields.map { $0.id ?? 0 }
         let source = TableReadSource(reader: reader, fieldIDs: fieldIDs, chosen: nil)
-        let bounds = try await reader.bounds(fieldIDs)
+        let statistics = try await reader.statistics(fieldIDs)
         var origin = table.origin
         origin.snapshotID = reader.snapshot?.snapshotID
         return ResolvedSource(
@@ -173,8 +181,9 @@ extension SourceResolver {
                 sourceID: sources.add(source),
                 name: table.identifier.description,
                 schema: columns,
-                rowCount: reader.exactRowCount,
-                bounds: bounds
+                rowCount: statistics.rowCount ?? reader.notedRowCount,
+                isRowCountExact: statistics.rowCount != nil,
+                bounds: statistics.bounds
             ),
             origin: origin
         )

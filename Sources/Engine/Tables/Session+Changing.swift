@@ -47,7 +47,8 @@ extension Session {
             sourceID: sourceID,
             name: table.identifier.description,
             schema: seen,
-            rowCount: reader.exactRowCount
+            rowCount: reader.notedRowCount,
+            isRowCountExact: false
         )
         resolver.note(
             ResolvedSource(

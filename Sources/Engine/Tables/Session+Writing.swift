@@ -389,7 +389,8 @@ extension Session {
             sourceID: sourceID,
             name: table.identifier.description,
             schema: seen,
-            rowCount: reader.exactRowCount
+            rowCount: reader.notedRowCount,
+            isRowCountExact: false
         )
         var bound: (condition: BoundExpression, scan: LogicalPlan)?
         var binder = Binder(environment: environment)

@@ -4,7 +4,7 @@ package import Columnar
 ///
 /// In order: subqueries become independent of the rows around them; expressions are simplified; conditions move down to where their columns come from, and
 /// become join conditions on the way; subqueries that only decide become semi and anti joins; inner
-/// joins are reordered; LIMIT over a sort becomes a top-N. Columns nobody needs are dropped when the
+/// joins are reordered; aggregates that metadata answer read nothing; LIMIT over a sort becomes a top-N. Columns nobody needs are dropped when the
 /// plan is made physical.
 package struct Optimiser {
     private let simplifier: Simplifier
@@ -17,7 +17,7 @@ package struct Optimiser {
     package func optimise(_ plan: LogicalPlan) -> LogicalPlan {
         var decorrelator = Decorrelator(plan)
         let simplified = simplify(decorrelator.rewrite(plan))
-        let pushed = push([], into: simplified)
+        let pushed = MetadataAggregates.rewrite(push([], into: simplified))
         let ordered = JoinOrderer(cardinality: Cardinality(pushed)).order(pushed)
         return topN(ordered)
     }

@@ -23,10 +23,21 @@ package struct ColumnBounds: Sendable, Hashable {
     package var lower: Value?
     /// No value is greater (nil: not known).
     package var upper: Value?
+    /// Rows without a value (nil: not known).
+    package var nullCount: Int?
+    /// Whether the bounds are the least and the greatest value that occur.
+    package var areValues: Bool
 
-    package init(lower: Value?, upper: Value?) {
+    package init(
+        lower: Value?,
+        upper: Value?,
+        nullCount: Int? = nil,
+        areValues: Bool = false
+    ) {
         self.lower = lower
         self.upper = upper
+        self.nullCount = nullCount
+        self.areValues = areValues
     }
 }
 
@@ -37,8 +48,9 @@ package struct SourceTable: Sendable {
     /// For messages, EXPLAIN and lineage: `ns.t`, or a file's path.
     package var name: String
     package var schema: Schema
-    /// Exact when known; an estimate would be a lie to COUNT(*).
     package var rowCount: Int?
+    /// Whether `rowCount` may answer COUNT(*); else it only guides the order of joins.
+    package var isRowCountExact: Bool
     /// By position in the schema; empty when nothing is known.
     package var bounds: [Int: ColumnBounds]
 
@@ -47,12 +59,14 @@ package struct SourceTable: Sendable {
         name: String,
         schema: Schema,
         rowCount: Int? = nil,
+        isRowCountExact: Bool = true,
         bounds: [Int: ColumnBounds] = [:]
     ) {
         self.sourceID = sourceID
         self.name = name
         self.schema = schema
         self.rowCount = rowCount
+        self.isRowCountExact = isRowCountExact
         self.bounds = bounds
     }
 }
@@ -123,6 +137,8 @@ package indirect enum LogicalPlan: Sendable {
     package struct Values: Sendable {
         package var columns: [PlanColumn]
         package var rows: [[BoundExpression]]
+        /// The table whose metadata the rows are, for people.
+        var source: String?
     }
 
     package struct Projection: Sendable {

@@ -58,7 +58,8 @@ final class StatementPrinter: Sendable {
                 var writer = try RowWriter(
                     format: options.format,
                     schema: rows.schema,
-                    to: descriptor
+                    to: descriptor,
+                    isPlan: statement.statement.givesPlan
                 )
                 while let batch = try await rows.next() {
                     rowCount.value += batch.rowCount
@@ -75,6 +76,14 @@ final class StatementPrinter: Sendable {
         writeError(
             (isatty(2) == 1 ? measured.line : measured.json(statement: number, run: run)) + "\n"
         )
+    }
+}
+
+extension Statement {
+    /// Whether its rows are the lines of a plan.
+    fileprivate var givesPlan: Bool {
+        guard case .explain(let explain) = self else { return false }
+        return explain.kind != .lineage
     }
 }
 
