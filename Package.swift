@@ -121,7 +121,7 @@ let package = Package(
         ),
         .target(
             name: "Execution",
-            dependencies: ["Ambient", "Columnar", "Kernels", "Planner"],
+            dependencies: ["Ambient", "Bytes", "Columnar", "Kernels", "Planner"],
             swiftSettings: shipped
         ),
 

@@ -56,7 +56,7 @@ package enum StatementOutcome: Sendable {
 /// An actor because a statement may change settings that the next one reads. Statements of one
 /// session do not overlap: a caller waits for one before it sends the next.
 package actor Session {
-    package let engine: Engine
+    package nonisolated let engine: Engine
     package let context: RequestContext
     /// Where names without a namespace are looked up.
     package var namespace: [String] = ["main"]

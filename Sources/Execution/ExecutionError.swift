@@ -6,6 +6,8 @@ package struct ExecutionError: Error, Sendable, Equatable, CustomStringConvertib
         case data
         /// More memory is needed than the query may have.
         case outOfMemory
+        /// The temporary folder is full or gives back other bytes than it was given.
+        case temporaryStorage
         /// This version cannot do it.
         case unsupported
     }

@@ -10,12 +10,16 @@ package struct QueryOptions: Sendable {
     package var memory: MemoryBudget
     /// Where the query's threads come from; it must have room for `threadCount` at once.
     package var threads: WorkerPool
+    /// Where rows go that do not fit into the memory.
+    package var spills: SpillArea
 
     package init(
         threadCount: Int = processorCount(),
         memory: MemoryBudget = .process,
-        threads: WorkerPool = QueryOptions.sharedThreads
+        threads: WorkerPool = QueryOptions.sharedThreads,
+        spills: SpillArea = .system
     ) {
+        self.spills = spills
         self.threadCount = max(1, threadCount)
         self.memory = memory
         self.threads = threads
@@ -38,7 +42,11 @@ package func withResult<R: Sendable>(
 ) async throws -> R {
     let stream = ResultStream(schema: schema)
     let team = WorkerTeam(count: options.threadCount)
-    let memory = try QueryMemory(options.memory)
+    let memory = try await QueryMemory.admitted(
+        options.memory,
+        operatorCount: plan.keepingOperatorCount,
+        spills: options.spills
+    )
     return try await withThrowingTaskGroup(of: R?.self) { group in
         for worker in 1..<max(1, team.count) {
             group.addTask {
@@ -96,7 +104,7 @@ final class QueryRunner {
     /// What joins that are built know of the keys that a scan below them should give, by its number.
     private var keyFilters: [Int: [ScanKeyFilter]] = [:]
     /// What plans that are used several times gave, by their number.
-    private var sharedRows: [Int: Chunk] = [:]
+    private var sharedRows: [Int: SharedRows] = [:]
 
     init(
         team: WorkerTeam,
@@ -153,26 +161,13 @@ final class QueryRunner {
                 }
             )
         case .aggregate(let groups, let calls, let input):
-            let workers = try sinks.map { _ in
-                try AggregateOperator(groups: groups, calls: calls, memory: memory)
-            }
-            _ = try run(input, into: workers)
-            // In the order of the workers, so that sums of floats come out the same every time.
-            for other in workers.dropFirst() { try workers[0].merge(other) }
-            return try push(try workers[0].finish(), into: sinks[0])
+            return try runAggregate(groups, calls, input, sinks)
         case .window(let window): return try runWindow(window, sinks)
         case .sort(let keys, let limit, let input):
             return try runSort(keys, limit, input, sinks)
         case .join(let join): return try runJoin(join, sinks)
         case .shared(let number, let input):
-            if sharedRows[number] == nil {
-                let collected = sinks.map { _ in CollectOperator(memory) }
-                _ = try run(input, into: collected)
-                let rows = concatenated(collected.flatMap(\.chunks), types: input.types)
-                sharedRows[number] = rows
-            }
-            guard let rows = sharedRows[number] else { return false }
-            return try push(rows, into: sinks[0])
+            return try runShared(number, input, sinks)
         }
     }
 
@@ -236,6 +231,76 @@ final class QueryRunner {
         return !stop.isSet && !stream.wasAbandoned
     }
 
+    // MARK: Shared plans
+
+    private func runShared(
+        _ number: Int,
+        _ input: PhysicalPlan,
+        _ sinks: [PushOperator]
+    ) throws -> Bool {
+        if sharedRows[number] == nil {
+            let memory = memory.makeOperator()
+            let collected = sinks.map { _ in KeepOperator(memory) }
+            _ = try run(input, into: collected)
+            if collected.contains(where: \.hasSpilled) {
+                sharedRows[number] = .kept(collected)
+            } else {
+                sharedRows[number] = .together(
+                    concatenated(collected.flatMap(\.chunks), types: input.types),
+                    collected
+                )
+            }
+        }
+        switch sharedRows[number] {
+        case .together(let rows, _): return try push(rows, into: sinks[0])
+        case .kept(let workers):
+            let stop = StopFlag()
+            let stream = stream
+            try team.run { worker in
+                let wantsMore = try workers[worker].forEachBatch { chunk in
+                    if stop.isSet { return false }
+                    if stream.wasAbandoned { throw CancellationError() }
+                    return try sinks[worker].push(chunk)
+                }
+                if !wantsMore { stop.set() }
+            }
+            return !stop.isSet
+        case nil: return false
+        }
+    }
+
+    // MARK: Aggregates
+
+    private func runAggregate(
+        _ groups: [BoundExpression],
+        _ calls: [AggregateCall],
+        _ input: PhysicalPlan,
+        _ sinks: [PushOperator]
+    ) throws -> Bool {
+        let spill = AggregateSpill(
+            groups: groups,
+            calls: calls,
+            memory: memory.makeOperator(),
+            workerCount: team.count
+        )
+        var workers = try sinks.indices.map {
+            try AggregateOperator(groups: groups, calls: calls, spill: spill, worker: $0)
+        }
+        _ = try run(input, into: workers)
+        let use = MemoryUse(spill.memory)
+        // The groups of all in one table, and the result.
+        if !spill.hasSpilled, use.set(workers.reduce(0) { $0 + $1.neededBytes }) {
+            let first = workers[0]
+            workers.removeFirst()
+            // In the order of the workers, so that sums of floats come out the same every time.
+            while !workers.isEmpty { try first.merge(workers.removeFirst()) }
+            return try push(try first.finish(), into: sinks[0])
+        }
+        for worker in workers { try worker.spillAll() }
+        workers = []
+        return try spill.finish(team, into: sinks)
+    }
+
     // MARK: Sorts
 
     private func runSort(
@@ -245,10 +310,20 @@ final class QueryRunner {
         _ sinks: [PushOperator]
     ) throws -> Bool {
         let types = input.types
+        let memory = memory.makeOperator()
         let workers = try sinks.map { _ in
             try SortOperator(keys, limit: limit, types: types, memory: memory)
         }
         _ = try run(input, into: workers)
+        if workers.contains(where: \.hasSpilled) {
+            return try SortOperator.merge(workers, limit: limit, memory: memory) { chunk in
+                let rows = Chunk(
+                    columns: Array(chunk.columns.dropLast(keys.count)),
+                    rowCount: chunk.rowCount
+                )
+                return try push(rows, into: sinks[0])
+            }
+        }
         return try push(
             SortOperator.merged(workers, keys, limit: limit, types: types),
             into: sinks[0]
@@ -262,76 +337,95 @@ final class QueryRunner {
         _ sinks: [PushOperator]
     ) throws -> Bool {
         let types = window.input.types
-        let rows: Chunk
+        let memory = memory.makeOperator()
+        let stream = stream
         let keys =
             window.partition.map {
                 SortKey(expression: $0, isDescending: false, nullsFirst: false)
             } + window.order
+        let rows: Chunk
+        let use = MemoryUse(memory)
+        // What held the rows goes when they are put together.
+        var collected: [CollectOperator] = []
+        var sorted: [SortOperator] = []
         if keys.isEmpty {
-            let collected = sinks.map { _ in CollectOperator(memory) }
+            collected = sinks.map { _ in CollectOperator(memory) }
             _ = try run(window.input, into: collected)
             rows = concatenated(collected.flatMap(\.chunks), types: types)
+            try use.require(window.byteCount(rowCount: rows.rowCount))
         } else {
-            let workers = try sinks.map { _ in
+            sorted = try sinks.map { _ in
                 try SortOperator(keys, limit: nil, types: types, memory: memory)
             }
-            _ = try run(window.input, into: workers)
-            rows = SortOperator.merged(workers, keys, limit: nil, types: types)
+            _ = try run(window.input, into: sorted)
+            let rowCount = sorted.reduce(0) { $0 + $1.rowCount }
+            let needed = window.byteCount(rowCount: rowCount)
+            if sorted.contains(where: \.hasSpilled) || rowCount >= Int(Int32.max)
+                || !use.set(needed)
+            {
+                let segments = WindowSegments(window, memory) { chunk in
+                    try self.push(chunk, into: sinks[0])
+                } check: {
+                    if stream.wasAbandoned { throw CancellationError() }
+                }
+                let wantsMore = try SortOperator.merge(sorted, limit: nil, memory: memory) {
+                    try segments.add($0)
+                }
+                return try wantsMore && segments.finish()
+            }
+            rows = SortOperator.merged(sorted, keys, limit: nil, types: types)
         }
         guard rows.rowCount < Int(Int32.max) else {
             throw ExecutionError(.unsupported, "a window over more than 2^31 rows")
         }
-        let stream = stream
-        let evaluator = try WindowEvaluator(window, rows: rows, memory: memory) {
+        let evaluator = try WindowEvaluator(window, rows: rows) {
             if stream.wasAbandoned { throw CancellationError() }
         }
         var result = rows
         for call in window.calls { result.columns.append(try evaluator.evaluate(call)) }
-        return try push(result, into: sinks[0])
+        return try withExtendedLifetime((collected, sorted)) {
+            try push(result, into: sinks[0])
+        }
     }
 
     // MARK: Joins
 
     private func runJoin(_ join: PhysicalPlan.Join, _ sinks: [PushOperator]) throws -> Bool {
-        let collected = sinks.map { _ in CollectOperator(memory) }
+        let build = try JoinBuild(join, memory.makeOperator(), workerCount: team.count)
         _ = try run(
             join.right,
-            into: try collected.map { try JoinBuildOperator(join.rightKeys, collect: $0) }
+            into: try sinks.indices.map { try JoinBuildOperator(build, worker: $0) }
         )
-        let rightTypes = join.right.types
-        let all = concatenated(
-            collected.flatMap(\.chunks),
-            types: rightTypes + join.rightKeys.map(\.type)
-        )
-        let table = try JoinTable(
-            columns: Array(all.columns[..<rightTypes.count]),
-            keys: Array(all.columns[rightTypes.count...]),
-            rowCount: all.rowCount,
-            nullsMatch: join.nullsMatch
-        )
-        try memory.add(all.rowCount * 16)
+        let dropsAll =
+            join.kind == .inner || join.kind == .semi || join.kind == .cross || join.kind == .right
+        if build.rowCount == 0, dropsAll { return true }
+        guard let table = try build.table() else {
+            let spilled = try SpilledJoin(build, team, stream)
+            let probes = try spilled.probes(sinks)
+            guard try run(join.left, into: probes) else { return false }
+            return try spilled.finish(probes, into: sinks)
+        }
+        build.settle(table)
         let state = JoinState(
             plan: join,
             table: table,
+            facts: JoinFacts(isEmpty: table.rowCount == 0, hasNullKey: table.hasNullKey),
             workerCount: team.count,
             stream: stream
         )
-        if all.rowCount == 0,
-            join.kind == .inner || join.kind == .semi || join.kind == .cross
-                || join.kind == .right
-        {
-            return true
-        }
         if join.dropsUnmatchedLeft { noteKeys(of: join, table) }
         let probes = try sinks.indices.map {
             try JoinProbeOperator(state, worker: $0, next: sinks[$0])
         }
         let wantsMore = try run(join.left, into: probes)
         guard wantsMore, join.kind == .right || join.kind == .full else { return wantsMore }
-        return try push(
-            JoinProbeOperator.unmatched(state, leftTypes: join.left.types),
-            into: sinks[0]
-        )
+        return try withExtendedLifetime(build) {
+            try JoinProbeOperator.pushUnmatched(
+                state,
+                leftTypes: join.left.types,
+                into: sinks[0]
+            )
+        }
     }
 
     /// Tells the scans below the left side which keys are worth reading.
@@ -347,6 +441,13 @@ final class QueryRunner {
             )
         }
     }
+}
+
+/// The rows of a plan that is used several times.
+private enum SharedRows {
+    /// In memory, and who holds them there.
+    case together(Chunk, [KeepOperator])
+    case kept([KeepOperator])
 }
 
 extension PhysicalPlan.Join {

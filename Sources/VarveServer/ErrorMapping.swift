@@ -379,6 +379,8 @@ package struct ErrorMapping {
                 error.message,
                 sqlState: "53200"
             )
+        case .temporaryStorage:
+            ErrorReply(507, "ServiceUnavailableException", error.message, sqlState: "53100")
         case .unsupported:
             ErrorReply(406, "UnsupportedOperationException", error.message, sqlState: "0A000")
         }

@@ -10,3 +10,11 @@ func prepareAllocator(processorCount: Int) {
     mallopt(M_TRIM_THRESHOLD, 256 << 20)
     mallopt(M_ARENA_MAX, Int32(clamping: max(2, processorCount)))
 }
+
+/// Makes malloc give back more of what is freed, where queries may use little memory: what it keeps for later
+/// would count against them.
+func boundAllocator(memoryLimitBytes: Int) {
+    guard memoryLimitBytes < 4 << 30 else { return }
+    mallopt(M_MMAP_THRESHOLD, Int32(clamping: max(1 << 20, memoryLimitBytes / 256)))
+    mallopt(M_TRIM_THRESHOLD, Int32(clamping: max(4 << 20, memoryLimitBytes / 32)))
+}

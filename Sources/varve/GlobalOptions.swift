@@ -24,6 +24,12 @@ struct GlobalOptions: ParsableArguments {
     @Option(help: "The most memory a query may use, such as 4GB.")
     var memory: String?
 
+    @Option(
+        name: .customLong("temp-dir"),
+        help: "The folder for what does not fit into memory; else VARVE_TEMP, TMPDIR, /tmp."
+    )
+    var tempDir: String?
+
     @Option(help: "Threads that work on one query.")
     var threads: Int?
 
@@ -37,7 +43,8 @@ struct GlobalOptions: ParsableArguments {
 
     /// The names of the options above that take a value.
     private static let names: Set<String> = [
-        "--warehouse", "--namespace", "--as-of", "--memory", "--threads", "--branch", "--config",
+        "--warehouse", "--namespace", "--as-of", "--memory", "--temp-dir", "--threads", "--branch",
+        "--config",
     ]
 
     /// `varve --warehouse X sql …` as `varve sql … --warehouse X`, which is how options reach the
@@ -67,7 +74,21 @@ struct GlobalOptions: ParsableArguments {
             options.query.threadCount = threads
         }
         if let memory {
-            options.query.memory = MemoryBudget(limitBytes: try Self.byteCount(memory))
+            let limit = try Self.byteCount(memory)
+            options.query.memory = MemoryBudget(limitBytes: limit)
+            boundAllocator(memoryLimitBytes: limit)
+        }
+        if let folder = tempDir ?? environmentValue("VARVE_TEMP") {
+            var status = stat()
+            guard stat(folder, &status) == 0, status.st_mode & S_IFMT == S_IFDIR,
+                access(folder, W_OK) == 0
+            else {
+                throw Failure(
+                    usage: "\"\(folder)\" is no folder that can be written to: name one with "
+                        + "--temp-dir or VARVE_TEMP"
+                )
+            }
+            options.query.spills = SpillArea(folder: folder)
         }
         switch environmentValue("VARVE_UNPROVEN_STORE") {
         case nil: break

@@ -3,6 +3,9 @@ import Kernels
 import Planner
 
 extension AggregateCall {
+    /// Whether values are told apart before they are aggregated.
+    var usesDistinctTable: Bool { isDistinct && argument != nil }
+
     /// An accumulator for the call's values, in the order in which they come.
     func makeAccumulator() throws -> GroupedAccumulator {
         let input = argument?.type ?? .int32

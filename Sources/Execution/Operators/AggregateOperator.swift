@@ -3,36 +3,62 @@ import Kernels
 import Planner
 
 /// One worker's groups and the states of their aggregates.
+///
+/// When memory is refused, all of it goes to disk (see `AggregateSpill`) and the worker begins anew.
 final class AggregateOperator: PushOperator {
     private let groupNodes: [ExpressionNode]
     private let calls: [AggregateCall]
     private let arguments: [ExpressionNode?]
     private let filters: [Predicate?]
-    let table: GroupTable?
-    /// Nil for DISTINCT calls, which go through `distinct` first.
+    private(set) var table: GroupTable?
+    /// Nil for DISTINCT calls, which go through `distinct` first, and those that keep rows.
     private(set) var accumulators: [GroupedAccumulator?] = []
     /// Per DISTINCT call the pairs of group and value met so far.
     private var distinct: [GroupTable?] = []
-    /// Per call with an order of its own the group, value and keys of all rows so far.
-    private var ordered: [[Chunk]] = []
+    /// Per call that keeps rows (it has an order of its own, or states that cannot be written out) the
+    /// group, value and keys of all rows so far.
+    private var ordered: [HeldRows] = []
+    private let keepsRows: [Bool]
     private let orderNodes: [[ExpressionNode]]
     private let otherNodes: [[ExpressionNode]]
-    private let memory: QueryMemory
-    private var reportedBytes = 0
+    private let groupTypes: [DataType]
+    private let use: MemoryUse
+    private let spill: AggregateSpill
+    private let worker: Int
 
-    init(groups: [BoundExpression], calls: [AggregateCall], memory: QueryMemory) throws {
+    init(
+        groups: [BoundExpression],
+        calls: [AggregateCall],
+        spill: AggregateSpill,
+        worker: Int
+    ) throws {
         let compiler = ExpressionCompiler()
         groupNodes = try groups.map { try compiler.compile($0) }
         self.calls = calls
-        self.memory = memory
+        self.spill = spill
+        self.worker = worker
+        use = MemoryUse(spill.memory)
+        groupTypes = groups.map(\.type)
         arguments = try calls.map { try $0.argument.map { try compiler.compile($0) } }
         filters = try calls.map { try $0.filter.map { try Predicate([$0]) } }
         orderNodes = try calls.map { try $0.order.map { try compiler.compile($0.expression) } }
         otherNodes = try calls.map { try $0.others.map { try compiler.compile($0) } }
-        ordered = calls.map { _ in [] }
-        table = groups.isEmpty ? nil : GroupTable(types: groups.map(\.type))
-        for call in calls {
-            if call.isDistinct, let argument = call.argument {
+        keepsRows = try calls.map { call in
+            if call.usesDistinctTable { return false }
+            return try !call.order.isEmpty || !call.makeAccumulator().hasPartials
+        }
+        super.init()
+        try begin()
+    }
+
+    /// Empty tables.
+    private func begin() throws {
+        table = groupTypes.isEmpty ? nil : GroupTable(types: groupTypes)
+        ordered = calls.map { _ in HeldRows() }
+        accumulators = []
+        distinct = []
+        for (index, call) in calls.enumerated() {
+            if call.usesDistinctTable, let argument = call.argument {
                 accumulators.append(nil)
                 distinct.append(
                     GroupTable(
@@ -40,7 +66,7 @@ final class AggregateOperator: PushOperator {
                     )
                 )
             } else {
-                accumulators.append(try call.makeAccumulator())
+                accumulators.append(keepsRows[index] ? nil : try call.makeAccumulator())
                 distinct.append(nil)
             }
         }
@@ -50,6 +76,10 @@ final class AggregateOperator: PushOperator {
 
     override func push(_ chunk: Chunk) throws -> Bool {
         let count = chunk.rowCount
+        if !use.set(byteCountMax(adding: count)) {
+            try spillAll()
+            _ = use.set(byteCountMax(adding: count))
+        }
         var groupBuffer: Buffer?
         if let table {
             let buffer = Buffer(byteCount: count * 4)
@@ -68,15 +98,80 @@ final class AggregateOperator: PushOperator {
             if rows.rowCount == 0 { continue }
             try update(index, rows, groups)
         }
-        let bytes =
-            (table?.byteCount ?? 0) + accumulators.reduce(0) { $0 + ($1?.byteCount ?? 0) }
-            + distinct.reduce(0) { $0 + ($1?.byteCount ?? 0) }
-        if bytes > reportedBytes {
-            try memory.add(bytes - reportedBytes)
-            reportedBytes = bytes
-        }
         return true
     }
+
+    /// The most memory that it takes on the way to holding `count` more rows, and to writing all out.
+    private func byteCountMax(adding count: Int) -> Int {
+        var total = accumulators.reduce(0) { $0 + ($1?.byteCount ?? 0) } * 2
+        if let table { total += table.byteCountMax(adding: count) + table.groupCount * 12 }
+        for pairs in distinct {
+            if let pairs { total += pairs.byteCountMax(adding: count) + pairs.groupCount * 40 }
+        }
+        for rows in ordered where rows.rowCount > 0 { total += 3 * rows.byteCount + rows.rowCount * 72 }
+        return total
+    }
+
+    /// Bytes that it holds, and that it and another one's groups put together, and the result, may take.
+    var neededBytes: Int { use.byteCount }
+
+    // MARK: Leaving memory
+
+    /// Writes everything out and begins anew.
+    func spillAll() throws {
+        let keys = table?.keys() ?? []
+        let count = groupCount
+        if table == nil || count > 0 {
+            var states: [[Column]] = []
+            for case let accumulator? in accumulators {
+                states.append(try accumulator.partials(groupCount: count))
+            }
+            try spill.writeStates(keys, states, groupCount: count, worker)
+        }
+        for index in calls.indices {
+            if let pairs = distinct[index] {
+                if pairs.groupCount == 0 { continue }
+                let columns = pairs.keys()
+                try spill.writeDistinct(
+                    Chunk(
+                        columns: Self.keys(keys, of: columns[0]) + columns.dropFirst(),
+                        rowCount: pairs.groupCount
+                    ),
+                    call: index,
+                    worker
+                )
+            } else if keepsRows[index], ordered[index].rowCount > 0 {
+                let chunks = ordered[index].chunks
+                ordered[index] = HeldRows()
+                let rows = concatenated(chunks, types: chunks[0].columns.map(\.type))
+                try spill.writeRows(
+                    Chunk(
+                        columns: Self.keys(keys, of: rows.columns[0]) + rows.columns.dropFirst(),
+                        rowCount: rows.rowCount
+                    ),
+                    call: index,
+                    worker
+                )
+            }
+        }
+        try begin()
+        _ = use.set(0)
+    }
+
+    /// The keys of rows whose group numbers are known.
+    private static func keys(_ keys: [Column], of groups: Column) -> [Column] {
+        let flat = groups.flattened()
+        guard !keys.isEmpty, case .fixed(let numbers) = flat.storage else { return [] }
+        let source = numbers.pointer(as: Int64.self)
+        let rows = Buffer(byteCount: flat.count * 4)
+        let target = rows.mutable(as: Int32.self)
+        for row in 0..<flat.count { target[row] = Int32(truncatingIfNeeded: source[row]) }
+        return withExtendedLifetime((flat, rows)) {
+            keys.map { Take.take($0, rows: UnsafePointer(target), count: flat.count) }
+        }
+    }
+
+    // MARK: Rows
 
     private func taken(_ groups: Buffer, _ selection: Selection) -> Buffer {
         let result = Buffer(byteCount: selection.count * 4)
@@ -117,10 +212,10 @@ final class AggregateOperator: PushOperator {
             )
             return
         }
-        if !keys.isEmpty {
-            let part = [widened(groups, count), column] + keys
-            try memory.add(part.reduce(0) { $0 + $1.heldByteCount })
-            ordered[index].append(Chunk(columns: part, rowCount: count))
+        if keepsRows[index] {
+            ordered[index].append(
+                Chunk(columns: [widened(groups, count), column] + keys, rowCount: count)
+            )
             return
         }
         guard let accumulator = accumulators[index] else { return }
@@ -184,8 +279,8 @@ final class AggregateOperator: PushOperator {
                     into: scratch.mutable(as: UInt32.self)
                 )
                 withExtendedLifetime(keys) {}
-            } else if !calls[index].order.isEmpty {
-                for var chunk in other.ordered[index] {
+            } else if keepsRows[index] {
+                for var chunk in other.ordered[index].chunks {
                     chunk.columns[0] = Self.mapped(chunk.columns[0], mapping)
                     ordered[index].append(chunk)
                 }
@@ -202,11 +297,11 @@ final class AggregateOperator: PushOperator {
             if let pairs = distinct[index] {
                 let rows = Chunk(columns: pairs.keys(), rowCount: pairs.groupCount)
                 columns.append(try aggregated(rows, calls[index]))
-            } else if !calls[index].order.isEmpty {
+            } else if keepsRows[index] {
                 let types =
                     [DataType.int64, calls[index].argument?.type ?? .int32]
                     + calls[index].order.map(\.expression.type)
-                let rows = concatenated(ordered[index], types: types)
+                let rows = concatenated(ordered[index].chunks, types: types)
                 columns.append(try aggregated(rows, calls[index]))
             } else if let accumulator = accumulators[index] {
                 columns.append(try accumulator.finish(groupCount: groupCount))

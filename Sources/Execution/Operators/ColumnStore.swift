@@ -1,5 +1,6 @@
 import Columnar
 import Glibc
+import Kernels
 
 /// A column that grows by whole columns and can be looked at in between without copying.
 ///
@@ -17,13 +18,14 @@ final class ColumnStore {
     private var arena = ByteArena(blockSizeBytes: 1 << 12)
     /// Types without a flat form of fixed width are kept as pieces.
     private var pieces: [Column] = []
+    private var pieceBytes = 0
 
     init(_ type: DataType) {
         self.type = type
         physical = type.physical
     }
 
-    var byteCount: Int { values.byteCount + valid.byteCount + arena.byteCount }
+    var byteCount: Int { values.byteCount + valid.byteCount + arena.byteCount + pieceBytes }
 
     private var isPieces: Bool { physical == .none || type.isNested }
 
@@ -41,7 +43,10 @@ final class ColumnStore {
     func append(_ column: Column) {
         let added = column.count
         if isPieces {
-            pieces.append(column)
+            let kept = Compact.compacted(column)
+            pieces.append(kept)
+            // Looking at them makes values of them, which take several times as much.
+            pieceBytes += 4 * Compact.byteCount(kept)
             count += added
             return
         }

@@ -50,6 +50,15 @@ final class GroupTable {
 
     var byteCount: Int { slots.byteCount + keyStore.reduce(0) { $0 + $1.byteCount } }
 
+    /// The most memory that it takes on the way to holding `count` more groups: what grows is there twice
+    /// for a while.
+    func byteCountMax(adding count: Int) -> Int {
+        let own = byteCount
+        if (groupCount + count) * 2 > slotMask + 1 { return own * 3 }
+        // Keys are doubled at other sizes than slots.
+        return own + slots.byteCount / 2
+    }
+
     /// The keys of all groups, in the order of their numbers.
     func keys() -> [Column] {
         keyStore.map { $0.column }

@@ -9,16 +9,21 @@ final class JoinState: Sendable {
     /// Of each worker, a byte for each built row that met a match; only for right and full joins.
     let matched: [MatchedRows]
 
+    /// What is known of the whole right side, of which `table` may hold a part.
+    let facts: JoinFacts
+
     private let stream: ResultStream
 
     init(
         plan: PhysicalPlan.Join,
         table: JoinTable,
+        facts: JoinFacts,
         workerCount: Int,
         stream: ResultStream
     ) {
         self.plan = plan
         self.table = table
+        self.facts = facts
         self.stream = stream
         let keeps = plan.kind == .right || plan.kind == .full
         matched = (0..<workerCount).map { _ in MatchedRows(count: keeps ? table.rowCount : 0) }
@@ -30,6 +35,13 @@ final class JoinState: Sendable {
     }
 }
 
+/// What a join must know of its whole right side.
+struct JoinFacts: Sendable {
+    var isEmpty: Bool
+    /// Whether some row has a null key that matches nothing.
+    var hasNullKey: Bool
+}
+
 /// Flags that one worker sets and that are read when all are done.
 ///
 /// `@unchecked Sendable`: one worker writes, and a barrier lies between that and reading.
@@ -38,24 +50,6 @@ final class MatchedRows: @unchecked Sendable {
 
     init(count: Int) {
         flags = Buffer(zeroedByteCount: count)
-    }
-}
-
-/// Evaluates the keys of the built side and keeps them beside its columns.
-final class JoinBuildOperator: PushOperator {
-    private let keyNodes: [ExpressionNode]
-    private let collect: CollectOperator
-
-    init(_ keys: [BoundExpression], collect: CollectOperator) throws {
-        let compiler = ExpressionCompiler()
-        keyNodes = try keys.map { try compiler.compile($0) }
-        self.collect = collect
-    }
-
-    override func push(_ chunk: Chunk) throws -> Bool {
-        var columns = chunk.columns
-        for node in keyNodes { columns.append(try node.evaluate(chunk)) }
-        return try collect.push(Chunk(columns: columns, rowCount: chunk.rowCount))
     }
 }
 
@@ -82,11 +76,34 @@ final class JoinProbeOperator: PushOperator {
 
     override func push(_ chunk: Chunk) throws -> Bool {
         let plan = state.plan
-        if keyNodes.isEmpty { return try pushWithoutKeys(chunk) }
+        if plan.leftKeys.isEmpty { return try pushWithoutKeys(chunk) }
+        var rest = chunk
+        while true {
+            let keys = try keyColumns(rest)
+            let (pairs, doneCount) = state.table.probe(keys, count: rest.rowCount)
+            if doneCount == rest.rowCount { return try push(rest, keys, pairs) }
+            let rows = 0..<doneCount
+            guard try push(rest.slice(rows), keys.map { $0.slice(rows) }, pairs) else {
+                return false
+            }
+            rest = rest.slice(doneCount..<rest.rowCount)
+        }
+    }
+
+    private func keyColumns(_ chunk: Chunk) throws -> [Column] {
         var keys: [Column] = []
         for node in keyNodes { keys.append(try node.evaluate(chunk)) }
-        var pairs = state.table.probe(keys, count: chunk.rowCount)
-        if let residual { pairs = try filtered(pairs, chunk, residual) }
+        return keys
+    }
+
+    /// Hands on what becomes of left rows whose keys are equal to those of right rows.
+    private func push(
+        _ chunk: Chunk,
+        _ keys: [Column],
+        _ allPairs: JoinTable.Pairs
+    ) throws -> Bool {
+        let plan = state.plan
+        let pairs = try residual.map { try filtered(allPairs, chunk, $0) } ?? allPairs
         switch plan.kind {
         case .semi, .anti:
             let flags = matchFlags(pairs, chunk.rowCount)
@@ -314,8 +331,8 @@ final class JoinProbeOperator: PushOperator {
         _ rowCount: Int,
         _ isNullAware: Bool
     ) -> Column {
-        guard isNullAware, state.table.rowCount > 0 else { return Column(bits: flags) }
-        if state.table.hasNullKey { return Column(bits: flags, validity: flags) }
+        guard isNullAware, !state.facts.isEmpty else { return Column(bits: flags) }
+        if state.facts.hasNullKey { return Column(bits: flags, validity: flags) }
         let nullsMatch = state.plan.nullsMatch
         guard let absent = JoinTable.rowsWithoutKey(keys.map { $0.flattened() }, nullsMatch) else {
             return Column(bits: flags)
@@ -407,22 +424,138 @@ final class JoinProbeOperator: PushOperator {
         }
     }
 
-    /// The built rows that no worker matched, with nulls for the left columns.
-    static func unmatched(_ state: JoinState, leftTypes: [DataType]) -> Chunk {
-        let count = state.table.rowCount
+    // MARK: A part of the right side at a time
+
+    /// Joins left rows with the part of the right side that the table holds, noting in `settled` what only
+    /// all parts together decide.
+    ///
+    /// - Parameter firstRow: the number of the first row among all left rows.
+    func push(_ chunk: Chunk, firstRow: Int, _ settled: SettledRows) throws -> Bool {
+        var start = 0
+        while start < chunk.rowCount {
+            let rest = chunk.slice(start..<chunk.rowCount)
+            let part: Chunk
+            var pairs: JoinTable.Pairs
+            if keyNodes.isEmpty {
+                try state.checkWanted()
+                part = rest.slice(
+                    0..<min(rest.rowCount, max(1, 65_536 / max(1, state.table.rowCount)))
+                )
+                pairs = product(part)
+            } else {
+                let (some, doneCount) = state.table.probe(
+                    try keyColumns(rest),
+                    count: rest.rowCount
+                )
+                (pairs, part) = (some, rest.slice(0..<doneCount))
+            }
+            if let residual { pairs = try filtered(pairs, part, residual) }
+            if let marks = settled.marks {
+                try note(pairs, part, offset: firstRow + start, in: marks)
+            } else {
+                try settled.note(pairs, firstRow + start, state.plan.kind)
+                noteMatches(pairs)
+                switch state.plan.kind {
+                case .inner, .cross, .left, .right, .full, .single:
+                    guard try pushPairs(part, pairs, nullable: false) else { return false }
+                case .semi, .anti, .mark, .markAny: break
+                }
+            }
+            start += part.rowCount
+        }
+        return true
+    }
+
+    /// Hands on what is left to say of left rows when they have met all parts of the right side.
+    func pushSettled(_ chunk: Chunk, firstRow: Int, _ settled: SettledRows) throws -> Bool {
+        let count = chunk.rowCount
+        switch state.plan.kind {
+        case .inner, .cross, .right: return true
+        case .left, .full, .single:
+            var unmatched = PairBuilder(capacity: count)
+            let flags = settled.flags.mutable(as: UInt8.self) + firstRow
+            for row in 0..<count where flags[row] == 0 {
+                unmatched.append(Int32(truncatingIfNeeded: row), -1)
+            }
+            return try pushPairs(chunk, unmatched.finish(), nullable: true)
+        case .semi, .anti:
+            return try pushSelected(
+                chunk,
+                settled.bits(firstRow..<firstRow + count),
+                keeping: state.plan.kind == .semi
+            )
+        case .mark(let isNullAware):
+            let flags = settled.bits(firstRow..<firstRow + count)
+            let keys = try keyColumns(chunk)
+            return try pushMarked(
+                chunk,
+                keys.isEmpty
+                    ? Column(bits: flags) : markColumn(flags, keys, count, isNullAware)
+            )
+        case .markAny:
+            guard let marks = settled.finishedMarks else { return true }
+            return try pushMarked(chunk, marks.slice(firstRow..<firstRow + count))
+        }
+    }
+
+    /// Hands on the built rows that no worker matched, with nulls for the left columns.
+    static func pushUnmatched(
+        _ state: JoinState,
+        leftTypes: [DataType],
+        into sink: PushOperator
+    ) throws -> Bool {
         var rows: [Int32] = []
         let flags = state.matched.map { $0.flags.mutable(as: UInt8.self) }
-        for row in 0..<count where !flags.contains(where: { $0[row] != 0 }) {
-            rows.append(Int32(row))
+        func send() throws -> Bool {
+            try state.checkWanted()
+            let selection = Selection(rows)
+            let left = state.plan.leftOutput.map {
+                Column.nulls(leftTypes[$0], count: selection.count)
+            }
+            let right = state.plan.rightOutput.map { Take.take(state.table.columns[$0], selection) }
+            rows.removeAll(keepingCapacity: true)
+            return try sink.push(Chunk(columns: left + right, rowCount: selection.count))
         }
-        let selection = Selection(rows)
-        let left = state.plan.leftOutput.map {
-            Column.nulls(leftTypes[$0], count: selection.count)
+        for row in 0..<state.table.rowCount where !flags.contains(where: { $0[row] != 0 }) {
+            rows.append(Int32(truncatingIfNeeded: row))
+            if rows.count == RecordBatch.rowCountMax, try !send() { return false }
         }
-        let right = state.plan.rightOutput.map { Take.take(state.table.columns[$0], selection) }
-        return withExtendedLifetime(state) {
-            Chunk(columns: left + right, rowCount: selection.count)
+        return try withExtendedLifetime(state) { try rows.isEmpty || send() }
+    }
+}
+
+/// What is known of left rows that meet the right side part by part.
+final class SettledRows {
+    /// A byte for each row, 1 when it met a match.
+    let flags: Buffer
+    fileprivate let marks: MarkBuilder?
+    private(set) lazy var finishedMarks: Column? = marks?.finish()
+
+    init(rowCount: Int, kind: PhysicalPlan.Join.Kind) {
+        flags = Buffer(zeroedByteCount: rowCount)
+        marks = kind == .markAny ? MarkBuilder(count: rowCount) : nil
+    }
+
+    fileprivate func note(
+        _ pairs: JoinTable.Pairs,
+        _ firstRow: Int,
+        _ kind: PhysicalPlan.Join.Kind
+    ) throws {
+        let own = flags.mutable(as: UInt8.self) + firstRow
+        let probe = pairs.probe.mutable(as: Int32.self)
+        for index in 0..<pairs.count {
+            if kind == .single, own[Int(probe[index])] != 0 { throw ExecutionError.severalRows }
+            own[Int(probe[index])] = 1
         }
+        withExtendedLifetime(pairs) {}
+    }
+
+    fileprivate func bits(_ rows: Range<Int>) -> Bitmap {
+        let buffer = Buffer(zeroedByteCount: Bitmap.wordCount(rows.count) * 8)
+        let words = buffer.mutable(as: UInt64.self)
+        let own = flags.mutable(as: UInt8.self) + rows.lowerBound
+        for row in 0..<rows.count { words[row >> 6] |= UInt64(own[row]) &<< UInt64(row & 63) }
+        return Bitmap(buffer: buffer, count: rows.count)
     }
 }
 

@@ -138,8 +138,25 @@ final class JoinTable: @unchecked Sendable {
         var count: Int
     }
 
-    /// All pairs for the rows of a batch.
-    func probe(_ keyColumns: [Column], count: Int) -> Pairs {
+    /// Bytes for each row, besides its columns, that a table of such keys takes at most.
+    static func rowByteCount(_ keys: [DataType]) -> Int {
+        let isInteger =
+            keys.count == 1 && (keys[0].physical == .int32 || keys[0].physical == .int64)
+        // Chain, and heads: up to 8 for each row of dense keys; else with hashes.
+        return isInteger ? 4 + 32 : 4 + 16 + 8
+    }
+
+    /// Bytes that it takes besides the columns.
+    var byteCount: Int { heads.byteCount + next.byteCount + (hashes?.byteCount ?? 0) }
+
+    /// Pairs after which probing pauses: rows with very many matches must not fill the memory.
+    private static let pairCountMax = 1 << 20
+
+    /// All pairs for the first rows of a batch.
+    ///
+    /// - Returns: for how many rows; fewer than `count` when there are very many pairs.
+    func probe(_ keyColumns: [Column], count: Int) -> (pairs: Pairs, rowCount: Int) {
+        var doneCount = count
         let flat = keyColumns.map { $0.flattened() }
         var pairs = PairBuilder(capacity: count)
         let head = heads.mutable(as: Int32.self)
@@ -157,6 +174,10 @@ final class JoinTable: @unchecked Sendable {
                     var build = head[Int(place)]
                     if build < 0 { continue }
                     if let validity, !validity[row] { continue }
+                    if pairs.count >= Self.pairCountMax {
+                        doneCount = row
+                        return
+                    }
                     while build >= 0 {
                         pairs.append(Int32(truncatingIfNeeded: row), build)
                         build = chain[Int(build)]
@@ -170,15 +191,19 @@ final class JoinTable: @unchecked Sendable {
             default: break
             }
             withExtendedLifetime((flat, self)) {}
-            return pairs.finish()
+            return (pairs.finish(), doneCount)
         }
-        guard let hashes else { return pairs.finish() }
+        guard let hashes else { return (pairs.finish(), count) }
         let absent = Self.rowsWithoutKey(flat, nullsMatch)
         let probeHashes = Hashing.hash(flat, count: count)
         let hash = probeHashes.mutable(as: UInt64.self)
         let buildHash = hashes.mutable(as: UInt64.self)
         for row in 0..<count {
             if let absent, absent[row] { continue }
+            if pairs.count >= Self.pairCountMax {
+                doneCount = row
+                break
+            }
             let wanted = hash[row]
             var build = head[Int(truncatingIfNeeded: wanted) & mask]
             while build >= 0 {
@@ -190,7 +215,7 @@ final class JoinTable: @unchecked Sendable {
         }
         let candidates = pairs.finish()
         withExtendedLifetime((probeHashes, self)) {}
-        return verified(candidates, flat)
+        return (verified(candidates, flat), doneCount)
     }
 
     /// The candidates whose keys are equal, not only their hashes.

@@ -105,21 +105,79 @@ final class LimitOperator: PushOperator {
     }
 }
 
-/// Keeps batches for an operator that needs all of them.
+/// Keeps batches in memory for an operator that needs all of them there; more than is granted ends the
+/// query. Where rows may wait on disk, see `KeepOperator`.
 final class CollectOperator: PushOperator {
-    private(set) var chunks: [Chunk] = []
-    private(set) var rowCount = 0
-    private let memory: QueryMemory
+    private var held = HeldRows()
+    private let use: MemoryUse
 
     init(_ memory: QueryMemory) {
-        self.memory = memory
+        use = MemoryUse(memory.makeOperator())
     }
 
+    init(_ memory: OperatorMemory) {
+        use = MemoryUse(memory)
+    }
+
+    var chunks: [Chunk] { held.chunks }
+    var rowCount: Int { held.rowCount }
+
     override func push(_ chunk: Chunk) throws -> Bool {
-        // Dictionaries and constants stay what they are; views keep their pages alive.
-        try memory.add(chunk.columns.reduce(0) { $0 + $1.heldByteCount })
-        chunks.append(chunk)
-        rowCount += chunk.rowCount
+        let prepared = held.prepared(chunk)
+        try use.require(use.byteCount + prepared.byteCount)
+        held.append(prepared)
+        return true
+    }
+}
+
+/// Keeps one worker's batches, in memory as long as that is granted, then on disk.
+final class KeepOperator: PushOperator {
+    private var held = HeldRows()
+    private var spilled: SpilledRows?
+    private let encoder = SpillEncoder()
+    private let use: MemoryUse
+
+    init(_ memory: OperatorMemory) {
+        use = MemoryUse(memory)
+    }
+
+    var hasSpilled: Bool { spilled != nil }
+    /// The rows, where none is on disk.
+    var chunks: [Chunk] { held.chunks }
+
+    override func push(_ chunk: Chunk) throws -> Bool {
+        let prepared = held.prepared(chunk)
+        // They may be put together.
+        if !use.add(2 * prepared.byteCount) {
+            try spill()
+            _ = use.add(2 * prepared.byteCount)
+        }
+        held.append(prepared)
+        return true
+    }
+
+    /// Writes out what is in memory.
+    func spill() throws {
+        guard let first = held.chunks.first else { return }
+        var target = try spilled ?? SpilledRows(use.memory.makeFile())
+        let chunks = held.chunks
+        held = HeldRows()
+        try target.append(
+            concatenated(chunks, types: first.columns.map(\.type)),
+            blockByteCount: 1 << 20,
+            encoder
+        )
+        spilled = target
+        _ = use.set(0)
+    }
+
+    /// Hands on all rows in the order in which they came; any number of times.
+    func forEachBatch(_ body: (Chunk) throws -> Bool) throws -> Bool {
+        let fromDisk = try spilled?.forEachBlock { try $0.forEachBatch(body) }
+        guard fromDisk ?? true else { return false }
+        for chunk in held.chunks {
+            guard try chunk.forEachBatch(body) else { return false }
+        }
         return true
     }
 }

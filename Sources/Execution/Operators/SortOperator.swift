@@ -5,51 +5,76 @@ import Planner
 /// One worker's rows for a sort, each with its key columns behind its own.
 ///
 /// With a limit only the best rows are kept: whenever several times as many have come, the rest is
-/// thrown away.
+/// thrown away. When memory is refused, what is there is sorted and written out as a run.
 final class SortOperator: PushOperator {
-    private(set) var chunks: [Chunk] = []
+    private var held = HeldRows()
+    private var runs: SortedRuns
     private let keyNodes: [ExpressionNode]
     private let orders: [SortOrder]
     private let limit: Int?
     private let types: [DataType]
-    private let memory: QueryMemory
-    private var rowCount = 0
+    private let use: MemoryUse
+    private var file: SpillFile?
 
-    init(_ keys: [SortKey], limit: Int?, types: [DataType], memory: QueryMemory) throws {
+    init(_ keys: [SortKey], limit: Int?, types: [DataType], memory: OperatorMemory) throws {
         let compiler = ExpressionCompiler()
         keyNodes = try keys.map { try compiler.compile($0.expression) }
         orders = keys.map(\.order)
         self.limit = limit
         self.types = types + keys.map(\.expression.type)
-        self.memory = memory
+        use = MemoryUse(memory)
+        runs = SortedRuns(orders: orders)
     }
+
+    var hasSpilled: Bool { !runs.isEmpty }
+
+    /// Rows in memory, and bytes that sorting and handing them on takes.
+    var rowCount: Int { held.rowCount }
+    var neededBytes: Int { use.byteCount }
 
     override func push(_ chunk: Chunk) throws -> Bool {
         var columns = chunk.columns
         for node in keyNodes { columns.append(try node.evaluate(chunk)) }
-        if limit == nil { try memory.add(columns.reduce(0) { $0 + $1.heldByteCount }) }
-        chunks.append(Chunk(columns: columns, rowCount: chunk.rowCount))
-        rowCount += chunk.rowCount
-        if let limit, rowCount > max(4 * limit, 32 * RecordBatch.rowCountMax) {
-            let best = Self.sorted(
-                concatenated(chunks, types: types),
-                keyCount: orders.count,
+        let prepared = held.prepared(Chunk(columns: columns, rowCount: chunk.rowCount))
+        // Sorting takes the rows put together, what they are ordered by, and the result.
+        let wanted = 3 * prepared.byteCount + 72 * chunk.rowCount
+        if !use.add(wanted) {
+            try spill()
+            _ = use.add(wanted)
+        }
+        held.append(prepared)
+        if let limit, held.rowCount > max(4 * limit, 32 * RecordBatch.rowCountMax) {
+            let best = SortedRuns.sorted(
+                concatenated(held.chunks, types: types),
                 orders,
                 limit: limit
             )
             // What was thrown away must not be kept alive by views into its pages.
-            chunks = [
+            held = HeldRows()
+            held.append(
                 Chunk(
                     columns: best.columns.map { Compact.compacted($0) },
                     rowCount: best.rowCount
                 )
-            ]
-            rowCount = best.rowCount
+            )
+            _ = use.set(3 * held.byteCount + 72 * held.rowCount)
         }
         return true
     }
 
-    /// The rows of all workers in order, without the key columns.
+    /// Writes the rows in memory out as a run.
+    func spill() throws {
+        if held.rowCount == 0 { return }
+        let target = try file ?? use.memory.makeFile()
+        file = target
+        let chunks = held.chunks
+        held = HeldRows()
+        let all = concatenated(chunks, types: types)
+        try runs.add(all, limit: limit, target, SpillEncoder())
+        _ = use.set(0)
+    }
+
+    /// The rows of all workers in order, without the key columns; for workers that wrote no run.
     static func merged(
         _ workers: [SortOperator],
         _ keys: [SortKey],
@@ -57,34 +82,34 @@ final class SortOperator: PushOperator {
         types: [DataType]
     ) -> Chunk {
         let all = concatenated(
-            workers.flatMap(\.chunks),
+            workers.flatMap(\.held.chunks),
             types: types + keys.map(\.expression.type)
         )
-        var result = sorted(all, keyCount: keys.count, keys.map(\.order), limit: limit)
+        var result = SortedRuns.sorted(all, keys.map(\.order), limit: limit)
         result.columns.removeLast(keys.count)
         return result
     }
 
-    private static func sorted(
-        _ chunk: Chunk,
-        keyCount: Int,
-        _ orders: [SortOrder],
-        limit: Int?
-    ) -> Chunk {
-        if chunk.rowCount == 0 { return chunk }
-        let keys = SortKeys(Array(chunk.columns.suffix(keyCount)), orders)
-        let selection: Selection
-        if let limit, limit < chunk.rowCount {
-            selection = keys.top(limit)
-        } else {
-            selection = keys.sorted()
+    /// Hands on the rows of all workers in order, with the key columns behind them, from disk.
+    static func merge(
+        _ workers: [SortOperator],
+        limit: Int?,
+        memory: OperatorMemory,
+        _ body: (Chunk) throws -> Bool
+    ) throws -> Bool {
+        guard let first = workers.first else { return true }
+        var runs = SortedRuns(orders: first.orders)
+        for worker in workers {
+            try worker.spill()
+            runs.add(worker.runs)
+            worker.runs = SortedRuns(orders: first.orders)
         }
-        return chunk.taking(selection)
+        return try runs.merge(limit: limit, memory: memory, body)
     }
 }
 
 extension SortKey {
-    fileprivate var order: SortOrder {
+    var order: SortOrder {
         SortOrder(isDescending: isDescending, nullsFirst: nullsFirst)
     }
 }

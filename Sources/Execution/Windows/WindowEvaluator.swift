@@ -9,23 +9,19 @@ struct WindowEvaluator {
     private let orderColumns: [Column]
     private let orders: [SortOrder]
     private let check: () throws -> Void
-    private let memory: QueryMemory
 
     init(
         _ plan: PhysicalPlan.Window,
         rows: Chunk,
-        memory: QueryMemory,
         check: @escaping () throws -> Void
     ) throws {
         self.rows = rows
-        self.memory = memory
         self.check = check
         let partition = try plan.partition.map { try Self.evaluate($0, rows) }
         orderColumns = try plan.order.map { try Self.evaluate($0.expression, rows) }
         orders = plan.order.map {
             SortOrder(isDescending: $0.isDescending, nullsFirst: $0.nullsFirst)
         }
-        try memory.add(rows.rowCount * 48)
         layout = WindowLayout(
             partition: partition,
             order: orderColumns,
@@ -55,8 +51,6 @@ struct WindowEvaluator {
     }
 
     func evaluate(_ call: WindowCall) throws -> Column {
-        let count = rows.rowCount
-        try memory.add(count * 40)
         switch call.function {
         case .rowNumber: return integers { $0 - Int(layout.partitionStart[$0]) + 1 }
         case .rank:

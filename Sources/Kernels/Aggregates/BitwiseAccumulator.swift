@@ -89,6 +89,16 @@ final class BitwiseAccumulator: GroupedAccumulator {
     }
 
     override var byteCount: Int { states.byteCount }
+
+    override var hasPartials: Bool { true }
+
+    override func partials(groupCount: Int) throws(KernelError) -> [Column] {
+        states.columns(count: groupCount)
+    }
+
+    override func restore(_ partials: [Column], count: Int) throws(KernelError) {
+        try states.restore(partials, count: count)
+    }
 }
 
 final class ProductAccumulator: GroupedAccumulator {
@@ -152,6 +162,16 @@ final class ProductAccumulator: GroupedAccumulator {
     }
 
     override var byteCount: Int { states.byteCount }
+
+    override var hasPartials: Bool { true }
+
+    override func partials(groupCount: Int) throws(KernelError) -> [Column] {
+        states.columns(count: groupCount)
+    }
+
+    override func restore(_ partials: [Column], count: Int) throws(KernelError) {
+        try states.restore(partials, count: count)
+    }
 }
 
 /// Keeps all values and counts the runs of their sorted groups.

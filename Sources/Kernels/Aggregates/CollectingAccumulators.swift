@@ -6,6 +6,7 @@ final class PickAccumulator: GroupedAccumulator {
     private var places = StateMemory<Int32>()
     private var parts: [Column] = []
     private var partRows = 0
+    private var partBytes = 0
     private let isLast: Bool
     private let skipsNulls: Bool
 
@@ -46,7 +47,9 @@ final class PickAccumulator: GroupedAccumulator {
             guard let base = rows.baseAddress else { return column.slice(0..<0) }
             return Take.take(column, rows: base, count: rows.count)
         }
-        parts.append(Compact.compacted(taken))
+        let kept = Compact.compacted(taken)
+        parts.append(kept)
+        partBytes += Compact.byteCount(kept)
         partRows += chosen.count
         // With last(), rows are left behind; they are dropped when they are the most.
         if isLast && partRows > 4 * groupCount + 4096 { shrink() }
@@ -69,6 +72,7 @@ final class PickAccumulator: GroupedAccumulator {
         let groupCount = places.count
         let chosen = gathered(groupCount)
         parts = [Compact.compacted(chosen)]
+        partBytes = Compact.byteCount(parts[0])
         partRows = groupCount
         for group in 0..<groupCount where places.base[group] != 0 {
             places.base[group] = Int32(truncatingIfNeeded: group + 1)
@@ -84,6 +88,7 @@ final class PickAccumulator: GroupedAccumulator {
         places.grow(to: groupCount)
         let start = partRows
         parts.append(contentsOf: other.parts)
+        partBytes += other.partBytes
         partRows += other.partRows
         for group in 0..<min(mapping.count, other.places.count) {
             let place = other.places.base[group]
@@ -98,8 +103,28 @@ final class PickAccumulator: GroupedAccumulator {
         gathered(groupCount)
     }
 
-    override var byteCount: Int {
-        places.byteCount + parts.reduce(0) { $0 + Compact.byteCount($1) }
+    override var byteCount: Int { places.byteCount + partBytes }
+
+    override var hasPartials: Bool { true }
+
+    /// Whether there is a row, and what it holds.
+    override func partials(groupCount: Int) throws(KernelError) -> [Column] {
+        let rows = gathered(groupCount)
+        return [Column(bits: buildBits(groupCount) { places.base[$0] != 0 }), rows]
+    }
+
+    override func restore(_ partials: [Column], count: Int) throws(KernelError) {
+        guard partials.count == 2, partials[0].count == count, partials[1].count == count,
+            case .bits(let known) = partials[0].flattened().storage
+        else { throw .foreignPartials }
+        places.grow(to: count)
+        for row in 0..<count where known[row] {
+            places.base[row] = Int32(truncatingIfNeeded: row + 1)
+        }
+        // Copied, for what it was read from goes.
+        parts = [Compact.compacted(partials[1])]
+        partBytes = Compact.byteCount(parts[0])
+        partRows = count
     }
 }
 
@@ -192,6 +217,47 @@ class CollectingAccumulator: GroupedAccumulator {
     }
 
     override var byteCount: Int { bytes }
+
+    override var hasPartials: Bool { true }
+
+    /// The values of each group as a list.
+    override func partials(groupCount: Int) throws(KernelError) -> [Column] {
+        let type = parts.first?.type ?? .null
+        let (values, offsets) = grouped(groupCount, type)
+        return [
+            Column(
+                type: .list(Field("element", type)),
+                count: groupCount,
+                validity: nil,
+                storage: .list(offsets: BufferSlice(offsets), elements: ColumnBox(values))
+            )
+        ]
+    }
+
+    override func restore(_ partials: [Column], count: Int) throws(KernelError) {
+        guard partials.count == 1, partials[0].count == count,
+            case .list(let offsets, let elements) = partials[0].flattened().storage
+        else { throw .foreignPartials }
+        let bounds = offsets.pointer(as: Int32.self)
+        let range = Int(bounds[0])..<Int(bounds[count])
+        let ids = Buffer(byteCount: range.count * 4)
+        let target = ids.mutable(as: UInt32.self)
+        var place = 0
+        for row in 0..<count {
+            for _ in bounds[row]..<bounds[row + 1] {
+                target[place] = UInt32(truncatingIfNeeded: row)
+                place += 1
+            }
+        }
+        withExtendedLifetime(partials) {}
+        if range.isEmpty { return }
+        // Copied, for what it was read from goes.
+        let kept = Compact.compacted(elements.column.slice(range))
+        bytes = Compact.byteCount(kept) + range.count * 4
+        rowCount = range.count
+        parts = [kept]
+        groupParts = [ids]
+    }
 }
 
 /// array_agg / list.

@@ -50,4 +50,14 @@ final class CountAccumulator: GroupedAccumulator {
     }
 
     override var byteCount: Int { counts.byteCount }
+
+    override var hasPartials: Bool { true }
+
+    override func partials(groupCount: Int) throws(KernelError) -> [Column] {
+        counts.columns(count: groupCount)
+    }
+
+    override func restore(_ partials: [Column], count: Int) throws(KernelError) {
+        try counts.restore(partials, count: count)
+    }
 }

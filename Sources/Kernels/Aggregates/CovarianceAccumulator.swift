@@ -120,4 +120,14 @@ final class CovarianceAccumulator: GroupedAccumulator {
     }
 
     override var byteCount: Int { states.byteCount }
+
+    override var hasPartials: Bool { true }
+
+    override func partials(groupCount: Int) throws(KernelError) -> [Column] {
+        states.columns(count: groupCount)
+    }
+
+    override func restore(_ partials: [Column], count: Int) throws(KernelError) {
+        try states.restore(partials, count: count)
+    }
 }

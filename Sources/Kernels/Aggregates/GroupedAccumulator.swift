@@ -144,6 +144,33 @@ package class GroupedAccumulator {
 
     /// Memory held, for the budget.
     package var byteCount: Int { 0 }
+
+    // MARK: States that leave memory
+
+    /// Whether `partials` and `restore` work; where they do not, whoever runs short of memory has to keep
+    /// the rows themselves instead of the states.
+    package var hasPartials: Bool { false }
+
+    /// The states of the groups as columns, one row a group.
+    ///
+    /// Only for `restore` of the same build of this program. The accumulator is used up.
+    package func partials(groupCount: Int) throws(KernelError) -> [Column] {
+        preconditionFailure("abstract")
+    }
+
+    /// Takes up states that `partials` of an accumulator of the same kind gave, as groups 0 ..< count.
+    ///
+    /// To be called on a fresh accumulator.
+    package func restore(_ partials: [Column], count: Int) throws(KernelError) {
+        preconditionFailure("abstract")
+    }
+}
+
+extension KernelError {
+    static let foreignPartials = KernelError(
+        .unsupported,
+        "states of an aggregate do not have the form that they were written in"
+    )
 }
 
 /// Any aggregate of bare nulls.
@@ -164,6 +191,12 @@ final class NullAccumulator: GroupedAccumulator {
     override func finish(groupCount: Int) throws(KernelError) -> Column {
         .nulls(resultType, count: groupCount)
     }
+
+    override var hasPartials: Bool { true }
+
+    override func partials(groupCount: Int) throws(KernelError) -> [Column] { [] }
+
+    override func restore(_ partials: [Column], count: Int) throws(KernelError) {}
 }
 
 /// Flags or bits of the groups that have a value, as validity.

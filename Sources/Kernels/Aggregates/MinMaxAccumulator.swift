@@ -157,6 +157,16 @@ final class MinMaxAccumulator<Lane: OrderedLane>: GroupedAccumulator {
     }
 
     override var byteCount: Int { states.byteCount }
+
+    override var hasPartials: Bool { true }
+
+    override func partials(groupCount: Int) throws(KernelError) -> [Column] {
+        states.columns(count: groupCount)
+    }
+
+    override func restore(_ partials: [Column], count: Int) throws(KernelError) {
+        try states.restore(partials, count: count)
+    }
 }
 
 /// min and max of text and bytes, which are copied out of the batches.
@@ -257,6 +267,21 @@ final class TextMinMaxAccumulator: GroupedAccumulator {
     }
 
     override var byteCount: Int { states.byteCount + arena.byteCount }
+
+    override var hasPartials: Bool { true }
+
+    override func partials(groupCount: Int) throws(KernelError) -> [Column] {
+        [try finish(groupCount: groupCount)]
+    }
+
+    override func restore(_ partials: [Column], count: Int) throws(KernelError) {
+        guard partials.count == 1, partials[0].count == count else { throw .foreignPartials }
+        let groups = (0..<UInt32(count)).map { $0 }
+        try groups.withUnsafeBufferPointer { (groups) throws(KernelError) in
+            guard let base = groups.baseAddress else { return }
+            try update(groups: base, groupCount: count, column: partials[0], count: count)
+        }
+    }
 }
 
 /// bool_and and bool_or, which are also min and max of booleans.
@@ -321,4 +346,14 @@ final class BooleanAccumulator: GroupedAccumulator {
     }
 
     override var byteCount: Int { states.byteCount }
+
+    override var hasPartials: Bool { true }
+
+    override func partials(groupCount: Int) throws(KernelError) -> [Column] {
+        states.columns(count: groupCount)
+    }
+
+    override func restore(_ partials: [Column], count: Int) throws(KernelError) {
+        try states.restore(partials, count: count)
+    }
 }

@@ -310,6 +310,16 @@ final class ExactSumAccumulator: GroupedAccumulator {
     }
 
     override var byteCount: Int { states.byteCount }
+
+    override var hasPartials: Bool { true }
+
+    override func partials(groupCount: Int) throws(KernelError) -> [Column] {
+        states.columns(count: groupCount)
+    }
+
+    override func restore(_ partials: [Column], count: Int) throws(KernelError) {
+        try states.restore(partials, count: count)
+    }
 }
 
 /// Sums and averages of floating point numbers, added in the order of the rows, so that the same
@@ -410,4 +420,14 @@ final class FloatSumAccumulator: GroupedAccumulator {
     }
 
     override var byteCount: Int { states.byteCount }
+
+    override var hasPartials: Bool { true }
+
+    override func partials(groupCount: Int) throws(KernelError) -> [Column] {
+        states.columns(count: groupCount)
+    }
+
+    override func restore(_ partials: [Column], count: Int) throws(KernelError) {
+        try states.restore(partials, count: count)
+    }
 }

@@ -11,6 +11,8 @@ struct RunMeasurement {
     var rowCount: Int
     /// nil when the run was elsewhere.
     var reads: ScanCounters?
+    /// Bytes written to temporary files because they did not fit into memory; nil when the run was elsewhere.
+    var spilledBytes: Int?
 
     /// One JSON object.
     func json(statement: Int, run: Int) -> String {
@@ -28,6 +30,7 @@ struct RunMeasurement {
             object["row_groups"] = .integer(reads.rowGroups - reads.rowGroupsPruned)
             object["row_groups_pruned"] = .integer(reads.rowGroupsPruned)
         }
+        if let spilledBytes { object["spilled_bytes"] = .integer(spilledBytes) }
         return JSON.object(object).text()
     }
 
@@ -45,6 +48,9 @@ struct RunMeasurement {
                 "\(reads.rowGroups - reads.rowGroupsPruned) row groups "
                     + "(\(reads.rowGroupsPruned) pruned)"
             )
+        }
+        if let spilledBytes, spilledBytes > 0 {
+            parts.append("\(Self.bytes(spilledBytes)) written to temporary files")
         }
         return "Time: " + parts.joined(separator: ", ")
     }
@@ -71,6 +77,7 @@ struct RunMeter {
     private let wall: Double
     private let cpu: Double
     private let before: ScanCounters?
+    private let spilledBefore: Int
 
     init(_ runner: any StatementRunner) {
         // The kernel then counts the peak from here on; where it cannot, it is the process's.
@@ -80,6 +87,7 @@ struct RunMeter {
             close(descriptor)
         }
         before = runner.counters
+        spilledBefore = runner.spilledByteCount ?? 0
         cpu = Self.now(CLOCK_PROCESS_CPUTIME_ID)
         wall = Self.now(CLOCK_MONOTONIC)
     }
@@ -91,7 +99,8 @@ struct RunMeter {
             cpuSeconds: cpuEnd - cpu,
             peakMemoryBytes: Self.peakMemory(),
             rowCount: rowCount,
-            reads: runner.counters.map { $0.since(before ?? ScanCounters()) }
+            reads: runner.counters.map { $0.since(before ?? ScanCounters()) },
+            spilledBytes: runner.spilledByteCount.map { $0 - spilledBefore }
         )
     }
 

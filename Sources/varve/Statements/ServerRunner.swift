@@ -78,6 +78,8 @@ final class ServerRunner: StatementRunner {
 
     var counters: ScanCounters? { nil }
 
+    var spilledByteCount: Int? { nil }
+
     func names() async throws -> [String] { [] }
 
     func run(

@@ -31,6 +31,9 @@ protocol StatementRunner: Sendable {
     /// What was read so far; nil when it is read elsewhere.
     var counters: ScanCounters? { get }
 
+    /// Bytes written to temporary files so far; nil when it is done elsewhere.
+    var spilledByteCount: Int? { get }
+
     /// What a person who types may mean.
     func names() async throws -> [String]
 }
@@ -57,6 +60,10 @@ struct LocalRunner: StatementRunner {
     }
 
     var counters: ScanCounters? { session.meter.current }
+
+    var spilledByteCount: Int? {
+        session.engine.options.query.spills.writtenByteCount
+    }
 
     func names() async throws -> [String] { try await session.names() }
 }
