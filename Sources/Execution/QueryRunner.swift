@@ -97,14 +97,18 @@ extension Result where Failure == any Error {
 /// Walks a plan from the leaves up: every pipeline runs on all workers to its end (a built join
 /// side, an aggregate, a sort) before the one above it starts.
 final class QueryRunner {
-    private let team: WorkerTeam
+    let team: WorkerTeam
     private let provider: any ScanProvider
-    private let memory: QueryMemory
-    private let stream: ResultStream
+    let memory: QueryMemory
+    let stream: ResultStream
     /// What joins that are built know of the keys that a scan below them should give, by its number.
-    private var keyFilters: [Int: [ScanKeyFilter]] = [:]
+    var keyFilters: [Int: [ScanKeyFilter]] = [:]
     /// What plans that are used several times gave, by their number.
     private var sharedRows: [Int: SharedRows] = [:]
+    /// The rows of the last rounds of the recursions under way, by their number.
+    var workingTables: [Int: Chunk] = [:]
+    /// Whether scans are read by one worker, so that rows come in the order of their tables.
+    var isInOrder = false
 
     init(
         team: WorkerTeam,
@@ -126,7 +130,7 @@ final class QueryRunner {
     /// Pushes all rows of `plan` into the workers' sinks.
     ///
     /// - Returns: whether the sinks still want more.
-    private func run(_ plan: PhysicalPlan, into sinks: [PushOperator]) throws -> Bool {
+    func run(_ plan: PhysicalPlan, into sinks: [PushOperator]) throws -> Bool {
         switch plan {
         case .scan(let scan): return try runScan(scan, sinks)
         case .values(let rows, let types):
@@ -168,11 +172,16 @@ final class QueryRunner {
         case .join(let join): return try runJoin(join, sinks)
         case .shared(let number, let input):
             return try runShared(number, input, sinks)
+        case .recursion(let recursion): return try runRecursion(recursion, sinks)
+        case .workingTable(let number, _):
+            guard let rows = workingTables[number] else { return true }
+            return try pushAll(rows, into: sinks)
+        case .numbering(let kind, let input): return try runNumbering(kind, input, sinks)
         }
     }
 
     /// Hands a large chunk on in batches.
-    private func push(_ chunk: Chunk, into sink: PushOperator) throws -> Bool {
+    func push(_ chunk: Chunk, into sink: PushOperator) throws -> Bool {
         var start = 0
         while start < chunk.rowCount {
             let rows = start..<min(chunk.rowCount, start + RecordBatch.rowCountMax)
@@ -211,9 +220,10 @@ final class QueryRunner {
             )
         )
         let stop = StopFlag()
-        let workerCount = team.count
+        let workerCount = isInOrder ? 1 : team.count
         let stream = stream
         try team.run { worker in
+            if worker >= workerCount { return }
             let reader = try MorselScan(scan, keys: keys, sink: sinks[worker])
             // Dealt out by number, so that the same worker always gets the same morsels and what
             // depends on order (sums of floats) comes out the same.
@@ -252,7 +262,7 @@ final class QueryRunner {
             }
         }
         switch sharedRows[number] {
-        case .together(let rows, _): return try push(rows, into: sinks[0])
+        case .together(let rows, _): return try pushAll(rows, into: sinks)
         case .kept(let workers):
             let stop = StopFlag()
             let stream = stream

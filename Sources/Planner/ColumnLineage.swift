@@ -53,6 +53,8 @@ package struct ColumnLineage: Sendable {
     /// Conditions inside a column's own expression.
     private var conditional: [ColumnID: Set<Origin>] = [:]
     private var rows: Set<Origin> = []
+    /// The columns of the recursions around, by their number.
+    private var working: [Int: [PlanColumn]] = [:]
 
     package init(_ plan: LogicalPlan) {
         collect(plan)
@@ -82,6 +84,7 @@ package struct ColumnLineage: Sendable {
     }
 
     private mutating func collect(_ plan: LogicalPlan) {
+        if case .recursion(let recursion) = plan { return collect(recursion) }
         for input in plan.inputs { collect(input) }
         switch plan {
         case .scan(let scan):
@@ -95,7 +98,18 @@ package struct ColumnLineage: Sendable {
                 ]
             }
             for filter in scan.filters { rows.formUnion(decide(filter, .filter)) }
-        case .values, .limit: break
+        case .values, .limit, .recursion: break
+        case .workingTable(let table):
+            for (own, column) in zip(working[table.number] ?? [], table.columns) {
+                direct[column.id] = direct[own.id] ?? []
+                conditional[column.id] = conditional[own.id] ?? []
+            }
+        case .materialized(let common):
+            for (own, column) in zip(common.input.columns, common.columns) {
+                direct[column.id] = direct[own.id] ?? []
+                conditional[column.id] = conditional[own.id] ?? []
+            }
+        case .numbering(let numbering): direct[numbering.column.id] = []
         case .filter(let condition, _): rows.formUnion(decide(condition, .filter))
         case .project(let projections, _):
             for projection in projections {
@@ -146,6 +160,27 @@ package struct ColumnLineage: Sendable {
                     conditional[column.id, default: []].formUnion(conditional[id] ?? [])
                 }
             }
+        }
+    }
+
+    /// A column of a recursion comes from what the anchor and any round of the step make of it.
+    private mutating func collect(_ recursion: LogicalPlan.Recursion) {
+        collect(recursion.anchor)
+        func take(_ from: [PlanColumn], _ target: [PlanColumn], _ lineage: inout ColumnLineage) {
+            for (own, next) in zip(from, target) {
+                lineage.direct[next.id, default: []].formUnion(lineage.direct[own.id] ?? [])
+                lineage.conditional[next.id, default: []]
+                    .formUnion(lineage.conditional[own.id] ?? [])
+            }
+        }
+        take(recursion.anchor.columns, recursion.columns, &self)
+        // Each round moves an origin by one column at most.
+        for _ in 0...recursion.columns.count {
+            let before = recursion.columns.map { direct[$0.id] }
+            working[recursion.number] = recursion.columns
+            collect(recursion.step)
+            take(recursion.step.columns, recursion.columns, &self)
+            if recursion.columns.map({ direct[$0.id] }) == before { break }
         }
     }
 

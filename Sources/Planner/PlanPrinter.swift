@@ -99,6 +99,12 @@ package struct PlanPrinter {
                 + (offset > 0 ? " offset \(offset)" : "")
         case .setOperation(let operation):
             line += operation.kind.rawValue.capitalizedFirst + (operation.isAll ? " all" : "")
+        case .recursion(let recursion):
+            line += "Recursion \(recursion.number)" + (recursion.isAll ? " all" : "")
+        case .workingTable(let table): line += "Working table of recursion \(table.number)"
+        case .materialized(let common): line += "Common table \(common.number)"
+        case .numbering(let numbering):
+            line += numbering.kind == .position ? "Number rows" : "Draw numbers"
         }
         let rows = cardinality.rows(plan)
         line += "  (~\(rows < 1e15 ? String(Int(rows.rounded())) : "many") rows)"

@@ -75,13 +75,7 @@ extension Binder {
             let index = commonTables.lastIndex(where: { name[0].means($0.name.name) })
         {
             let common = commonTables[index]
-            // The query of a common table sees only what was defined before it.
-            let saved = (commonTables, outerLevels)
-            commonTables.removeLast(commonTables.count - common.visibleCount)
-            outerLevels.removeLast(outerLevels.count - common.outerCount)
-            defer { (commonTables, outerLevels) = saved }
-            var plan = uniquelyNamed(try bind(query: common.query))
-            plan = try renamed(plan, common.columns, of: common.name)
+            let plan = try bindCommon(common, at: name.span)
             return try aliased(plan, table.alias, qualifier: [common.name.name])
         }
         let parts = name.map(\.folded)
@@ -211,6 +205,11 @@ extension Binder {
             table = try known.get()
         } catch var error as PlanError {
             if error.position == nil { error.position = span.position }
+            if error.code == .noSuchTable, case .named(let parts, _) = request, parts.count == 1,
+                openCommonTables.contains(where: { $0.means(parts[0]) })
+            {
+                error.hint = "Write WITH RECURSIVE to let the query refer to itself."
+            }
             throw error
         }
         var columns: [(position: Int, column: PlanColumn)] = []
@@ -239,7 +238,7 @@ extension Binder {
     }
 
     /// The plan with a number behind names that stand before them, as in DuckDB.
-    private mutating func uniquelyNamed(_ plan: LogicalPlan) -> LogicalPlan {
+    mutating func uniquelyNamed(_ plan: LogicalPlan) -> LogicalPlan {
         let columns = plan.columns
         var seen: Set<String> = []
         var isUnique = true
@@ -265,7 +264,7 @@ extension Binder {
         )
     }
 
-    private mutating func renamed(
+    mutating func renamed(
         _ plan: LogicalPlan,
         _ names: [Identifier],
         of relation: Identifier

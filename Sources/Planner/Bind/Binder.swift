@@ -15,6 +15,13 @@ package struct Binder {
     /// Views being expanded, to refuse one that contains itself.
     var openViews: [[String]] = []
     private var depth = 0
+    var commonNumber = 0
+    /// Common tables that are computed once, by their number.
+    var materialized: [Int: LogicalPlan] = [:]
+    /// Recursions whose working table was read so far.
+    var usedWorkingTables: Set<Int> = []
+    /// Common tables whose queries are being bound, innermost last.
+    var openCommonTables: [Identifier] = []
 
     struct CommonTable {
         var name: Identifier
@@ -24,6 +31,11 @@ package struct Binder {
         var visibleCount: Int
         /// How many of `outerLevels` its own query sees.
         var outerCount: Int
+        /// Tells the common tables of a statement apart.
+        var number: Int
+        /// What was asked for; nil where nothing was written.
+        var isMaterialized: Bool?
+        var role = CommonTableRole.plain
     }
 
     /// A query around the one being bound.
@@ -39,40 +51,25 @@ package struct Binder {
 
     /// A query's plan; its columns are the result's, in order.
     package mutating func bind(query: Query) throws -> LogicalPlan {
+        try nested(query) { binder in
+            let outerCount = binder.commonTables.count
+            defer { binder.commonTables.removeLast(binder.commonTables.count - outerCount) }
+            if let with = query.with { try binder.define(with) }
+            return try binder.bindBody(query.body, orderBy: query.orderBy, limit: query.limit)
+        }
+    }
+
+    /// Binds a query one level further down.
+    mutating func nested<Result>(
+        _ query: Query,
+        _ body: (inout Binder) throws -> Result
+    ) throws -> Result {
         depth += 1
         defer { depth -= 1 }
         guard depth <= 100 else {
             throw PlanError(.invalid, "queries are nested more than 100 deep", at: query.span)
         }
-        let outerCount = commonTables.count
-        defer { commonTables.removeLast(commonTables.count - outerCount) }
-        if let with = query.with { try define(with) }
-        return try bindBody(query.body, orderBy: query.orderBy, limit: query.limit)
-    }
-
-    /// Makes common table expressions known to what is bound next.
-    mutating func define(_ with: WithClause) throws {
-        if with.isRecursive {
-            let uses = with.expressions.contains { $0.query.mentions($0.name) }
-            if uses {
-                throw PlanError(
-                    .unsupported,
-                    "recursive WITH is not supported yet",
-                    at: with.span
-                )
-            }
-        }
-        for expression in with.expressions {
-            commonTables.append(
-                CommonTable(
-                    name: expression.name,
-                    columns: expression.columns,
-                    query: expression.query,
-                    visibleCount: commonTables.count,
-                    outerCount: outerLevels.count
-                )
-            )
-        }
+        return try body(&self)
     }
 
     /// A new column id.
@@ -492,33 +489,5 @@ package struct Binder {
             )
         }
         return result
-    }
-}
-
-extension Query {
-    /// Whether a table of this name stands in its FROM clauses, at any depth of set operations.
-    func mentions(_ name: Identifier) -> Bool { body.mentions(name) }
-}
-
-extension QueryBody {
-    func mentions(_ name: Identifier) -> Bool {
-        switch self {
-        case .select(let select): select.from.contains { $0.mentions(name) }
-        case .values: false
-        case .table(let table): table.count == 1 && name.means(table[0].name)
-        case .setOperation(let operation): operation.operands.contains { $0.mentions(name) }
-        case .nested(let query): query.mentions(name)
-        }
-    }
-}
-
-extension TableReference {
-    func mentions(_ name: Identifier) -> Bool {
-        switch self {
-        case .table(let table): table.name.count == 1 && name.means(table.name[0].name)
-        case .file, .function: false
-        case .derived(let derived): derived.query.mentions(name)
-        case .join(let join): join.left.mentions(name) || join.right.mentions(name)
-        }
     }
 }

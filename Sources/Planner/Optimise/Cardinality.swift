@@ -91,6 +91,10 @@ struct Cardinality {
         case .limit(let count, _, let input): return min(rows(input), Double(count ?? Int.max))
         case .setOperation(let operation):
             return operation.inputs.reduce(0) { $0 + rows($1) }
+        case .recursion(let recursion): return 10 * rows(recursion.anchor)
+        case .workingTable: return 1000
+        case .materialized(let common): return rows(common.input)
+        case .numbering(let numbering): return rows(numbering.input)
         }
     }
 

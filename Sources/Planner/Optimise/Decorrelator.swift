@@ -28,7 +28,7 @@ struct Decorrelator {
         return outer.isEmpty ? .join(join) : unnest(join, outer)
     }
 
-    private mutating func newColumn(_ name: String, _ type: DataType) -> PlanColumn {
+    mutating func newColumn(_ name: String, _ type: DataType) -> PlanColumn {
         lastColumn += 1
         return PlanColumn(id: ColumnID(lastColumn), name: name, type: type)
     }
@@ -227,7 +227,7 @@ struct Decorrelator {
     // MARK: Pushing the domain down
 
     /// The columns of the left side that the right one names, and where their values come from.
-    private struct Domain {
+    struct Domain {
         var source: LogicalPlan
         var ids: Set<ColumnID>
         var columns: [PlanColumn]
@@ -241,12 +241,12 @@ struct Decorrelator {
     }
 
     /// A column of a plan that holds an outer column's value.
-    private struct Carried {
+    struct Carried {
         var column: PlanColumn
         var isNeverNull: Bool
     }
 
-    private struct Pushed {
+    struct Pushed {
         var plan: LogicalPlan
         var columns: [ColumnID: Carried]
 
@@ -277,7 +277,7 @@ struct Decorrelator {
     }
 
     /// The plan for every value of the domain at once: for each value its rows, with the value.
-    private mutating func push(_ plan: LogicalPlan, _ domain: Domain) -> Pushed {
+    mutating func push(_ plan: LogicalPlan, _ domain: Domain) -> Pushed {
         guard !plan.freeColumns.isDisjoint(with: domain.ids) else { return crossed(plan, domain) }
         switch plan {
         case .scan, .values: return crossed(plan, domain)
@@ -320,6 +320,13 @@ struct Decorrelator {
         case .limit(let count, let offset, let input):
             return pushLimit(count: count, offset: offset, [], input, domain)
         case .setOperation(let operation): return push(operation, domain)
+        case .recursion(let recursion): return push(recursion, domain)
+        case .workingTable(let table): return push(table, domain)
+        case .materialized(let common): return crossed(.materialized(common), domain)
+        case .numbering(var numbering):
+            let below = push(numbering.input, domain)
+            numbering.input = below.plan
+            return Pushed(plan: .numbering(numbering), columns: below.columns)
         }
     }
 
@@ -621,7 +628,7 @@ struct Decorrelator {
 }
 
 extension LogicalPlan {
-    fileprivate var nodeCount: Int { inputs.reduce(1) { $0 + $1.nodeCount } }
+    var nodeCount: Int { inputs.reduce(1) { $0 + $1.nodeCount } }
 
     /// The part of the plan that gives some of its columns: their values are among those of the part,
     /// which may have more.

@@ -27,7 +27,9 @@ package struct Optimiser {
     private func simplify(_ plan: LogicalPlan) -> LogicalPlan {
         let plan = plan.mapInputs { simplify($0) }
         switch plan {
-        case .scan, .limit, .setOperation, .values: return plan
+        case .scan, .limit, .setOperation, .values, .recursion, .workingTable, .materialized,
+            .numbering:
+            return plan
         case .window: return plan.mapExpressions { simplifier.simplify($0) }
         case .filter(let condition, let input):
             let simple = simplifier.simplify(condition)
@@ -138,8 +140,10 @@ package struct Optimiser {
                 return push(conditions.map { $0.substituting(names) }, into: input)
             }
             return .setOperation(operation)
-        case .values:
+        case .values, .workingTable:
             return filtered(plan, conditions)
+        case .recursion, .materialized, .numbering:
+            return filtered(plan.mapInputs { push([], into: $0) }, conditions)
         }
     }
 

@@ -4,6 +4,12 @@ import Columnar
 /// columns that somebody above needs.
 package struct PhysicalPlanner {
     private let scans = ScanCounter()
+    /// How often each common table is read.
+    private var materializedCounts: [Int: Int] = [:]
+
+    /// Numbers of shared plans, apart from those of `SharedSubplans`.
+    private static func keptNumber(_ number: Int) -> Int { -2 * number - 1 }
+    private static func materializedNumber(_ number: Int) -> Int { -2 * number - 2 }
 
     package init() {}
 
@@ -25,7 +31,9 @@ package struct PhysicalPlanner {
                 "subqueries that look at the queries around them are nested too deep here"
             )
         }
-        return SharedSubplans.share(try ordered(plan))
+        var planner = self
+        planner.materializedCounts = plan.materializedCounts
+        return SharedSubplans.share(try planner.ordered(plan))
     }
 
     /// The operators, with columns in the order of `plan`.
@@ -126,6 +134,40 @@ package struct PhysicalPlanner {
                 layout: below.layout
             )
         case .setOperation(let operation): return try lowerSet(operation)
+        case .recursion(let recursion):
+            let numbers = scans
+            return Lowered(
+                plan: .recursion(
+                    PhysicalPlan.Recursion(
+                        number: recursion.number,
+                        isAll: recursion.isAll,
+                        anchor: try ordered(recursion.anchor),
+                        step: Self.keepingInvariants(try ordered(recursion.step)) {
+                            Self.keptNumber(numbers.next())
+                        }
+                    )
+                ),
+                layout: recursion.columns.map(\.id)
+            )
+        case .workingTable(let table):
+            return Lowered(
+                plan: .workingTable(table.number, types: table.columns.map(\.type)),
+                layout: table.columns.map(\.id)
+            )
+        case .materialized(let common):
+            // One that stands alone need not be kept.
+            let input = try ordered(common.input)
+            let isAlone = materializedCounts[common.number, default: 0] < 2
+            return Lowered(
+                plan: isAlone ? input : .shared(Self.materializedNumber(common.number), input),
+                layout: common.columns.map(\.id)
+            )
+        case .numbering(let numbering):
+            let below = try lower(numbering.input, needed: needed)
+            return Lowered(
+                plan: .numbering(numbering.kind, below.plan),
+                layout: below.layout + [numbering.column.id]
+            )
         }
     }
 

@@ -46,9 +46,9 @@ struct SharedSubplans {
 
 extension PhysicalPlan {
     /// The same operator over other inputs.
-    fileprivate func mapInputs(_ transform: (PhysicalPlan) -> PhysicalPlan) -> PhysicalPlan {
+    func mapInputs(_ transform: (PhysicalPlan) -> PhysicalPlan) -> PhysicalPlan {
         switch self {
-        case .scan, .values: return self
+        case .scan, .values, .workingTable: return self
         case .filter(let condition, let output, let input):
             return .filter(condition, output: output, transform(input))
         case .project(let expressions, let input): return .project(expressions, transform(input))
@@ -69,6 +69,11 @@ extension PhysicalPlan {
         case .replicate(let count, let output, let input):
             return .replicate(count, output: output, transform(input))
         case .shared(let number, let input): return .shared(number, transform(input))
+        case .recursion(var recursion):
+            recursion.anchor = transform(recursion.anchor)
+            recursion.step = transform(recursion.step)
+            return .recursion(recursion)
+        case .numbering(let kind, let input): return .numbering(kind, transform(input))
         }
     }
 

@@ -2,7 +2,7 @@ extension LogicalPlan {
     /// The same node over other inputs.
     func mapInputs(_ transform: (LogicalPlan) throws -> LogicalPlan) rethrows -> LogicalPlan {
         switch self {
-        case .scan, .values: return self
+        case .scan, .values, .workingTable: return self
         case .filter(let condition, let input): return .filter(condition, try transform(input))
         case .project(let projections, let input):
             return .project(projections, try transform(input))
@@ -23,6 +23,16 @@ extension LogicalPlan {
         case .setOperation(var operation):
             operation.inputs = try operation.inputs.map(transform)
             return .setOperation(operation)
+        case .recursion(var recursion):
+            recursion.anchor = try transform(recursion.anchor)
+            recursion.step = try transform(recursion.step)
+            return .recursion(recursion)
+        case .materialized(var common):
+            common.input = try transform(common.input)
+            return .materialized(common)
+        case .numbering(var numbering):
+            numbering.input = try transform(numbering.input)
+            return .numbering(numbering)
         }
     }
 
@@ -31,7 +41,8 @@ extension LogicalPlan {
         _ transform: (BoundExpression) throws -> BoundExpression
     ) rethrows -> LogicalPlan {
         switch self {
-        case .limit, .setOperation: return self
+        case .limit, .setOperation, .recursion, .workingTable, .materialized, .numbering:
+            return self
         case .scan(var scan):
             scan.filters = try scan.filters.map(transform)
             return .scan(scan)
@@ -113,6 +124,12 @@ extension LogicalPlan {
         case .join(let join):
             if case .mark(let id) = join.kind { produced.insert(id) }
         case .setOperation(let operation): produced.formUnion(operation.columns.map(\.id))
+        case .recursion(let recursion): produced.formUnion(recursion.columns.map(\.id))
+        case .workingTable(let table):
+            produced.formUnion(table.columns.map(\.id))
+            used.formUnion(table.outer)
+        case .materialized(let common): produced.formUnion(common.columns.map(\.id))
+        case .numbering(let numbering): produced.insert(numbering.column.id)
         case .filter, .sort, .limit: break
         }
     }

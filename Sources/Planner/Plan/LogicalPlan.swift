@@ -115,6 +115,10 @@ package indirect enum LogicalPlan: Sendable {
     case sort([SortKey], limit: Int?, LogicalPlan)
     case limit(count: Int?, offset: Int, LogicalPlan)
     case setOperation(SetOperation)
+    case recursion(Recursion)
+    case workingTable(WorkingTable)
+    case materialized(Materialized)
+    case numbering(Numbering)
 
     package struct Scan: Sendable {
         package var table: SourceTable
@@ -214,13 +218,17 @@ package indirect enum LogicalPlan: Sendable {
         case .window(let window): window.input.columns + window.calls.map(\.column)
         case .join(let join): join.columns
         case .setOperation(let operation): operation.columns
+        case .recursion(let recursion): recursion.columns
+        case .workingTable(let table): table.columns
+        case .materialized(let common): common.columns
+        case .numbering(let numbering): numbering.input.columns + [numbering.column]
         }
     }
 
     /// The inputs, left to right.
     package var inputs: [LogicalPlan] {
         switch self {
-        case .scan, .values: []
+        case .scan, .values, .workingTable: []
         case .filter(_, let input), .sort(_, _, let input), .limit(_, _, let input),
             .project(_, let input):
             [input]
@@ -228,6 +236,9 @@ package indirect enum LogicalPlan: Sendable {
         case .window(let window): [window.input]
         case .join(let join): [join.left, join.right]
         case .setOperation(let operation): operation.inputs
+        case .recursion(let recursion): [recursion.anchor, recursion.step]
+        case .materialized(let common): [common.input]
+        case .numbering(let numbering): [numbering.input]
         }
     }
 }

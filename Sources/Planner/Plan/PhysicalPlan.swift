@@ -23,6 +23,11 @@ package indirect enum PhysicalPlan: Sendable {
     case replicate(BoundExpression, output: [Int], PhysicalPlan)
     /// The rows of every other plan of that number in the query: computed once, and kept.
     case shared(Int, PhysicalPlan)
+    case recursion(Recursion)
+    /// The rows of the last round of the recursion of that number.
+    case workingTable(Int, types: [DataType])
+    /// The rows with a column that is counted or drawn as they come.
+    case numbering(RowNumbering, PhysicalPlan)
 
     package struct Scan: Sendable {
         /// Tells the scans of a plan apart.
@@ -104,6 +109,9 @@ extension PhysicalPlan {
         case .join(let join): join.types
         case .sort(_, _, let input), .limit(_, _, let input), .shared(_, let input): input.types
         case .union(let inputs): inputs.first?.types ?? []
+        case .recursion(let recursion): recursion.anchor.types
+        case .workingTable(_, let types): types
+        case .numbering(let kind, let input): input.types + [kind.type]
         }
     }
 }
