@@ -15,6 +15,8 @@ package struct Binder {
     /// Views being expanded, to refuse one that contains itself.
     var openViews: [[String]] = []
     private var depth = 0
+    /// Above 0 within what may never be computed (a branch of CASE): its failures are left to the rows.
+    var guardedDepth = 0
 
     struct CommonTable {
         var name: Identifier
