@@ -44,11 +44,14 @@ struct TableOrigin: Sendable, Hashable {
 
 extension Session {
     func environment(_ parameters: Parameters) -> BindingEnvironment {
-        BindingEnvironment(
+        var environment = BindingEnvironment(
             parameters: parameters,
             nowMicros: engine.options.ambient.time.nowMicros(),
             evaluate: { try evaluateConstant($0) }
         )
+        environment.user = context.actor
+        environment.namespace = namespace
+        return environment
     }
 
     /// Binds a query, opening what it names as it turns out, all at one state of the catalog.

@@ -161,7 +161,7 @@ extension BoundExpression {
         case .isDistinct, .isNull, .isTruth, .and, .or, .conditional: return false
         case .call(let function, _, _):
             switch function {
-            case .coalesce, .nullif, .greatest, .least, .concatWS: return false
+            case .coalesce, .nullif, .greatest, .least, .concatWS, .hash, .try: return false
             default: break
             }
         default: break

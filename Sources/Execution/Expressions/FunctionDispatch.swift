@@ -1,3 +1,4 @@
+import Ambient
 package import Columnar
 import Kernels
 package import Planner
@@ -17,8 +18,8 @@ func applyArithmetic(
         return try Temporal.addDays(a, b, isSubtraction: isSubtraction)
     case (.interval, .interval):
         return try Temporal.combine(a, b, isSubtraction: isSubtraction)
-    case (.interval, .int64):
-        return try Temporal.multiply(a, by: b)
+    case (.interval, .int64), (.interval, .float64):
+        return try Temporal.multiply(a, by: b, isDivision: op == .divide)
     case (_, .interval):
         return try Temporal.add(a, b, isSubtraction: isSubtraction)
     default:
@@ -53,30 +54,38 @@ extension ExpressionCompiler {
         _ operands: [ExpressionNode],
         _ type: DataType
     ) throws -> ExpressionNode {
-        if function == .regexpMatches || function == .regexpReplace || function == .regexpExtract {
+        if let node = try compileVarying(function, arguments, operands, type) { return node }
+        switch function {
+        case .regexpMatches, .regexpReplace, .regexpExtract, .regexpFullMatch:
             return try compileRegularExpression(function, arguments, operands, type)
+        default: break
         }
         if let node = try compileWithConstant(function, arguments, operands, type) { return node }
         guard
             let apply = Self.text(function) ?? Self.choice(function, type)
                 ?? Self.mathematics(function) ?? Self.temporal(function)
+                ?? Self.moreText(function, type) ?? Self.moreNumbers(function)
+                ?? Self.moreTime(function, type)
         else {
             throw ExecutionError(
                 .unsupported,
                 "function \(function.rawValue) is not supported yet"
             )
         }
-        return ApplyNode(type, operands) { columns, _ in try apply(columns) }
+        return ApplyNode(type, operands) { columns, _ in
+            let result = try apply(columns)
+            return result.type == type ? result : try Casting.cast(result, to: type)
+        }
     }
 
-    private typealias Apply = ([Column]) throws -> Column
+    typealias Apply = ([Column]) throws -> Column
 
     private static func text(_ function: ScalarFunction) -> Apply? {
         switch function {
         case .lower: { StringFunctions.lower($0[0]) }
         case .upper: { StringFunctions.upper($0[0]) }
         case .initcap: { StringFunctions.initcap($0[0]) }
-        case .reverse: { StringFunctions.reverse($0[0]) }
+        case .reverse: { try TextShape.reverse($0[0]) }
         case .length: { StringFunctions.length($0[0]) }
         case .octetLength: { StringFunctions.octetLength($0[0]) }
         case .ascii: { try Casting.cast(StringFunctions.ascii($0[0]), to: .int32) }
@@ -183,9 +192,19 @@ extension ExpressionCompiler {
         case .lastDay: { try Temporal.lastDay($0[0]) }
         case .dayName: { try Temporal.dayName($0[0]) }
         case .monthName: { try Temporal.monthName($0[0]) }
-        case .makeDate: { try Temporal.makeDate($0[0], $0[1], $0[2]) }
+        case .makeDate:
+            {
+                $0.count == 1
+                    ? try Temporal.fromDays($0[0]) : try Temporal.makeDate($0[0], $0[1], $0[2])
+            }
         case .makeTimestamp:
-            { try Temporal.makeTimestamp(date: ($0[0], $0[1], $0[2]), time: ($0[3], $0[4], $0[5])) }
+            {
+                if $0.count == 1 { return try Temporal.fromMicros($0[0]) }
+                return try Temporal.makeTimestamp(
+                    date: ($0[0], $0[1], $0[2]),
+                    time: ($0[3], $0[4], $0[5])
+                )
+            }
         case .dateAdd: { try Temporal.add($0[0], $0[1]) }
         case .toTimestamp: { try Temporal.fromEpoch($0[0]) }
         default: nil
@@ -226,8 +245,50 @@ extension ExpressionCompiler {
         case .dateTrunc:
             let part = try part()
             return ApplyNode(type, [operands[1]]) { columns, _ in
-                try Casting.cast(try Temporal.truncate(columns[0], to: part), to: type)
+                if columns[0].type == .interval {
+                    return try Temporal.truncateInterval(columns[0], to: part)
+                }
+                return try Casting.cast(try Temporal.truncate(columns[0], to: part), to: type)
             }
+        case .dateSub:
+            let part = try part()
+            return ApplyNode(type, Array(operands[1...])) { columns, _ in
+                try Temporal.wholeParts(part, from: columns[0], to: columns[1])
+            }
+        case .tryStrptime:
+            let format = try TimeFormat(try text(1, "the format"))
+            return ApplyNode(type, [operands[0]]) { columns, _ in
+                try format.parse(columns[0], isTry: true)
+            }
+        case .printf, .format:
+            let language: TextTemplate.Language = function == .printf ? .percent : .braces
+            let template = try TextTemplate(try text(0, "the format"), language)
+            return ApplyNode(type, Array(operands[1...])) { columns, count in
+                try template.format(columns, count: count)
+            }
+        case .random:
+            let random = RandomColumns()
+            return ApplyNode(type, []) { _, count in random.doubles(count) }
+        case .uuid, .uuidV7:
+            let random = RandomColumns()
+            let isOrdered = function == .uuidV7
+            return ApplyNode(type, []) { _, count in
+                random.uuids(count, millis: isOrdered ? SystemTime().nowMicros() / 1000 : nil)
+            }
+        case .hash:
+            return ApplyNode(type, operands) { columns, count in
+                try StableHash.hash(columns, count: count)
+            }
+        case .error:
+            return ApplyNode(type, operands) { columns, count in
+                for row in 0..<count {
+                    if case .string(let text) = columns[0].value(at: row) {
+                        throw KernelError(.outOfRange, text)
+                    }
+                }
+                return .nulls(type, count: count)
+            }
+        case .try: return TryNode(operands[0])
         case .dateDiff:
             let part = try part()
             return ApplyNode(type, Array(operands[1...])) { columns, _ in
@@ -263,35 +324,16 @@ extension ExpressionCompiler {
             }
         case .epochMillis:
             return ApplyNode(type, operands) { columns, _ in
-                if columns[0].type == .int64 {
-                    let micros = try Arithmetic.apply(
-                        .multiply,
-                        columns[0],
-                        .constant(.int64(1000), .int64, count: columns[0].count),
-                        to: .int64
-                    )
-                    return micros.retyped(.timestamp)
+                guard columns[0].type == .int64 else {
+                    return try Temporal.epoch(columns[0], microsPerUnit: 1000)
                 }
-                let micros = try Casting.cast(
+                let micros = try Arithmetic.apply(
+                    .multiply,
                     columns[0],
-                    to: columns[0].type == .date ? .timestamp : columns[0].type
-                ).flattened().retyped(.int64)
-                let thousand = Column.constant(.int64(1000), .int64, count: micros.count)
-                let rest = try Arithmetic.apply(.modulo, micros, thousand, to: .int64)
-                let zero = Column.constant(.int64(0), .int64, count: micros.count)
-                // Toward the past also before 1970.
-                let isBefore = try Comparison.compare(.less, rest, zero)
-                let floor = Choice.select(
-                    isBefore,
-                    try Arithmetic.apply(.add, rest, thousand, to: .int64),
-                    rest
-                )
-                return try Arithmetic.apply(
-                    .integerDivide,
-                    try Arithmetic.apply(.subtract, micros, floor, to: .int64),
-                    thousand,
+                    .constant(.int64(1000), .int64, count: columns[0].count),
                     to: .int64
                 )
+                return micros.retyped(.timestamp)
             }
         default: return nil
         }
@@ -321,6 +363,11 @@ extension ExpressionCompiler {
             return ApplyNode(type, [operands[0]]) { columns, _ in
                 try expression.matches(columns[0])
             }
+        case .regexpFullMatch:
+            let expression = try RegularExpression(pattern, options: constantText(2, "the options"))
+            return ApplyNode(type, [operands[0]]) { columns, _ in
+                try expression.matches(columns[0], whole: true)
+            }
         case .regexpReplace:
             let replacement = try constantText(2, "the replacement")
             var options = try constantText(3, "the options")
@@ -341,7 +388,7 @@ extension ExpressionCompiler {
                 }
                 group = Int(number)
             }
-            let expression = try RegularExpression(pattern)
+            let expression = try RegularExpression(pattern, options: constantText(3, "the options"))
             return ApplyNode(type, [operands[0]]) { columns, _ in
                 try expression.extract(columns[0], group: group)
             }

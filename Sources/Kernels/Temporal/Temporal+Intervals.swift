@@ -171,12 +171,27 @@ extension Temporal {
         }
     }
 
-    /// `interval * factor`, the factor being any number.
+    /// Field by field, exactly.
+    private static func product(
+        _ interval: Interval,
+        _ factor: Int64
+    ) throws(KernelError) -> Interval {
+        let (months, a) = Int64(interval.months).multipliedReportingOverflow(by: factor)
+        let (days, b) = Int64(interval.days).multipliedReportingOverflow(by: factor)
+        let (micros, c) = interval.micros.multipliedReportingOverflow(by: factor)
+        guard !a, !b, !c, let m = Int32(exactly: months), let d = Int32(exactly: days) else {
+            throw KernelError(.overflow, "an interval times \(factor) does not fit")
+        }
+        return Interval(months: m, days: d, micros: micros)
+    }
+
+    /// `interval * factor` or `interval / factor`, the factor being any number.
     ///
     /// Fractions of months go on as days (30 to the month), fractions of days as microseconds.
     package static func multiply(
         _ interval: Column,
-        by factor: Column
+        by factor: Column,
+        isDivision: Bool = false
     ) throws(KernelError) -> Column {
         let factor = try Casting.cast(factor, to: .float64)
         return try Rowwise.apply([interval, factor], to: .interval) {
@@ -187,7 +202,15 @@ extension Temporal {
             let target = buffer.mutable(as: Int128.self)
             try forEachValid(validity, count) { (row) throws(KernelError) in
                 let interval = Interval(bits: x[row & masks.0])
-                let factor = y[row & masks.1]
+                let given = y[row & masks.1]
+                if isDivision, given == 0 {
+                    throw KernelError(.divisionByZero, "division of an interval by zero")
+                }
+                let factor = isDivision ? 1 / given : given
+                if !isDivision, let whole = Int64(exactly: given) {
+                    target[row] = try product(interval, whole).bits
+                    return
+                }
                 let months = Double(interval.months) * factor
                 let wholeMonths = months.rounded(.towardZero)
                 let days = Double(interval.days) * factor + (months - wholeMonths) * 30

@@ -292,12 +292,7 @@ extension Binder {
         case .divide: return try arithmetic(.divide, a, b, at: span)
         case .integerDivide: return try arithmetic(.integerDivide, a, b, at: span)
         case .modulo: return try arithmetic(.modulo, a, b, at: span)
-        case .power:
-            return .call(
-                .power,
-                [try coerce(a, to: .float64, at: span), try coerce(b, to: .float64, at: span)],
-                .float64
-            )
+        case .power: return try call_(.power, [a, b], op.rawValue, span)
         case .regexMatches, .regexMatchesIgnoringCase, .regexMatchesNot,
             .regexMatchesNotIgnoringCase:
             let ignoringCase = op == .regexMatchesIgnoringCase || op == .regexMatchesNotIgnoringCase
@@ -499,6 +494,18 @@ extension Binder {
             return result(b, a, b.type)
         case (.add, .interval, .interval), (.subtract, .interval, .interval):
             return result(a, b, .interval)
+        case (.add, .date, .time):
+            return .call(.combineDateTime, [a, b], .timestamp)
+        case (.add, .time, .date):
+            return .call(.combineDateTime, [b, a], .timestamp)
+        case (.multiply, .interval, let other) where other.isNumeric && !other.isInteger:
+            return result(a, try coerce(b, to: .float64, at: span), .interval)
+        case (.multiply, let other, .interval) where other.isNumeric && !other.isInteger:
+            return result(b, try coerce(a, to: .float64, at: span), .interval)
+        case (.divide, .interval, let other) where other.isNumeric:
+            return result(a, try coerce(b, to: .float64, at: span), .interval)
+        case (.subtract, .time, .time):
+            return result(a, b, .interval)
         case (.multiply, .interval, let other) where other.isInteger:
             return result(a, try coerce(b, to: .int64, at: span), .interval)
         case (.multiply, let other, .interval) where other.isInteger:
@@ -696,6 +703,8 @@ extension Binder {
         at span: SourceSpan
     ) throws -> BoundExpression {
         let operand = try cased.operand.map { try bind($0, &context) }
+        guardedDepth += 1
+        defer { guardedDepth -= 1 }
         var branches: [BoundExpression.Branch] = []
         var type = DataType.null
         for branch in cased.branches {
@@ -750,6 +759,7 @@ extension Binder {
         do {
             return .constant(try environment.evaluate(expression), expression.type)
         } catch {
+            if guardedDepth > 0 { return expression }
             throw PlanError(.invalid, "\(error)", at: span)
         }
     }

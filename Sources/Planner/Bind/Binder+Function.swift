@@ -39,6 +39,9 @@ extension Binder {
             throw PlanError(.invalid, "\(name) needs an OVER clause", at: span)
         }
         var arguments: [BoundExpression] = []
+        let isGuarded = Self.guarded.contains(name)
+        if isGuarded { guardedDepth += 1 }
+        defer { if isGuarded { guardedDepth -= 1 } }
         for argument in call.arguments { arguments.append(try bind(argument.value, &context)) }
         if let rewritten = try bindRewritten(name, arguments, at: span) { return rewritten }
         if FunctionCatalog.dateParts.contains(name) {
@@ -66,6 +69,9 @@ extension Binder {
         return try call_(function, arguments, name, span)
     }
 
+    /// Functions that do not compute all of their arguments for every row, or hide that they fail.
+    private static let guarded: Set<String> = ["try", "coalesce", "ifnull", "nvl", "if", "iif"]
+
     func call_(
         _ function: ScalarFunction,
         _ given: [BoundExpression],
@@ -90,7 +96,15 @@ extension Binder {
             }
         default: break
         }
-        guard let match = FunctionCatalog.match(function, arguments.map(\.type)) else {
+        // Literals of text may be of the type that is wanted: age('2024-05-01', …).
+        let literal = arguments.map { argument -> DataType in
+            if case .constant(.string, _) = argument { return .null }
+            return argument.type
+        }
+        guard
+            let match = FunctionCatalog.match(function, arguments.map(\.type))
+                ?? FunctionCatalog.match(function, literal)
+        else {
             let types = arguments.map { "\($0.type)" }.joined(separator: ", ")
             throw PlanError(
                 .invalid,
@@ -118,6 +132,7 @@ extension Binder {
             type = .float64
         }
         let result = BoundExpression.call(function, arguments, type)
+        if function.isVolatile { return result }
         if arguments.allSatisfy(\.isConstant) { return try folded(result, at: span) }
         return result
     }
@@ -128,12 +143,14 @@ extension Binder {
         let dayMicros: Int64 = 86_400_000_000
         let day = now >= 0 ? now / dayMicros : (now - dayMicros + 1) / dayMicros
         switch name {
-        case "now", "current_timestamp", "transaction_timestamp", "statement_timestamp":
+        case "now", "current_timestamp", "transaction_timestamp", "statement_timestamp",
+            "get_current_timestamp":
             return .constant(.timestamptz(now), .timestamptz)
-        case "localtimestamp": return .constant(.timestamp(now), .timestamp)
+        case "localtimestamp", "current_localtimestamp":
+            return .constant(.timestamp(now), .timestamp)
         case "current_date", "today":
             return .constant(.date(Int32(truncatingIfNeeded: day)), .date)
-        case "current_time", "localtime":
+        case "current_time", "localtime", "current_localtime", "get_current_time":
             return .constant(.time(now - day * dayMicros), .time)
         default: return nil
         }

@@ -14,7 +14,19 @@ extension Binder {
             return try bindBinary(op, arguments[0], arguments[1], at: span)
         }
         switch (name, arguments.count) {
-        case ("mod", 2), ("fmod", 2): return try binary(.modulo)
+        case ("mod", 2): return try binary(.modulo)
+        case ("fmod", 2):
+            // The rest of dividing toward the past: of the divisor's sign.
+            let x = try coerce(arguments[0], to: .float64, at: span)
+            let y = try coerce(arguments[1], to: .float64, at: span)
+            let share = try bindBinary(.divide, x, y, at: span)
+            let whole = BoundExpression.call(.floor, [share], .float64)
+            let product = try bindBinary(.multiply, y, whole, at: span)
+            return try bindBinary(.subtract, x, product, at: span)
+        case ("fdiv", 2):
+            let share = try binary(.divide)
+            return try share.map { try call_(.floor, [$0], name, span) }
+        case ("div", 2): return try binary(.integerDivide)
         case ("add", 2): return try binary(.add)
         case ("subtract", 2): return try binary(.subtract)
         case ("multiply", 2): return try binary(.multiply)
@@ -57,9 +69,9 @@ extension Binder {
             )
         case ("to_years", 1), ("to_months", 1), ("to_weeks", 1), ("to_days", 1), ("to_hours", 1),
             ("to_minutes", 1), ("to_seconds", 1), ("to_milliseconds", 1),
-            ("to_microseconds", 1), ("to_quarters", 1), ("to_decades", 1), ("to_centuries", 1):
+            ("to_microseconds", 1), ("to_quarters", 1), ("to_decades", 1), ("to_centuries", 1),
+            ("to_millennia", 1):
             return try intervalOf(name, arguments[0], at: span)
-        case ("unicode", 1), ("ord", 1): return try call_(.ascii, arguments, name, span)
         case ("weekday", 1): return try bindPart("dow", arguments[0], at: span)
         case ("yearweek", 1):
             let year = try bindPart("isoyear", arguments[0], at: span)
@@ -74,7 +86,9 @@ extension Binder {
         case ("isnull", 1): return .isNull(arguments[0], isNegated: false)
         case ("typeof", 1):
             return .constant(.string(arguments[0].type.description), .string)
-        default: return nil
+        case ("pg_typeof", 1):
+            return .constant(.string(arguments[0].type.description.lowercased()), .string)
+        default: return try bindMoreRewritten(name, arguments, at: span)
         }
     }
 
@@ -94,6 +108,7 @@ extension Binder {
     ) throws -> BoundExpression {
         let unit: Interval
         switch name {
+        case "to_millennia": unit = Interval(months: 12_000)
         case "to_centuries": unit = Interval(months: 1200)
         case "to_decades": unit = Interval(months: 120)
         case "to_years": unit = Interval(months: 12)

@@ -22,6 +22,8 @@ package struct Binder {
     var usedWorkingTables: Set<Int> = []
     /// Common tables whose queries are being bound, innermost last.
     var openCommonTables: [Identifier] = []
+    /// Above 0 within what may never be computed (a branch of CASE): its failures are left to the rows.
+    var guardedDepth = 0
 
     struct CommonTable {
         var name: Identifier

@@ -43,6 +43,14 @@ package struct BindingEnvironment: Sendable {
     package var parameters: [Parameter: (value: Value, type: DataType)]
     /// `current_timestamp`: the statement's own time, in microseconds since 1970.
     package var nowMicros: Int64
+    /// Who runs the statement: `current_user`.
+    package var user = "varve"
+    /// Where names without a namespace are looked up: `current_schema`.
+    package var namespace = ["main"]
+    /// Of the program: `version()`.
+    package var version = "dev"
+    /// What `current_setting` gives, by names in lower case.
+    package var settings: [String: String] = [:]
     /// Evaluates an expression without columns.
     package var evaluate: @Sendable (BoundExpression) throws -> Value
 

@@ -32,15 +32,30 @@ enum FunctionCatalog {
         case "datetrunc": .dateTrunc
         case "datediff": .dateDiff
         case "regexp_like": .regexpMatches
-        case "bit_length", "hash": nil
+        case "regexp_full_match": .regexpFullMatch
+        case "mismatches": .hamming
+        case "editdist3": .levenshtein
+        case "to_hex": .hex
+        case "to_binary": .bin
+        case "from_hex": .unhex
+        case "from_binary": .unbin
+        case "base64": .toBase64
+        case "ord": .unicode
+        case "formatreadablesize": .formatBytes
+        case "greatest_common_divisor": .gcd
+        case "least_common_multiple": .lcm
+        case "roundbankers": .roundEven
+        case "datesub": .dateSub
+        case "normalized_interval": .justifyInterval
+        case "gen_random_uuid", "uuidv4": .uuid
+        case "bit_length", "combine_date_time": nil
         default: ScalarFunction(rawValue: name)
         }
     }
 
     /// Every name a call may use, for suggestions.
     static var names: [String] {
-        ScalarFunction.allCases.map(\.rawValue) + AggregateFunction.allCases.map(\.rawValue)
-            + ["substr", "len", "ifnull", "pow", "ceiling", "extract", "year", "month", "day"]
+        FunctionDescription.all.flatMap(\.names)
     }
 
     /// Functions that are `date_part` with the part in their name.
@@ -99,7 +114,8 @@ enum FunctionCatalog {
         case .regexpExtract:
             return first(
                 taking([.string, .string], .string),
-                taking([.string, .string, .int32], .string)
+                taking([.string, .string, .int32], .string),
+                taking([.string, .string, .int32, .string], .string)
             )
         case .concat, .concatWS:
             guard types.count >= (function == .concat ? 1 : 2) else { return nil }
@@ -157,10 +173,11 @@ enum FunctionCatalog {
             guard types.count == 2, types.allSatisfy({ $0.isInteger || $0 == .null }) else {
                 return nil
             }
+            let isShift = function == .shiftLeft || function == .shiftRight
             return FunctionMatch(
                 function: function,
                 argumentTypes: [.int64, .int64],
-                type: .int64
+                type: isShift || types.contains(.int64) ? .int64 : .int32
             )
         case .bitwiseNot:
             return first(
@@ -184,6 +201,7 @@ enum FunctionCatalog {
             case .date: return taking([.string, .date], .date)
             case .timestamp: return taking([.string, .timestamp], .timestamp)
             case .timestamptz: return taking([.string, .timestamptz], .timestamptz)
+            case .interval: return taking([.string, .interval], .interval)
             default: return nil
             }
         case .dateDiff:
@@ -201,10 +219,15 @@ enum FunctionCatalog {
         case .lastDay: return first(taking([.date], .date), taking([.timestamp], .date))
         case .dayName, .monthName:
             return first(taking([.date], .string), taking([.timestamp], .string))
-        case .makeDate: return taking([.int64, .int64, .int64], .date)
+        case .makeDate:
+            return first(taking([.int64, .int64, .int64], .date), taking([.int64], .date))
         case .makeTimestamp:
-            return taking([.int64, .int64, .int64, .int64, .int64, .float64], .timestamp)
+            return first(
+                taking([.int64, .int64, .int64, .int64, .int64, .float64], .timestamp),
+                taking([.int64], .timestamp)
+            )
         case .strftime:
+            if types.count == 2, types[0] == .string, types[1] != .string { return nil }
             return first(
                 taking([.date, .string], .string),
                 taking([.timestamp, .string], .string),
@@ -213,13 +236,15 @@ enum FunctionCatalog {
         case .strptime: return taking([.string, .string], .timestamp)
         case .epochMillis:
             return first(
-                taking([.int64], .timestamp),
+                types == [.null] ? nil : taking([.int64], .timestamp),
+                taking([.time], .int64),
+                taking([.interval], .int64),
                 taking([.date], .int64),
                 taking([.timestamp], .int64),
                 taking([.timestamptz], .int64)
             )
         case .toTimestamp: return taking([.float64], .timestamptz)
-        case .hash: return nil
+        default: return overload(function, types)
         }
     }
 

@@ -89,8 +89,14 @@ package struct Optimiser {
                 projections.map { ($0.column.id, $0.expression) },
                 uniquingKeysWith: { a, _ in a }
             )
-            let moved = conditions.map { simplifier.simplify($0.substituting(expressions)) }
-            return .project(projections, push(moved.flatMap(\.conjuncts), into: input))
+            // A value that differs each time it is computed is computed once.
+            let (fixed, kept) = split(conditions) { $0.substituting(expressions).isDeterministic }
+            let moved = fixed.map { simplifier.simplify($0.substituting(expressions)) }
+            let pushed = LogicalPlan.project(
+                projections,
+                push(moved.flatMap(\.conjuncts), into: input)
+            )
+            return BoundExpression.conjunction(kept).map { .filter($0, pushed) } ?? pushed
         case .aggregate(var aggregate):
             let groups = Dictionary(
                 aggregate.groups.map { ($0.column.id, $0.expression) },

@@ -1,0 +1,204 @@
+package import Columnar
+
+/// Digests of text or bytes, as lower-case hexadecimal text.
+package enum Digests {
+    /// MD5 (RFC 1321): 32 digits.
+    package static func md5(_ column: Column) throws(KernelError) -> Column {
+        try digest(column) { MD5.digest($0) }
+    }
+
+    /// SHA-1 (FIPS 180-4): 40 digits.
+    package static func sha1(_ column: Column) throws(KernelError) -> Column {
+        try digest(column) { SHA1.digest($0) }
+    }
+
+    /// SHA-256 (FIPS 180-4): 64 digits.
+    package static func sha256(_ column: Column) throws(KernelError) -> Column {
+        try digest(column) { SHA256.digest($0) }
+    }
+
+    private static func digest(
+        _ column: Column,
+        _ body: (UTF8Text.Bytes) -> [UInt8]
+    ) throws(KernelError) -> Column {
+        try Rowwise.texts([column], "t") { arguments, row, result in
+            for byte in body(arguments.text(0, row)) {
+                result.append(TextEncoding.lowerDigit(byte >> 4))
+                result.append(TextEncoding.lowerDigit(byte & 15))
+            }
+        }
+    }
+
+    /// Feeds `body` the message in blocks of 64 bytes, padded as all three digests want it: a bit,
+    /// zeros, and the length in bits in the last eight bytes.
+    fileprivate static func blocks(
+        _ message: UTF8Text.Bytes,
+        isBigEndian: Bool,
+        _ body: (UnsafePointer<UInt8>) -> Void
+    ) {
+        let whole = message.count / 64 * 64
+        if let base = message.baseAddress {
+            for start in stride(from: 0, to: whole, by: 64) { body(base + start) }
+        }
+        var tail = Array(message[whole...])
+        tail.append(0x80)
+        while tail.count % 64 != 56 { tail.append(0) }
+        let bits = UInt64(message.count) &* 8
+        for index in 0..<8 {
+            let shift = UInt64(isBigEndian ? 56 - 8 * index : 8 * index)
+            tail.append(UInt8(truncatingIfNeeded: bits >> shift))
+        }
+        tail.withUnsafeBufferPointer { tail in
+            guard let base = tail.baseAddress else { return }
+            for start in stride(from: 0, to: tail.count, by: 64) { body(base + start) }
+        }
+    }
+}
+
+private enum MD5 {
+    private static let shifts: [UInt32] = [
+        7, 12, 17, 22, 5, 9, 14, 20, 4, 11, 16, 23, 6, 10, 15, 21,
+    ]
+    /// The first 32 bits behind the point of the sines of 1 to 64.
+    private static let table: [UInt32] = [
+        0xd76a_a478, 0xe8c7_b756, 0x2420_70db, 0xc1bd_ceee, 0xf57c_0faf, 0x4787_c62a,
+        0xa830_4613, 0xfd46_9501, 0x6980_98d8, 0x8b44_f7af, 0xffff_5bb1, 0x895c_d7be,
+        0x6b90_1122, 0xfd98_7193, 0xa679_438e, 0x49b4_0821, 0xf61e_2562, 0xc040_b340,
+        0x265e_5a51, 0xe9b6_c7aa, 0xd62f_105d, 0x0244_1453, 0xd8a1_e681, 0xe7d3_fbc8,
+        0x21e1_cde6, 0xc337_07d6, 0xf4d5_0d87, 0x455a_14ed, 0xa9e3_e905, 0xfcef_a3f8,
+        0x676f_02d9, 0x8d2a_4c8a, 0xfffa_3942, 0x8771_f681, 0x6d9d_6122, 0xfde5_380c,
+        0xa4be_ea44, 0x4bde_cfa9, 0xf6bb_4b60, 0xbebf_bc70, 0x289b_7ec6, 0xeaa1_27fa,
+        0xd4ef_3085, 0x0488_1d05, 0xd9d4_d039, 0xe6db_99e5, 0x1fa2_7cf8, 0xc4ac_5665,
+        0xf429_2244, 0x432a_ff97, 0xab94_23a7, 0xfc93_a039, 0x655b_59c3, 0x8f0c_cc92,
+        0xffef_f47d, 0x8584_5dd1, 0x6fa8_7e4f, 0xfe2c_e6e0, 0xa301_4314, 0x4e08_11a1,
+        0xf753_7e82, 0xbd3a_f235, 0x2ad7_d2bb, 0xeb86_d391,
+    ]
+
+    static func digest(_ message: UTF8Text.Bytes) -> [UInt8] {
+        var state: (UInt32, UInt32, UInt32, UInt32) = (
+            0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476
+        )
+        Digests.blocks(message, isBigEndian: false) { block in
+            let raw = UnsafeRawPointer(block)
+            var (a, b, c, d) = state
+            for step in 0..<64 {
+                let mixed: UInt32
+                let place: Int
+                switch step >> 4 {
+                case 0: (mixed, place) = ((b & c) | (~b & d), step)
+                case 1: (mixed, place) = ((d & b) | (~d & c), (5 * step + 1) & 15)
+                case 2: (mixed, place) = (b ^ c ^ d, (3 * step + 5) & 15)
+                default: (mixed, place) = (c ^ (b | ~d), (7 * step) & 15)
+                }
+                let word = UInt32(
+                    littleEndian: raw.loadUnaligned(fromByteOffset: place * 4, as: UInt32.self)
+                )
+                let sum = a &+ mixed &+ table[step] &+ word
+                let shift = shifts[(step >> 4) * 4 + (step & 3)]
+                (a, d, c) = (d, c, b)
+                b = b &+ (sum << shift | sum >> (32 - shift))
+            }
+            state = (state.0 &+ a, state.1 &+ b, state.2 &+ c, state.3 &+ d)
+        }
+        return [state.0, state.1, state.2, state.3].flatMap { word in
+            (0..<4).map { UInt8(truncatingIfNeeded: word >> UInt32(8 * $0)) }
+        }
+    }
+}
+
+private enum SHA1 {
+    static func digest(_ message: UTF8Text.Bytes) -> [UInt8] {
+        var state: [UInt32] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0]
+        var words = [UInt32](repeating: 0, count: 80)
+        Digests.blocks(message, isBigEndian: true) { block in
+            let raw = UnsafeRawPointer(block)
+            for index in 0..<16 {
+                words[index] = UInt32(
+                    bigEndian: raw.loadUnaligned(fromByteOffset: index * 4, as: UInt32.self)
+                )
+            }
+            for index in 16..<80 {
+                let mixed =
+                    words[index - 3] ^ words[index - 8] ^ words[index - 14] ^ words[index - 16]
+                words[index] = mixed << 1 | mixed >> 31
+            }
+            var (a, b, c, d, e) = (state[0], state[1], state[2], state[3], state[4])
+            for step in 0..<80 {
+                let (mixed, constant): (UInt32, UInt32) =
+                    switch step / 20 {
+                    case 0: ((b & c) | (~b & d), 0x5a82_7999)
+                    case 1: (b ^ c ^ d, 0x6ed9_eba1)
+                    case 2: ((b & c) | (b & d) | (c & d), 0x8f1b_bcdc)
+                    default: (b ^ c ^ d, 0xca62_c1d6)
+                    }
+                let next = (a << 5 | a >> 27) &+ mixed &+ e &+ constant &+ words[step]
+                (e, d, c, b, a) = (d, c, b << 30 | b >> 2, a, next)
+            }
+            for (index, value) in [a, b, c, d, e].enumerated() { state[index] &+= value }
+        }
+        return bytes(state)
+    }
+
+    fileprivate static func bytes(_ state: [UInt32]) -> [UInt8] {
+        state.flatMap { word in
+            (0..<4).map { UInt8(truncatingIfNeeded: word >> UInt32(24 - 8 * $0)) }
+        }
+    }
+}
+
+private enum SHA256 {
+    /// The first 32 bits behind the point of the cube roots of the first 64 primes.
+    private static let table: [UInt32] = [
+        0x428a_2f98, 0x7137_4491, 0xb5c0_fbcf, 0xe9b5_dba5, 0x3956_c25b, 0x59f1_11f1,
+        0x923f_82a4, 0xab1c_5ed5, 0xd807_aa98, 0x1283_5b01, 0x2431_85be, 0x550c_7dc3,
+        0x72be_5d74, 0x80de_b1fe, 0x9bdc_06a7, 0xc19b_f174, 0xe49b_69c1, 0xefbe_4786,
+        0x0fc1_9dc6, 0x240c_a1cc, 0x2de9_2c6f, 0x4a74_84aa, 0x5cb0_a9dc, 0x76f9_88da,
+        0x983e_5152, 0xa831_c66d, 0xb003_27c8, 0xbf59_7fc7, 0xc6e0_0bf3, 0xd5a7_9147,
+        0x06ca_6351, 0x1429_2967, 0x27b7_0a85, 0x2e1b_2138, 0x4d2c_6dfc, 0x5338_0d13,
+        0x650a_7354, 0x766a_0abb, 0x81c2_c92e, 0x9272_2c85, 0xa2bf_e8a1, 0xa81a_664b,
+        0xc24b_8b70, 0xc76c_51a3, 0xd192_e819, 0xd699_0624, 0xf40e_3585, 0x106a_a070,
+        0x19a4_c116, 0x1e37_6c08, 0x2748_774c, 0x34b0_bcb5, 0x391c_0cb3, 0x4ed8_aa4a,
+        0x5b9c_ca4f, 0x682e_6ff3, 0x748f_82ee, 0x78a5_636f, 0x84c8_7814, 0x8cc7_0208,
+        0x90be_fffa, 0xa450_6ceb, 0xbef9_a3f7, 0xc671_78f2,
+    ]
+
+    static func digest(_ message: UTF8Text.Bytes) -> [UInt8] {
+        var state: [UInt32] = [
+            0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c,
+            0x1f83_d9ab, 0x5be0_cd19,
+        ]
+        var words = [UInt32](repeating: 0, count: 64)
+        func rotated(_ word: UInt32, _ count: UInt32) -> UInt32 {
+            word >> count | word << (32 - count)
+        }
+        Digests.blocks(message, isBigEndian: true) { block in
+            let raw = UnsafeRawPointer(block)
+            for index in 0..<16 {
+                words[index] = UInt32(
+                    bigEndian: raw.loadUnaligned(fromByteOffset: index * 4, as: UInt32.self)
+                )
+            }
+            for index in 16..<64 {
+                let (x, y) = (words[index - 15], words[index - 2])
+                let low = rotated(x, 7) ^ rotated(x, 18) ^ (x >> 3)
+                let high = rotated(y, 17) ^ rotated(y, 19) ^ (y >> 10)
+                words[index] = words[index - 16] &+ low &+ words[index - 7] &+ high
+            }
+            var (a, b, c, d) = (state[0], state[1], state[2], state[3])
+            var (e, f, g, h) = (state[4], state[5], state[6], state[7])
+            for step in 0..<64 {
+                let high = rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)
+                let chosen = (e & f) ^ (~e & g)
+                let first = h &+ high &+ chosen &+ table[step] &+ words[step]
+                let low = rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)
+                let second = low &+ ((a & b) ^ (a & c) ^ (b & c))
+                (h, g, f, e) = (g, f, e, d &+ first)
+                (d, c, b, a) = (c, b, a, first &+ second)
+            }
+            for (index, value) in [a, b, c, d, e, f, g, h].enumerated() {
+                state[index] &+= value
+            }
+        }
+        return SHA1.bytes(state)
+    }
+}
