@@ -84,25 +84,10 @@ extension Binder {
             plan = try renamed(plan, common.columns, of: common.name)
             return try aliased(plan, table.alias, qualifier: [common.name.name])
         }
-        let parts = name.map(\.folded)
+        let parts = lookedUp(name)
         if table.asOf == nil, let view = environment.views[parts] {
-            guard !openViews.contains(parts) else {
-                throw PlanError(
-                    .invalid,
-                    "view \(parts.joined(separator: ".")) contains itself",
-                    at: table.span
-                )
-            }
-            let saved = (commonTables, outerLevels)
-            commonTables = []
-            outerLevels = []
-            openViews.append(parts)
-            defer {
-                (commonTables, outerLevels) = saved
-                openViews.removeLast()
-            }
             return try aliased(
-                try bind(query: view),
+                try expand(view, at: table.span),
                 table.alias,
                 qualifier: name.map(\.name)
             )
@@ -239,7 +224,7 @@ extension Binder {
     }
 
     /// The plan with a number behind names that stand before them, as in DuckDB.
-    private mutating func uniquelyNamed(_ plan: LogicalPlan) -> LogicalPlan {
+    mutating func uniquelyNamed(_ plan: LogicalPlan) -> LogicalPlan {
         let columns = plan.columns
         var seen: Set<String> = []
         var isUnique = true
