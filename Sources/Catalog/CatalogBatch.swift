@@ -8,12 +8,14 @@ import ObjectStorage
 struct CatalogBatch: CommitBatch {
     private let machine: CatalogMachine
     private let header: LogEntry.Header
-    private var state: CatalogState
+    private(set) var state: CatalogState
     /// Metadata files that prepared commits refer to, by location.
     private var newFiles: [String: MetadataFiles.New] = [:]
     /// Files that those refer to, by key.
     private var sideFiles: [String: [UInt8]] = [:]
     private(set) var uploadByteCount = 0
+    /// View metadata files that prepared commits refer to, by location.
+    private var newViews: [String: MetadataFiles.NewView] = [:]
     /// Changes made in parallel, ahead of their turn, and the table entries that they were made from.
     private var ahead: [Step: (entry: TableEntry, change: TableChange)] = [:]
 
@@ -52,7 +54,7 @@ struct CatalogBatch: CommitBatch {
             operation -> (Step, TableEntry, TableChange?) in
             // What fails here is tried again in its turn, and fails there for its own commit.
             guard let metadata = try? await files.load(table, entry),
-                case .changeTable(_, let prepare) = operation
+                case .changeTable(_, _, let prepare) = operation
             else { return (step, entry, nil) }
             let base = TableBase(metadata: metadata, timeMillis: timeMillis, unwritten: [:])
             return (step, entry, try? await prepare(base))
@@ -97,10 +99,16 @@ struct CatalogBatch: CommitBatch {
         return (commit, receipt)
     }
 
+    /// The keys of all files that `upload` writes.
+    var uploadKeys: [String] {
+        Array(sideFiles.keys) + newFiles.values.map(\.key) + newViews.values.map(\.key)
+    }
+
     func upload() async throws {
         let store = machine.store
         let objects =
             sideFiles.map { ($0.key, $0.value) } + newFiles.values.map { ($0.key, $0.bytes) }
+            + newViews.values.map { ($0.key, $0.bytes) }
         _ = try await mapUnordered(objects, countMax: machine.parallelCountMax) { key, bytes in
             try await store.put(key, bytes)
         }
@@ -111,6 +119,9 @@ struct CatalogBatch: CommitBatch {
                 sha256: file.sha256,
                 byteCount: file.bytes.count
             )
+        }
+        for (location, file) in newViews {
+            machine.files.remember(view: location, file.metadata, sha256: file.sha256)
         }
     }
 
@@ -153,7 +164,7 @@ struct CatalogBatch: CommitBatch {
                 throw CatalogError.noTable(table)
             }
             return try apply(change, to: table, entry, metadata)
-        case .changeTable(let table, let prepare):
+        case .changeTable(let table, _, let prepare):
             let (entry, metadata) = try await current(table)
             let change: TableChange
             if let made = ahead[step], made.entry == entry {
@@ -173,7 +184,89 @@ struct CatalogBatch: CommitBatch {
                 throw CatalogError.noTable(table)
             }
             return try apply(change, to: table, entry, metadata)
+        case .require(let names):
+            for (name, expected) in names {
+                let found = state.table(name) ?? state.view(name)
+                guard found?.reference == expected?.reference else {
+                    throw CatalogError(.conflict, "\(name) was changed by another commit")
+                }
+            }
+            return nil
+        case .verify(let names, let body):
+            var tables: [TableIdentifier: LoadedTable] = [:]
+            for name in names where state.hasNamespace(name.namespace) {
+                guard case (let entry?, let metadata?) = try await current(name) else { continue }
+                tables[name] = LoadedTable(identifier: name, entry: entry, metadata: metadata)
+            }
+            try await body(CatalogView(tables: tables, unwritten: sideFiles))
+            return nil
+        case .createView(let view, let metadata, let replaces):
+            return (try await create(view, metadata, replaces: replaces), nil)
+        case .updateView(let view, let properties):
+            let entry = try state.existingView(view)
+            var metadata = try await current(view, entry)
+            for (name, value) in properties { metadata.properties[name] = value }
+            let new = try add(metadata, after: entry.metadataLocation)
+            return (.updateView(view, from: entry.reference, to: new), nil)
+        case .dropView(let view):
+            return (.dropView(view, try state.existingView(view).reference), nil)
+        case .renameView(let view, let target):
+            return (.renameView(view, to: target, try state.existingView(view).reference), nil)
         }
+    }
+
+    // MARK: - Views
+
+    private mutating func create(
+        _ view: TableIdentifier,
+        _ metadata: ViewMetadata,
+        replaces: Bool
+    ) async throws -> CatalogChange {
+        guard state.hasNamespace(view.namespace) else {
+            throw CatalogError.noNamespace(view.namespace)
+        }
+        if state.table(view) != nil {
+            throw CatalogError(.alreadyExists, "table \(view) exists already")
+        }
+        var metadata = metadata
+        guard let entry = state.view(view) else {
+            metadata.stamp(header.timeMillis)
+            return .createView(view, try add(metadata, after: nil))
+        }
+        guard replaces else {
+            throw CatalogError(.alreadyExists, "view \(view) exists already")
+        }
+        metadata = try await current(view, entry).replaced(by: metadata)
+        metadata.stamp(header.timeMillis)
+        let new = try add(metadata, after: entry.metadataLocation)
+        return .updateView(view, from: entry.reference, to: new)
+    }
+
+    /// A view as the commits before this operation leave it.
+    private func current(
+        _ view: TableIdentifier,
+        _ entry: TableEntry
+    ) async throws -> ViewMetadata {
+        if let new = newViews[entry.metadataLocation] { return new.metadata }
+        return try await machine.files.load(view: view, entry)
+    }
+
+    private mutating func add(
+        _ metadata: ViewMetadata,
+        after previous: String?
+    ) throws(CatalogError) -> TableEntry {
+        let file = try machine.files.new(
+            metadata,
+            after: previous,
+            uuid: machine.ambient.uuidV4()
+        )
+        newViews[file.location] = file
+        uploadByteCount += file.bytes.count
+        return TableEntry(
+            uuid: metadata.viewUUID,
+            metadataLocation: file.location,
+            metadataSHA256: file.sha256
+        )
     }
 
     /// A table as the commits before this operation leave it; nil and nil when there is none.
@@ -194,6 +287,9 @@ struct CatalogBatch: CommitBatch {
         }
         if state.table(table) != nil {
             throw CatalogError(.alreadyExists, "table \(table) exists already")
+        }
+        if state.view(table) != nil {
+            throw CatalogError(.alreadyExists, "view \(table) exists already")
         }
     }
 

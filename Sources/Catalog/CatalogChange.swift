@@ -14,6 +14,10 @@ package enum CatalogChange: Sendable, Equatable {
     /// `purge`: whoever dropped it wants its files gone, once nothing older needs them.
     case dropTable(TableIdentifier, TableEntry, purge: Bool)
     case renameTable(TableIdentifier, to: TableIdentifier, TableEntry)
+    case createView(TableIdentifier, TableEntry)
+    case updateView(TableIdentifier, from: TableEntry, to: TableEntry)
+    case dropView(TableIdentifier, TableEntry)
+    case renameView(TableIdentifier, to: TableIdentifier, TableEntry)
 
     /// Whether the change is about the table with this uuid.
     package func concerns(tableUUID uuid: String) -> Bool {
@@ -24,6 +28,9 @@ package enum CatalogChange: Sendable, Equatable {
             entry.uuid == uuid
         case .updateTable(_, let old, let new, _), .replaceTable(_, let old, let new, _):
             old.uuid == uuid || new.uuid == uuid
+        case .createView(_, let entry), .updateView(_, _, let entry), .dropView(_, let entry),
+            .renameView(_, _, let entry):
+            entry.uuid == uuid
         }
     }
 
@@ -74,6 +81,23 @@ extension CatalogChange {
             [
                 "change": "rename-table", "namespace": .strings(table.namespace.levels),
                 "name": .string(table.name), "to-namespace": .strings(target.namespace.levels),
+                "to-name": .string(target.name), "uuid": .string(entry.uuid),
+                "metadata-location": .string(entry.metadataLocation),
+            ]
+        case .createView(let view, let new):
+            Self.json("create-view", view, from: nil, to: new, nil)
+        case .updateView(let view, let old, let new):
+            Self.json("update-view", view, from: old, to: new, nil)
+        case .dropView(let view, let old):
+            [
+                "change": "drop-view", "namespace": .strings(view.namespace.levels),
+                "name": .string(view.name), "previous-uuid": .string(old.uuid),
+                "previous-metadata-location": .string(old.metadataLocation),
+            ]
+        case .renameView(let view, let target, let entry):
+            [
+                "change": "rename-view", "namespace": .strings(view.namespace.levels),
+                "name": .string(view.name), "to-namespace": .strings(target.namespace.levels),
                 "to-name": .string(target.name), "uuid": .string(entry.uuid),
                 "metadata-location": .string(entry.metadataLocation),
             ]
@@ -128,6 +152,32 @@ extension CatalogChange {
             )
         case "rename-table":
             self = .renameTable(
+                try fields.table("namespace", "name"),
+                to: try fields.table("to-namespace", "to-name"),
+                try fields.entry("uuid", "metadata-location")
+            )
+        case "create-view":
+            self = .createView(
+                try fields.table("namespace", "name"),
+                try fields.entry("uuid", "metadata-location", "metadata-sha256")
+            )
+        case "update-view":
+            let new = try fields.entry("uuid", "metadata-location", "metadata-sha256")
+            self = .updateView(
+                try fields.table("namespace", "name"),
+                from: TableEntry(
+                    uuid: new.uuid,
+                    metadataLocation: try fields.text("previous-metadata-location")
+                ),
+                to: new
+            )
+        case "drop-view":
+            self = .dropView(
+                try fields.table("namespace", "name"),
+                try fields.entry("previous-uuid", "previous-metadata-location")
+            )
+        case "rename-view":
+            self = .renameView(
                 try fields.table("namespace", "name"),
                 to: try fields.table("to-namespace", "to-name"),
                 try fields.entry("uuid", "metadata-location")

@@ -60,15 +60,29 @@ package enum CatalogOperation: Sendable {
     ///
     /// `prepare` may run in the task of another commit, at the same time as that of other tables, and
     /// holds up everybody who commits here: it reads and computes, and must not commit itself.
+    /// `isAppend`: it only adds rows, so it means the same whatever others did to the table.
     case changeTable(
         TableIdentifier,
+        isAppend: Bool = false,
         prepare: @Sendable (TableBase) async throws -> TableChange
     )
+    /// Fails with `conflict` unless the names stand for these tables and views, or nil for nothing.
+    case require([TableIdentifier: TableEntry?])
+    /// Looks at tables as the operations before it leave them, and lets the commit fail by throwing.
+    ///
+    /// Runs where `prepare` of `changeTable` does, for each attempt.
+    case verify([TableIdentifier], body: @Sendable (CatalogView) async throws -> Void)
+    /// Makes a view, or with `replaces` gives one of that name a new version; fails with `alreadyExists`.
+    case createView(TableIdentifier, metadata: ViewMetadata, replaces: Bool)
+    /// Changes the properties of a view; nil removes one.
+    case updateView(TableIdentifier, properties: [String: String?])
+    case dropView(TableIdentifier)
+    case renameView(TableIdentifier, to: TableIdentifier)
 
     /// The table whose metadata is needed to prepare this, if any.
     var changedTable: TableIdentifier? {
         switch self {
-        case .updateTable(let table, _, _), .changeTable(let table, _): table
+        case .updateTable(let table, _, _), .changeTable(let table, _, _): table
         default: nil
         }
     }
@@ -83,6 +97,14 @@ package struct TableBase: Sendable {
     /// Files that the metadata may refer to and that are not in the store yet, by key.
     ///
     /// They belong to commits that will share the entry with this one. Look here before reading.
+    package let unwritten: [String: [UInt8]]
+}
+
+/// Tables as the operations of a commit leave them, before it lands.
+package struct CatalogView: Sendable {
+    /// What is asked for and exists.
+    package let tables: [TableIdentifier: LoadedTable]
+    /// Files that the metadata may refer to and that are not in the store yet, by key.
     package let unwritten: [String: [UInt8]]
 }
 

@@ -78,6 +78,10 @@ package struct CatalogError: Error, Sendable, Equatable, CustomStringConvertible
         CatalogError(.tableNotFound, "there is no table \(table)")
     }
 
+    static func noView(_ view: TableIdentifier) -> CatalogError {
+        CatalogError(.tableNotFound, "there is no view \(view)")
+    }
+
     static func noNamespace(_ namespace: Namespace) -> CatalogError {
         CatalogError(.namespaceNotFound, "there is no namespace \(namespace)")
     }

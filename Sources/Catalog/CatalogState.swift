@@ -29,6 +29,7 @@ package struct CatalogState: Sendable, Equatable {
         var properties: [String: String]
         var children = TreeSet<String>()
         var tables = TreeDictionary<String, TableEntry>()
+        var views = TreeDictionary<String, TableEntry>()
     }
 
     private var namespaces = TreeDictionary<Namespace, NamespaceEntry>()
@@ -142,6 +143,8 @@ package struct CatalogState: Sendable, Equatable {
             try check(table, is: entry)
             try insert(target, existingTable(table))
             try replace(table, entry, nil)
+        case .createView, .updateView, .dropView, .renameView:
+            try applyToView(change)
         }
     }
 
@@ -163,11 +166,11 @@ package struct CatalogState: Sendable, Equatable {
 
     private mutating func drop(_ namespace: Namespace) throws(CatalogError) {
         let entry = try entry(namespace)
-        guard entry.tables.isEmpty, entry.children.isEmpty else {
+        guard entry.tables.isEmpty, entry.views.isEmpty, entry.children.isEmpty else {
             throw CatalogError(
                 .notEmpty,
-                "namespace \(namespace) holds \(entry.tables.count) tables and "
-                    + "\(entry.children.count) namespaces"
+                "namespace \(namespace) holds \(entry.tables.count) tables, "
+                    + "\(entry.views.count) views and \(entry.children.count) namespaces"
             )
         }
         namespaces[namespace] = nil
@@ -182,11 +185,20 @@ package struct CatalogState: Sendable, Equatable {
         _ table: TableIdentifier,
         _ new: TableEntry
     ) throws(CatalogError) {
-        guard try entry(table.namespace).tables[table.name] == nil else {
-            throw CatalogError(.alreadyExists, "table \(table) exists already")
-        }
+        try checkFree(table)
         namespaces[table.namespace]?.tables[table.name] = new
         tableCount += 1
+    }
+
+    /// Tables and views share their names.
+    private func checkFree(_ name: TableIdentifier) throws(CatalogError) {
+        let entry = try entry(name.namespace)
+        if entry.tables[name.name] != nil {
+            throw CatalogError(.alreadyExists, "table \(name) exists already")
+        }
+        if entry.views[name.name] != nil {
+            throw CatalogError(.alreadyExists, "view \(name) exists already")
+        }
     }
 
     private func check(_ table: TableIdentifier, is old: TableEntry) throws(CatalogError) {
@@ -207,5 +219,74 @@ package struct CatalogState: Sendable, Equatable {
         try check(table, is: old)
         namespaces[table.namespace]?.tables[table.name] = new
         if new == nil { tableCount -= 1 }
+    }
+}
+
+// MARK: - Views
+
+extension CatalogState {
+    /// The views directly in a namespace, in the order of their names' bytes.
+    ///
+    /// - Throws: `namespaceNotFound`.
+    package func views(in namespace: Namespace) throws(CatalogError) -> [TableIdentifier] {
+        try sorted(entry(namespace).views.keys).map { name throws(CatalogError) in
+            try TableIdentifier(namespace, name)
+        }
+    }
+
+    /// All views, sorted; cost grows with the number of namespaces.
+    package func allViews() throws(CatalogError) -> [TableIdentifier] {
+        var all: [TableIdentifier] = []
+        for namespace in allNamespaces { all += try views(in: namespace) }
+        return all
+    }
+
+    /// What the catalog says of a view; nil when there is none of this name.
+    package func view(_ view: TableIdentifier) -> TableEntry? {
+        namespaces[view.namespace]?.views[view.name]
+    }
+
+    /// What the catalog says of a view.
+    ///
+    /// - Throws: `namespaceNotFound`, `tableNotFound`.
+    package func existingView(_ view: TableIdentifier) throws(CatalogError) -> TableEntry {
+        guard let found = try entry(view.namespace).views[view.name] else {
+            throw CatalogError.noView(view)
+        }
+        return found
+    }
+
+    private mutating func applyToView(_ change: CatalogChange) throws(CatalogError) {
+        switch change {
+        case .createView(let view, let new):
+            try checkFree(view)
+            namespaces[view.namespace]?.views[view.name] = new
+        case .updateView(let view, let old, let new):
+            try check(view: view, is: old)
+            guard old.uuid == new.uuid else {
+                throw CatalogError(.conflict, "view \(view) has uuid \(old.uuid)")
+            }
+            namespaces[view.namespace]?.views[view.name] = new
+        case .dropView(let view, let old):
+            try check(view: view, is: old)
+            namespaces[view.namespace]?.views[view.name] = nil
+        case .renameView(let view, let target, let old):
+            try check(view: view, is: old)
+            let entry = try existingView(view)
+            try checkFree(target)
+            namespaces[view.namespace]?.views[view.name] = nil
+            namespaces[target.namespace]?.views[target.name] = entry
+        default: preconditionFailure("not a change of a view")
+        }
+    }
+
+    private func check(view: TableIdentifier, is old: TableEntry) throws(CatalogError) {
+        let found = try existingView(view)
+        guard found.reference == old.reference else {
+            throw CatalogError(
+                .conflict,
+                "view \(view) is at \(found.metadataLocation), not at \(old.metadataLocation)"
+            )
+        }
     }
 }

@@ -66,6 +66,7 @@ final class MetadataFiles: Sendable {
     private let openOutside: StoreFactory?
     private let byteCountMax: Int
     private let memory = Mutex(Memory())
+    private let views = Mutex<[String: (metadata: ViewMetadata, sha256: String)]>([:])
 
     init(store: any ObjectStore, openOutside: StoreFactory?, byteCountMax: Int) {
         self.store = store
@@ -268,5 +269,110 @@ final class MetadataFiles: Sendable {
         let digits = name.prefix { $0.isASCII && $0.isNumber }
         if let version = Int(digits), version < Int(Int32.max) { return version }
         return metadata.metadataLog.count
+    }
+}
+
+// MARK: - Views
+
+extension MetadataFiles {
+    /// How many views' metadata are remembered.
+    private static let viewCountMax = 4096
+
+    /// A view metadata file that is not written yet.
+    struct NewView: Sendable {
+        var location: String
+        var key: String
+        var metadata: ViewMetadata
+        var bytes: [UInt8]
+        /// Of the bytes, for the log.
+        var sha256: String
+    }
+
+    /// The metadata of a view.
+    ///
+    /// - Throws: `corrupt` when the file is gone, damaged, another view's, or not the one that the log
+    ///   was told of.
+    func load(view: TableIdentifier, _ entry: TableEntry) async throws -> ViewMetadata {
+        let location = entry.metadataLocation
+        if let known = views.withLock({ $0[location] }), known.sha256 == entry.metadataSHA256 {
+            return known.metadata
+        }
+        let (metadata, sum, _) = try await read(view: view, entry)
+        remember(view: location, metadata, sha256: sum)
+        return metadata
+    }
+
+    /// Reads a view's metadata file anew and holds it against what the log says.
+    ///
+    /// - Returns: how many bytes it has.
+    func verify(view: TableIdentifier, _ entry: TableEntry) async throws -> Int {
+        try await read(view: view, entry).byteCount
+    }
+
+    private func read(
+        view: TableIdentifier,
+        _ entry: TableEntry
+    ) async throws -> (ViewMetadata, sha256: String, byteCount: Int) {
+        let location = entry.metadataLocation
+        let bytes: [UInt8]
+        do {
+            bytes = try await self.bytes(of: location)
+        } catch let error as CatalogError {
+            guard error.code == .corrupt else { throw error }
+            throw CatalogError(.corrupt, "\(error), to which the log refers for view \(view)")
+        }
+        let sum = sha256Text(bytes)
+        if let expected = entry.metadataSHA256, expected != sum {
+            throw CatalogError(
+                .corrupt,
+                "the metadata file \(location) has SHA-256 \(sum), but the log has \(expected) for "
+                    + "view \(view): the file was damaged or replaced"
+            )
+        }
+        let metadata: ViewMetadata
+        do throws(IcebergError) {
+            metadata = try ViewMetadata(bytes: bytes)
+        } catch {
+            throw CatalogError(error, location)
+        }
+        guard metadata.viewUUID.lowercased() == entry.uuid.lowercased() else {
+            throw CatalogError(
+                .corrupt,
+                "view \(view) has uuid \(entry.uuid), but \(location) is of the view with uuid "
+                    + metadata.viewUUID
+            )
+        }
+        return (metadata, sum, bytes.count)
+    }
+
+    func remember(view location: String, _ metadata: ViewMetadata, sha256: String) {
+        views.withLock { views in
+            if views.count >= Self.viewCountMax { views = [:] }
+            views[location] = (metadata, sha256)
+        }
+    }
+
+    /// Names and serialises the next metadata file of a view.
+    ///
+    /// - Throws: `invalid` when the view does not lie in the warehouse.
+    func new(
+        _ metadata: ViewMetadata,
+        after previous: String?,
+        uuid: String
+    ) throws(CatalogError) -> NewView {
+        _ = try locations.writableKey(of: metadata.location, "the view location")
+        let bytes = metadata.json.serialized()
+        let before = previous.flatMap { LocationMap.split($0)?.name.prefix { $0.isNumber } }
+        let version = before.flatMap { Int($0) }.map { ($0 < Int(Int32.max) ? $0 : 0) + 1 } ?? 0
+        let digits = String(version)
+        let padded = String(repeating: "0", count: max(0, 5 - digits.count)) + digits
+        let location = "\(metadata.location)/metadata/\(padded)-\(uuid).metadata.json"
+        return NewView(
+            location: location,
+            key: try locations.writableKey(of: location, "the metadata location"),
+            metadata: metadata,
+            bytes: bytes,
+            sha256: sha256Text(bytes)
+        )
     }
 }

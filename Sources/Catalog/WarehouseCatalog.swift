@@ -1,7 +1,7 @@
 package import Ambient
 import Bytes
 package import CommitLog
-import Iceberg
+package import Iceberg
 package import ObjectStorage
 
 /// When a store must prove that it honours conditional writes, on which every commit depends.
@@ -50,6 +50,13 @@ package struct CatalogSnapshot: Sendable {
         hash = snapshot.tip.hash
         state = snapshot.state
     }
+
+    init(position: Int64, timeMillis: Int64, hash: String, state: CatalogState) {
+        self.position = position
+        self.timeMillis = timeMillis
+        self.hash = hash
+        self.state = state
+    }
 }
 
 /// A warehouse's catalog: names, the tables behind them, and everything that ever happened to them.
@@ -59,9 +66,9 @@ package struct CatalogSnapshot: Sendable {
 package final class WarehouseCatalog: Sendable {
     package let store: any ObjectStore
     package let warehouse: Warehouse
-    private let log: SharedLog<CatalogMachine>
-    private let files: MetadataFiles
-    private let ambient: AmbientSources
+    let log: SharedLog<CatalogMachine>
+    let files: MetadataFiles
+    let ambient: AmbientSources
 
     private init(
         store: any ObjectStore,
@@ -219,6 +226,16 @@ package final class WarehouseCatalog: Sendable {
         try await load(table, in: try await read())
     }
 
+    /// A view's metadata as a snapshot of the catalog has it.
+    ///
+    /// - Throws: `namespaceNotFound`, `tableNotFound`; `corrupt` when the file is not that view's.
+    package func loadView(
+        _ view: TableIdentifier,
+        in snapshot: CatalogSnapshot
+    ) async throws -> ViewMetadata {
+        try await files.load(view: view, try snapshot.state.existingView(view))
+    }
+
     // MARK: - Places
 
     /// The full URI where a new table's files go when nobody says where.
@@ -327,6 +344,18 @@ package final class WarehouseCatalog: Sendable {
         }
         for table in try snapshot.state.allTables() {
             try await check(table, try snapshot.state.existingTable(table))
+        }
+        for view in try snapshot.state.allViews() {
+            try Task.checkCancellation()
+            let entry = try snapshot.state.existingView(view)
+            report.fileCount += 1
+            do {
+                report.byteCount += try await files.verify(view: view, entry)
+            } catch let error as CatalogError {
+                report.faults.append(
+                    .init(location: entry.metadataLocation, table: view, message: error.message)
+                )
+            }
         }
         guard includesPast else { return report }
         var past: [(table: TableIdentifier, entry: TableEntry)] = []

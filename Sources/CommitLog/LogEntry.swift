@@ -104,6 +104,13 @@ package struct LogEntry: Sendable, Equatable {
         package var timeMillis: Int64
         /// The server or process that wrote the entry.
         package var server: String
+
+        package init(sequence: Int64, previous: String, timeMillis: Int64, server: String) {
+            self.sequence = sequence
+            self.previous = previous
+            self.timeMillis = timeMillis
+            self.server = server
+        }
     }
 
     package var header: Header

@@ -16,6 +16,8 @@ struct PreparedQuery: Sendable {
     var sources: StatementSources
     /// What the plan reads, by source number.
     var inputs: [ResolvedSource]
+    /// The views that the query goes through.
+    var views: Set<TableIdentifier> = []
 }
 
 /// Rows that a query may name though no catalog has them.
@@ -76,8 +78,7 @@ extension Session {
                 let bound = try binder.bind(query: query)
                 return try finish(bound, resolver)
             } catch let missing as MissingTable {
-                try Task.checkCancellation()
-                environment.tables[missing.request] = await resolver.resolve(missing.request)
+                try await supply(missing, to: &environment, resolver)
             }
         }
     }
@@ -95,7 +96,8 @@ extension Session {
             physical: physical,
             schema: schema,
             sources: resolver.sources,
-            inputs: resolver.inputs
+            inputs: resolver.inputs,
+            views: resolver.views
         )
     }
 

@@ -15,6 +15,27 @@ extension Session {
         parameters: Parameters,
         consume: @escaping Consumer
     ) async throws {
+        if case .transaction(let command) = statement {
+            return try await runTransaction(command, consume)
+        }
+        guard transaction != nil else {
+            return try await perform(statement, parameters: parameters, consume: consume)
+        }
+        try await inTransaction {
+            try await perform(statement, parameters: parameters) { outcome in
+                guard case .done(var summary) = outcome else { return try await consume(outcome) }
+                // No entry of the log carries it yet.
+                summary.position = nil
+                try await consume(.done(summary))
+            }
+        }
+    }
+
+    private func perform(
+        _ statement: Statement,
+        parameters: Parameters,
+        consume: @escaping Consumer
+    ) async throws {
         switch statement {
         case .query(let query):
             try await runQuery(query, parameters, consume)
@@ -71,6 +92,12 @@ extension Session {
             try await runChange(merge.table, "MERGE", parameters, consume) {
                 try $0.bind(merge, over: $1)
             }
+        case .createView(let create):
+            try requireMain("CREATE VIEW")
+            try await runCreateView(create, parameters, consume)
+        case .comment(let comment):
+            try requireMain("COMMENT ON")
+            try await runComment(comment, consume)
         case .truncate(let truncate): try await runTruncate(truncate, consume)
         default:
             throw PlanError(.unsupported, "this statement is not supported yet")
@@ -81,6 +108,7 @@ extension Session {
     func catalogSnapshot(creating: Bool) async throws -> CatalogSnapshot {
         let catalog = try await engine.catalog(creating: creating)
         switch asOf {
+        case nil where transaction != nil: return try await transactionSnapshot(catalog)
         case nil: return try await catalog.read()
         case .position(let position)?: return try await catalog.snapshot(at: position)
         case .millis(let millis)?: return try await catalog.snapshot(atMillis: millis)
@@ -137,6 +165,9 @@ extension Session {
         id: String? = nil,
         requestHash: String? = nil
     ) async throws -> CommitReceipt {
+        if transaction != nil {
+            return try await stage(operations, lineage: lineage, message: message)
+        }
         let catalog = try await engine.catalog(creating: true)
         return try await catalog.commit(
             CatalogCommit(

@@ -66,6 +66,7 @@ package actor Session {
     ///
     /// A table that has no such branch is read as `main` says; the first write makes the branch of that.
     package private(set) var branch: String?
+    var transaction: OpenTransaction?
     /// Counts what the session's statements read.
     package nonisolated let meter = ScanMeter()
 
@@ -85,7 +86,9 @@ package actor Session {
         parameters: Parameters = [:],
         consume: @escaping Consumer
     ) async throws {
-        for statement in try Parser.parseStatements(text) {
+        let statements = try Parser.parseStatements(text)
+        if !isInTransaction { try Statement.checkTransactions(statements) }
+        for statement in statements {
             try Task.checkCancellation()
             try await run(statement.statement, parameters: parameters, consume: consume)
         }

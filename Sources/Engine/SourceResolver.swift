@@ -12,6 +12,8 @@ final class SourceResolver: @unchecked Sendable {
     // Sendable because only the session's actor calls it, one call after the other.
     let sources: StatementSources
     private(set) var inputs: [ResolvedSource] = []
+    /// The views that were looked up.
+    var views: Set<TableIdentifier> = []
     let session: Session
     private var snapshot: CatalogSnapshot?
 

@@ -143,6 +143,10 @@ extension CatalogChange {
             "change \(table)" + (snapshot.map { " (snapshot \($0))" } ?? "")
         case .dropTable(let table, _, _): "drop \(table)"
         case .renameTable(let table, let to, _): "rename \(table) to \(to)"
+        case .createView(let view, _): "create view \(view)"
+        case .updateView(let view, _, _): "change view \(view)"
+        case .dropView(let view, _): "drop view \(view)"
+        case .renameView(let view, let to, _): "rename view \(view) to \(to)"
         }
     }
 }

@@ -72,16 +72,24 @@ struct SQLCommand: AsyncParsableCommand {
         let statements = try readStatements()
         let runner = try await runner()
         let descriptor = try openOutput(output)
-        try await StatementPrinter(runner).run(
-            statements,
-            StatementPrinter.Options(
-                format: format,
-                descriptor: descriptor,
-                measures: timing,
-                runCount: `repeat`,
-                saysWhatWasDone: isatty(2) == 1 || format == .table
+        do {
+            try await StatementPrinter(runner).run(
+                statements,
+                StatementPrinter.Options(
+                    format: format,
+                    descriptor: descriptor,
+                    measures: timing,
+                    runCount: `repeat`,
+                    saysWhatWasDone: isatty(2) == 1 || format == .table
+                )
             )
-        )
+        } catch {
+            _ = await runner.finish()
+            throw error
+        }
+        if await runner.finish() {
+            throw Failure("the statements end inside a transaction: nothing of it was committed")
+        }
     }
 
     /// Reads statements from the terminal until there are no more.

@@ -339,6 +339,9 @@ private let soakFactor = EnvironmentVariables.process["VARVE_SOAK"].flatMap { In
             .replaceTable(one, from: old, to: other, snapshotID: nil),
             .replaceTable(one, from: old, to: new, snapshotID: nil),
             .dropTable(one, old, purge: true), .renameTable(one, to: two, old),
+            .createView(one, hashed), .createView(two, old),
+            .updateView(one, from: old, to: hashed), .dropView(two, old),
+            .renameView(one, to: two, old),
         ]
     }
 

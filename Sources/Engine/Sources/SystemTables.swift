@@ -389,6 +389,10 @@ extension CatalogChange {
         case .replaceTable(let table, _, _, _): ("replace-table", table.description)
         case .dropTable(let table, _, _): ("drop-table", table.description)
         case .renameTable(let table, _, _): ("rename-table", table.description)
+        case .createView(let view, _): ("create-view", view.description)
+        case .updateView(let view, _, _): ("update-view", view.description)
+        case .dropView(let view, _): ("drop-view", view.description)
+        case .renameView(let view, _, _): ("rename-view", view.description)
         }
     }
 }

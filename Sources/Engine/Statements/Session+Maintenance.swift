@@ -140,6 +140,16 @@ extension Session {
                     + "orphans cannot be told"
             )
         }
+        for view in try snapshot.state.allViews() {
+            guard try snapshot.state.existingView(view).metadataLocation.hasPrefix(own) else {
+                continue
+            }
+            throw EngineError(
+                .invalid,
+                "the files of view \(view) lie below the location of table \(table.identifier): whose "
+                    + "files are orphans cannot be told"
+            )
+        }
     }
 
     /// The keys of every file that a table still needs.

@@ -33,8 +33,15 @@ extension Session {
         }
         let catalog = try await engine.catalog(creating: true)
         let target = try identifier(create.name.map(\.folded))
-        let before = try await catalog.read().state
+        let before = try await catalogSnapshot(creating: true).state
         let exists = before.table(target) != nil
+        if before.view(target) != nil {
+            throw EngineError(
+                .alreadyExists,
+                "\"\(target)\" is a view already",
+                hint: "DROP VIEW first, or use another name."
+            )
+        }
         if exists && create.isIfNotExists {
             try await consume(.done(StatementSummary(tag: "CREATE TABLE")))
             return
@@ -60,7 +67,8 @@ extension Session {
         let table = OpenTable(
             identifier: target,
             metadata: metadata,
-            storage: try storage(of: metadata, catalog)
+            storage: try storage(of: metadata, catalog),
+            branchSnapshotID: transaction.map { _ in engine.options.ambient.snapshotID() }
         )
 
         var operations: [CatalogOperation] = []
@@ -288,12 +296,8 @@ extension Session {
             case .table:
                 let table = try identifier(name.map(\.folded))
                 if state.table(table) == nil {
-                    if drop.isIfExists { continue }
-                    throw PlanError(
-                        .noSuchTable,
-                        "table \"\(table)\" does not exist",
-                        at: name.span
-                    )
+                    if drop.isIfExists, state.view(table) == nil { continue }
+                    throw missing("table", table, state, at: name.span)
                 }
                 operations.append(.dropTable(table, purge: drop.isPurge))
             case .schema:
@@ -307,13 +311,17 @@ extension Session {
                     )
                 }
                 if drop.isCascade {
-                    for table in try state.tables(in: namespace) {
-                        operations.append(.dropTable(table, purge: drop.isPurge))
-                    }
+                    operations += try removal(of: namespace, state, purge: drop.isPurge)
+                } else {
+                    operations.append(.dropNamespace(namespace))
                 }
-                operations.append(.dropNamespace(namespace))
             case .view:
-                throw PlanError(.unsupported, "views are not supported yet", at: drop.span)
+                let view = try identifier(name.map(\.folded))
+                guard state.view(view) != nil else {
+                    if drop.isIfExists, state.table(view) == nil { continue }
+                    throw missing("view", view, state, at: name.span)
+                }
+                operations.append(.dropView(view))
             }
         }
         var position: Int64?
@@ -331,9 +339,7 @@ extension Session {
         _ consume: Consumer
     ) async throws {
         try requirePresent()
-        if alter.isView {
-            throw PlanError(.unsupported, "views are not supported yet", at: alter.span)
-        }
+        if alter.isView { return try await runAlterView(alter, consume) }
         let snapshot = try await catalogSnapshot(creating: false)
         let table: OpenTable
         do {
@@ -420,8 +426,9 @@ extension Session {
                 [[.string(table.createStatement)]],
                 consume
             )
-        case .views, .createView:
-            throw PlanError(.unsupported, "views are not supported yet", at: show.span)
+        case .views(let name, let like):
+            try await showViews(in: name.map { $0.map(\.folded) } ?? namespace, like, consume)
+        case .createView(let name): try await showCreateView(name, consume)
         case .setting(let name):
             guard name.map(\.folded) == ["as_of"] else {
                 let text = name.map(\.name).joined(separator: ".")
@@ -441,7 +448,7 @@ extension Session {
         }
     }
 
-    private func matches(_ name: String, _ pattern: String?) -> Bool {
+    func matches(_ name: String, _ pattern: String?) -> Bool {
         guard let pattern else { return true }
         let test = BoundExpression.pattern(
             .like(ignoringCase: true),

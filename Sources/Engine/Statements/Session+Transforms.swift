@@ -56,13 +56,7 @@ extension Session {
         let runID = runID ?? engine.options.ambient.uuidV7()
         try requirePresent()
         try plan.checkRunnable()
-        if plan.kind == .view {
-            throw EngineError(
-                .unsupported,
-                "transform \(plan.title): views are not in this version",
-                hint: "Use kind full to store the rows."
-            )
-        }
+        if plan.kind == .view { return try await runView(plan, runID: runID) }
         let catalog = try await engine.catalog(creating: true)
         let target = try identifier(plan.name)
         let prepared = try await prepare(plan.query, [:])

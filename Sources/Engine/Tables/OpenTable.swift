@@ -15,9 +15,10 @@ struct OpenTable: Sendable {
     var storage: TableStorage
     /// The file that the metadata were read from; nil for a table that is being made.
     var metadataLocation: String?
-    /// The id of the snapshot that a statement may add to a branch; nil where `main` is written.
+    /// The id of the snapshot that a statement may add to a branch, or in a transaction; nil elsewhere.
     ///
-    /// The log only says what `main` is at, so lineage has to name it.
+    /// The log only says what `main` is at in the end, so lineage has to name it; and what a transaction
+    /// stages has the same id when it is committed.
     var branchSnapshotID: Int64?
 
     var origin: TableOrigin {
@@ -86,7 +87,8 @@ extension Session {
             metadata: loaded.metadata,
             storage: try storage(of: loaded.metadata, catalog),
             metadataLocation: loaded.metadataLocation,
-            branchSnapshotID: branch.map { _ in engine.options.ambient.snapshotID() }
+            branchSnapshotID: branch != nil || transaction != nil
+                ? engine.options.ambient.snapshotID() : nil
         )
     }
 
@@ -100,6 +102,13 @@ extension Session {
                 .noSuchTable,
                 "namespace \"\(wanted.namespace)\" does not exist",
                 hint: near.map { "Did you mean \"\($0)\"?" }
+            )
+        }
+        if state.view(wanted) != nil {
+            return PlanError(
+                .invalid,
+                "\"\(wanted)\" is a view: it has no rows of its own to change, and no versions",
+                hint: "Name the tables that it reads; SET as_of takes the whole catalog back."
             )
         }
         let names = (try? state.tables(in: wanted.namespace).map(\.name)) ?? []

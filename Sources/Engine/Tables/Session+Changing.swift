@@ -68,7 +68,7 @@ extension Session {
                 binder = Binder(environment: environment)
                 bound = try bind(&binder, source)
             } catch let missing as MissingTable {
-                environment.tables[missing.request] = await resolver.resolve(missing.request)
+                try await supply(missing, to: &environment, resolver)
             }
         }
         guard let bound else { preconditionFailure("bound or thrown") }

@@ -70,7 +70,14 @@ extension Session {
         let ambient = engine.options.ambient
         let (base, storage, branch) = (table.metadata, table.storage, self.branch)
         let snapshotID = table.branchSnapshotID
-        return .changeTable(table.identifier) { now in
+        if transaction != nil {
+            transaction?.dataFiles += added.compactMap { file in
+                (try? storage.key(of: file.filePath)).map { (storage.store, $0) }
+            }
+        }
+        var isAppend = false
+        if case .append = kind { isAppend = true }
+        return .changeTable(table.identifier, isAppend: isAppend) { now in
             guard let metadata = now.metadata else {
                 throw EngineError(.notFound, "table \(table.identifier) was dropped meanwhile")
             }
@@ -399,7 +406,7 @@ extension Session {
                 binder = Binder(environment: environment)
                 bound = try binder.condition(filter, over: source, alias: alias)
             } catch let missing as MissingTable {
-                environment.tables[missing.request] = await resolver.resolve(missing.request)
+                try await supply(missing, to: &environment, resolver)
             }
         }
         guard let bound else { preconditionFailure("bound or thrown") }

@@ -136,6 +136,12 @@ package struct CommitLineage: Sendable, Hashable {
         }
         self.facts.append(facts)
     }
+
+    /// Adds the flows of another commit, behind its own.
+    package mutating func append(_ other: CommitLineage) {
+        facts += other.facts
+        columnMaps.merge(other.columnMaps) { own, _ in own }
+    }
 }
 
 // MARK: - JSON

@@ -78,25 +78,10 @@ extension Binder {
             let plan = try bindCommon(common, at: name.span)
             return try aliased(plan, table.alias, qualifier: [common.name.name])
         }
-        let parts = name.map(\.folded)
+        let parts = lookedUp(name)
         if table.asOf == nil, let view = environment.views[parts] {
-            guard !openViews.contains(parts) else {
-                throw PlanError(
-                    .invalid,
-                    "view \(parts.joined(separator: ".")) contains itself",
-                    at: table.span
-                )
-            }
-            let saved = (commonTables, outerLevels)
-            commonTables = []
-            outerLevels = []
-            openViews.append(parts)
-            defer {
-                (commonTables, outerLevels) = saved
-                openViews.removeLast()
-            }
             return try aliased(
-                try bind(query: view),
+                try expand(view, at: table.span),
                 table.alias,
                 qualifier: name.map(\.name)
             )

@@ -13,7 +13,7 @@ package struct Binder {
     /// What the queries around the one being bound give to it, innermost last.
     var outerLevels: [OuterLevel] = []
     /// Views being expanded, to refuse one that contains itself.
-    var openViews: [[String]] = []
+    var openViews: [ViewDefinition] = []
     private var depth = 0
     var commonNumber = 0
     /// Common tables that are computed once, by their number.

@@ -37,8 +37,8 @@ package struct MissingTable: Error, Sendable {
 package struct BindingEnvironment: Sendable {
     /// What has been looked up so far; an error stands for a table that cannot be had.
     package var tables: [TableRequest: Result<SourceTable, any Error>]
-    /// Queries that names stand for, by folded name parts.
-    package var views: [[String]: Query]
+    /// Queries that names stand for, by the parts of the name as it is looked up.
+    package var views: [[String]: ViewDefinition]
     /// Values of `$1`, `?` and `:name`.
     package var parameters: [Parameter: (value: Value, type: DataType)]
     /// `current_timestamp`: the statement's own time, in microseconds since 1970.
@@ -56,7 +56,7 @@ package struct BindingEnvironment: Sendable {
 
     package init(
         tables: [TableRequest: Result<SourceTable, any Error>] = [:],
-        views: [[String]: Query] = [:],
+        views: [[String]: ViewDefinition] = [:],
         parameters: [Parameter: (value: Value, type: DataType)] = [:],
         nowMicros: Int64,
         evaluate: @escaping @Sendable (BoundExpression) throws -> Value

@@ -38,6 +38,7 @@ final class Prompt: Sendable {
         Interrupts.shared.set {}
         refreshNames()
         await editor.withTerminal { await read(editor, history) }
+        if await runner.finish() { writeError("the open transaction was rolled back\n") }
     }
 
     private func read(_ editor: LineEditor, _ history: LineHistory) async {

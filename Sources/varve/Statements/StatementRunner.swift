@@ -28,6 +28,11 @@ protocol StatementRunner: Sendable {
         consume: @escaping Consumer
     ) async throws
 
+    /// Ends what the statements left open.
+    ///
+    /// - Returns: whether that were changes of a transaction, which are gone.
+    func finish() async -> Bool
+
     /// What was read so far; nil when it is read elsewhere.
     var counters: ScanCounters? { get }
 
@@ -58,6 +63,8 @@ struct LocalRunner: StatementRunner {
             }
         }
     }
+
+    func finish() async -> Bool { await session.abandonTransaction() }
 
     var counters: ScanCounters? { session.meter.current }
 
