@@ -104,6 +104,7 @@ extension Session {
     /// Runs a prepared query and hands its rows to `body`.
     nonisolated func withRows<R: Sendable>(
         of prepared: PreparedQuery,
+        profile: QueryProfile? = nil,
         _ body: @Sendable @escaping (ResultStream) async throws -> R
     ) async throws -> R {
         try await prepared.sources.serving {
@@ -112,6 +113,7 @@ extension Session {
                 schema: prepared.schema,
                 provider: prepared.sources,
                 options: self.engine.options.query,
+                profile: profile,
                 body
             )
         }
@@ -124,52 +126,6 @@ extension Session {
     ) async throws {
         let prepared = try await prepare(query, parameters)
         try await withRows(of: prepared) { try await consume(.rows($0)) }
-    }
-
-    func runExplain(
-        _ explain: Explain,
-        _ parameters: Parameters,
-        _ consume: @escaping Consumer
-    ) async throws {
-        guard case .query(let query) = explain.statement else {
-            throw PlanError(
-                .unsupported,
-                "EXPLAIN is for queries in this version",
-                at: explain.span
-            )
-        }
-        let prepared = try await prepare(query, parameters)
-        switch explain.kind {
-        case .plan:
-            let text = PlanPrinter().print(prepared.optimised)
-            try await consumeRows(
-                Schema([Field("plan", .string)]),
-                text.split(separator: "\n").map { [.string(String($0))] },
-                consume
-            )
-        case .analyze:
-            throw PlanError(
-                .unsupported,
-                "EXPLAIN ANALYZE is not supported yet",
-                at: explain.span
-            )
-        case .lineage:
-            let edges = ColumnLineage(prepared.bound).edges
-            try await consumeRows(
-                Schema([
-                    Field("output_column", .string), Field("input_table", .string),
-                    Field("input_column", .string), Field("type", .string),
-                    Field("subtype", .string), Field("masked", .boolean),
-                ]),
-                edges.map {
-                    [
-                        .string($0.output), .string($0.inputTable), .string($0.inputColumn),
-                        .string($0.type.rawValue), .string($0.subtype.rawValue), .boolean(false),
-                    ]
-                },
-                consume
-            )
-        }
     }
 
     func runDescribe(

@@ -33,15 +33,18 @@ package struct QueryOptions: Sendable {
 ///
 /// The query ends when `body` returns, throws or is cancelled, at the latest within a batch of every
 /// worker; nothing of it runs on after this function has returned.
+///
+/// - Parameter profile: counts what the operators of a `profiled()` plan do.
 package func withResult<R: Sendable>(
     of plan: PhysicalPlan,
     schema: Schema,
     provider: any ScanProvider,
     options: QueryOptions,
+    profile: QueryProfile? = nil,
     _ body: @Sendable @escaping (ResultStream) async throws -> R
 ) async throws -> R {
     let stream = ResultStream(schema: schema)
-    let team = WorkerTeam(count: options.threadCount)
+    let team = WorkerTeam(count: options.threadCount, profile: profile)
     let memory = try await QueryMemory.admitted(
         options.memory,
         operatorCount: plan.keepingOperatorCount,
@@ -62,7 +65,8 @@ package func withResult<R: Sendable>(
                         team: team,
                         provider: provider,
                         memory: memory,
-                        stream: stream
+                        stream: stream,
+                        profile: profile
                     )
                     try runner.run(plan)
                 }
@@ -101,6 +105,7 @@ final class QueryRunner {
     private let provider: any ScanProvider
     let memory: QueryMemory
     let stream: ResultStream
+    private let profile: QueryProfile?
     /// What joins that are built know of the keys that a scan below them should give, by its number.
     var keyFilters: [Int: [ScanKeyFilter]] = [:]
     /// What plans that are used several times gave, by their number.
@@ -114,8 +119,10 @@ final class QueryRunner {
         team: WorkerTeam,
         provider: any ScanProvider,
         memory: QueryMemory,
-        stream: ResultStream
+        stream: ResultStream,
+        profile: QueryProfile? = nil
     ) {
+        self.profile = profile
         self.team = team
         self.provider = provider
         self.memory = memory
@@ -177,6 +184,22 @@ final class QueryRunner {
             guard let rows = workingTables[number] else { return true }
             return try pushAll(rows, into: sinks)
         case .numbering(let kind, let input): return try runNumbering(kind, input, sinks)
+        case .profiled(let number, let input):
+            guard let profile else { return try run(input, into: sinks) }
+            let consumer = profile.enter(number, 0)
+            defer { profile.enter(consumer, 0) }
+            return try run(
+                input,
+                into: sinks.enumerated().map {
+                    ProfileOperator(
+                        profile,
+                        number: number,
+                        consumer: consumer,
+                        worker: $0,
+                        next: $1
+                    )
+                }
+            )
         }
     }
 
@@ -486,7 +509,8 @@ extension PhysicalPlan {
                 return nil
             }
             return input.origin(ofColumn: id.number)
-        case .sort(_, nil, let input): return input.origin(ofColumn: column)
+        case .sort(_, nil, let input), .profiled(_, let input):
+            return input.origin(ofColumn: column)
         case .join(let join):
             let leftCount = join.leftOutput.count
             switch join.kind {

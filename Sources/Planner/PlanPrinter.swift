@@ -120,7 +120,7 @@ extension String {
 }
 
 extension WindowCall {
-    fileprivate var text: String {
+    var text: String {
         switch function {
         case .rowNumber: "row_number"
         case .rank: "rank"

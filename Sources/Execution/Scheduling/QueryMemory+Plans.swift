@@ -35,7 +35,7 @@ extension PhysicalPlan {
         case .join(let join):
             1 + join.left.keepingOperatorCount + join.right.keepingOperatorCount
         case .filter(_, _, let input), .project(_, let input), .limit(_, _, let input),
-            .replicate(_, _, let input):
+            .replicate(_, _, let input), .profiled(_, let input):
             input.keepingOperatorCount
         case .union(let inputs): inputs.reduce(0) { $0 + $1.keepingOperatorCount }
         // One that is not foreseen here gets its share when it begins.

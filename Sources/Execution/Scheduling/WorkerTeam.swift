@@ -15,9 +15,13 @@ final class WorkerTeam: @unchecked Sendable {
     private var runningCount = 0
     private var firstError: (worker: Int, error: any Error)?
     private var isClosed = false
+    private let profile: QueryProfile?
+    /// What the driver works for when a phase begins: the time of the others goes there, too.
+    private var profiled: Int?
 
-    init(count: Int) {
+    init(count: Int, profile: QueryProfile? = nil) {
         self.count = max(1, count)
+        self.profile = profile
         lock = .allocate(capacity: 1)
         wakeup = .allocate(capacity: 1)
         pthread_mutex_init(lock, nil)
@@ -44,6 +48,7 @@ final class WorkerTeam: @unchecked Sendable {
         phase += 1
         runningCount = count - 1
         firstError = nil
+        profiled = profile?.current(0)
         pthread_cond_broadcast(wakeup)
         pthread_mutex_unlock(lock)
         var ownError: (any Error)?
@@ -72,9 +77,12 @@ final class WorkerTeam: @unchecked Sendable {
                 return
             }
             seen = phase
+            let profiled = profiled
             pthread_mutex_unlock(lock)
             var failure: (any Error)?
+            profile?.enter(profiled, worker)
             do { try work(worker) } catch { failure = error }
+            profile?.enter(nil, worker)
             pthread_mutex_lock(lock)
             if let failure, worker < firstError?.worker ?? Int.max {
                 firstError = (worker, failure)

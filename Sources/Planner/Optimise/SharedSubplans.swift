@@ -74,6 +74,7 @@ extension PhysicalPlan {
             recursion.step = transform(recursion.step)
             return .recursion(recursion)
         case .numbering(let kind, let input): return .numbering(kind, transform(input))
+        case .profiled(let number, let input): return .profiled(number, transform(input))
         }
     }
 

@@ -28,6 +28,8 @@ package indirect enum PhysicalPlan: Sendable {
     case workingTable(Int, types: [DataType])
     /// The rows with a column that is counted or drawn as they come.
     case numbering(RowNumbering, PhysicalPlan)
+    /// The same rows, watched on their way under that number (see `profiled()`).
+    case profiled(Int, PhysicalPlan)
 
     package struct Scan: Sendable {
         /// Tells the scans of a plan apart.
@@ -107,7 +109,9 @@ extension PhysicalPlan {
         case .aggregate(let groups, let calls, _): groups.map(\.type) + calls.map(\.type)
         case .window(let window): window.input.types + window.calls.map(\.type)
         case .join(let join): join.types
-        case .sort(_, _, let input), .limit(_, _, let input), .shared(_, let input): input.types
+        case .sort(_, _, let input), .limit(_, _, let input), .shared(_, let input),
+            .profiled(_, let input):
+            input.types
         case .union(let inputs): inputs.first?.types ?? []
         case .recursion(let recursion): recursion.anchor.types
         case .workingTable(_, let types): types

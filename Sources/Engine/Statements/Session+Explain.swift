@@ -1,0 +1,99 @@
+import Ambient
+import Columnar
+import Execution
+import Planner
+import SQL
+import Tables
+
+extension Session {
+    func runExplain(
+        _ explain: Explain,
+        _ parameters: Parameters,
+        _ consume: @escaping Consumer
+    ) async throws {
+        guard case .query(let query) = explain.statement else {
+            throw PlanError(
+                .unsupported,
+                "EXPLAIN is for queries in this version",
+                at: explain.span
+            )
+        }
+        let prepared = try await prepare(query, parameters)
+        switch explain.kind {
+        case .plan:
+            let text = PlanPrinter().print(prepared.optimised)
+            try await consumeRows(
+                Schema([Field("plan", .string)]),
+                text.split(separator: "\n").map { [.string(String($0))] },
+                consume
+            )
+        case .analyze:
+            let lines = try await analysis(of: prepared)
+            try await consumeRows(
+                Schema([Field("plan", .string)]),
+                lines.map { [.string($0)] },
+                consume
+            )
+        case .lineage:
+            let edges = ColumnLineage(prepared.bound).edges
+            try await consumeRows(
+                Schema([
+                    Field("output_column", .string), Field("input_table", .string),
+                    Field("input_column", .string), Field("type", .string),
+                    Field("subtype", .string), Field("masked", .boolean),
+                ]),
+                edges.map {
+                    [
+                        .string($0.output), .string($0.inputTable), .string($0.inputColumn),
+                        .string($0.type.rawValue), .string($0.subtype.rawValue), .boolean(false),
+                    ]
+                },
+                consume
+            )
+        }
+    }
+
+    /// Runs a query to its end and tells what each operator did; its rows go nowhere.
+    private func analysis(of prepared: PreparedQuery) async throws -> [String] {
+        var watched = prepared
+        let (plan, operators) = prepared.physical.profiled()
+        watched.physical = plan
+        let options = engine.options.query
+        let profile = QueryProfile(
+            operatorCount: operators.count,
+            workerCount: options.threadCount
+        )
+        let clock = engine.options.ambient.time
+        let (before, spilled) = (meter.current, options.spills.writtenByteCount)
+        let start = clock.monotonicNanos()
+        try await withRows(of: watched, profile: profile) { rows in
+            while try await rows.next() != nil {}
+        }
+        let nanoseconds = clock.monotonicNanos() - start
+        var lines = zip(operators, profile.operators).map { planned, done in
+            String(repeating: "  ", count: planned.depth) + planned.text
+                + "  (\(done.rowCount) rows, \(Self.milliseconds(done.nanoseconds)))"
+        }
+        let after = meter.current
+        let files = after.files - before.files
+        let groups = after.rowGroups - before.rowGroups
+        lines.append(
+            "\(Self.milliseconds(UInt64(nanoseconds))) on \(options.threadCount) \(options.threadCount == 1 ? "thread" : "threads"); "
+                + "the operators' times are those of all threads together"
+        )
+        lines.append(
+            "\(files) files (\(after.filesPruned - before.filesPruned) left out), \(groups) row "
+                + "groups (\(after.rowGroupsPruned - before.rowGroupsPruned) left out), "
+                + "\(after.rows - before.rows) rows and \(after.bytesRead - before.bytesRead) bytes read"
+        )
+        let written = options.spills.writtenByteCount - spilled
+        if written > 0 { lines.append("\(written) bytes did not fit into memory") }
+        return lines
+    }
+
+    private static func milliseconds(_ nanoseconds: UInt64) -> String {
+        let hundredths = (nanoseconds + 5_000) / 10_000
+        let rest = hundredths % 100
+        return "\(hundredths / 100).\(rest < 10 ? "0" : "")\(rest) ms"
+    }
+}
