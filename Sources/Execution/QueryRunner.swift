@@ -429,9 +429,7 @@ final class QueryRunner {
             join.right,
             into: try sinks.indices.map { try JoinBuildOperator(build, worker: $0) }
         )
-        let dropsAll =
-            join.kind == .inner || join.kind == .semi || join.kind == .cross || join.kind == .right
-        if build.rowCount == 0, dropsAll { return true }
+        if build.rowCount == 0, join.isEmptyWithoutRight { return true }
         guard let table = try build.table() else {
             let spilled = try SpilledJoin(build, team, stream)
             let probes = try spilled.probes(sinks)
@@ -451,9 +449,9 @@ final class QueryRunner {
             try JoinProbeOperator(state, worker: $0, next: sinks[$0])
         }
         let wantsMore = try run(join.left, into: probes)
-        guard wantsMore, join.kind == .right || join.kind == .full else { return wantsMore }
+        guard wantsMore, join.kind.decidesOnRight else { return wantsMore }
         return try withExtendedLifetime(build) {
-            try JoinProbeOperator.pushUnmatched(
+            try JoinProbeOperator.pushDecided(
                 state,
                 leftTypes: join.left.types,
                 into: sinks[0]
@@ -484,10 +482,17 @@ private enum SharedRows {
 }
 
 extension PhysicalPlan.Join {
+    fileprivate var isEmptyWithoutRight: Bool {
+        switch kind {
+        case .inner, .semi, .cross, .right, .rightSemi, .rightAnti: true
+        case .left, .full, .anti, .single, .mark, .markAny: false
+        }
+    }
+
     /// Whether a left row without a match leaves no trace in the result.
     fileprivate var dropsUnmatchedLeft: Bool {
         switch kind {
-        case .inner, .right, .semi: true
+        case .inner, .right, .semi, .rightSemi, .rightAnti: true
         case .left, .full, .cross, .anti, .single, .mark, .markAny: false
         }
     }
@@ -518,10 +523,10 @@ extension PhysicalPlan {
                 if column < leftCount {
                     return join.left.origin(ofColumn: join.leftOutput[column])
                 }
-            case .right, .full, .single: break
+            case .right, .full, .single, .rightSemi, .rightAnti: break
             }
             switch join.kind {
-            case .inner, .cross, .right:
+            case .inner, .cross, .right, .rightSemi, .rightAnti:
                 let place = column - leftCount
                 guard join.rightOutput.indices.contains(place) else { return nil }
                 return join.right.origin(ofColumn: join.rightOutput[place])

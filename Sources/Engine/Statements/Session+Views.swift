@@ -45,7 +45,8 @@ extension Session {
         else { return nil }
         if state.view(wanted) != nil { return wanted }
         let lower = wanted.name.lowercased()
-        if try state.tables(in: wanted.namespace).contains(where: { $0.name.lowercased() == lower }) {
+        if try state.tables(in: wanted.namespace).contains(where: { $0.name.lowercased() == lower })
+        {
             return nil
         }
         let same = try state.views(in: wanted.namespace).filter { $0.name.lowercased() == lower }
@@ -296,7 +297,8 @@ extension Session {
             )
         }
         let found =
-            kind == "view" ? try? state.views(in: name.namespace)
+            kind == "view"
+            ? try? state.views(in: name.namespace)
             : try? state.tables(in: name.namespace)
         let near = nearest(to: name.name, among: (found ?? []).map(\.name))
         return PlanError(

@@ -36,7 +36,7 @@ final class JoinBuild: @unchecked Sendable {
         workers = (0..<workerCount).map { _ in Worker(memory) }
         rightTypes = plan.right.types
         rowByteCount = JoinTable.rowByteCount(plan.rightKeys.map(\.type))
-        keepsAll = plan.kind == .right || plan.kind == .full
+        keepsAll = plan.kind.decidesOnRight && plan.kind != .rightSemi
     }
 
     var hasSpilled: Bool { workers.contains { $0.writer != nil } }

@@ -25,7 +25,7 @@ final class JoinState: Sendable {
         self.table = table
         self.facts = facts
         self.stream = stream
-        let keeps = plan.kind == .right || plan.kind == .full
+        let keeps = plan.kind.decidesOnRight
         matched = (0..<workerCount).map { _ in MatchedRows(count: keeps ? table.rowCount : 0) }
     }
 
@@ -128,6 +128,9 @@ final class JoinProbeOperator: PushOperator {
         case .right:
             noteMatches(pairs)
             return try pushPairs(chunk, pairs, nullable: false)
+        case .rightSemi, .rightAnti:
+            noteMatches(pairs)
+            return true
         case .inner, .cross:
             return try pushPairs(chunk, pairs, nullable: false)
         }
@@ -408,6 +411,9 @@ final class JoinProbeOperator: PushOperator {
         case .right:
             noteMatches(pairs)
             return try pushPairs(chunk, pairs, nullable: false)
+        case .rightSemi, .rightAnti:
+            noteMatches(pairs)
+            return true
         case .left, .full:
             noteMatches(pairs)
             return try pushPairs(chunk, withUnmatched(pairs, chunk.rowCount), nullable: true)
@@ -458,7 +464,7 @@ final class JoinProbeOperator: PushOperator {
                 switch state.plan.kind {
                 case .inner, .cross, .left, .right, .full, .single:
                     guard try pushPairs(part, pairs, nullable: false) else { return false }
-                case .semi, .anti, .mark, .markAny: break
+                case .semi, .anti, .rightSemi, .rightAnti, .mark, .markAny: break
                 }
             }
             start += part.rowCount
@@ -470,7 +476,7 @@ final class JoinProbeOperator: PushOperator {
     func pushSettled(_ chunk: Chunk, firstRow: Int, _ settled: SettledRows) throws -> Bool {
         let count = chunk.rowCount
         switch state.plan.kind {
-        case .inner, .cross, .right: return true
+        case .inner, .cross, .right, .rightSemi, .rightAnti: return true
         case .left, .full, .single:
             var unmatched = PairBuilder(capacity: count)
             let flags = settled.flags.mutable(as: UInt8.self) + firstRow
@@ -498,8 +504,9 @@ final class JoinProbeOperator: PushOperator {
         }
     }
 
-    /// Hands on the built rows that no worker matched, with nulls for the left columns.
-    static func pushUnmatched(
+    /// Hands on the built rows that no worker matched, with nulls for the left columns; of a right semi
+    /// join those that some worker matched.
+    static func pushDecided(
         _ state: JoinState,
         leftTypes: [DataType],
         into sink: PushOperator
@@ -516,7 +523,9 @@ final class JoinProbeOperator: PushOperator {
             rows.removeAll(keepingCapacity: true)
             return try sink.push(Chunk(columns: left + right, rowCount: selection.count))
         }
-        for row in 0..<state.table.rowCount where !flags.contains(where: { $0[row] != 0 }) {
+        let wantsMatched = state.plan.kind == .rightSemi
+        for row in 0..<state.table.rowCount
+        where flags.contains(where: { $0[row] != 0 }) == wantsMatched {
             rows.append(Int32(truncatingIfNeeded: row))
             if rows.count == RecordBatch.rowCountMax, try !send() { return false }
         }

@@ -100,12 +100,12 @@ final class SpilledJoin {
         }
     }
 
-    private var keepsRight: Bool { plan.kind == .right || plan.kind == .full }
+    private var keepsRight: Bool { plan.kind.decidesOnRight }
 
     /// Whether left rows without any right row leave a trace.
     private var keepsLeft: Bool {
         switch plan.kind {
-        case .inner, .cross, .semi, .right: false
+        case .inner, .cross, .semi, .right, .rightSemi, .rightAnti: false
         case .left, .full, .anti, .single, .mark, .markAny: true
         }
     }
@@ -114,7 +114,7 @@ final class SpilledJoin {
     func finish(_ probes: [SpilledProbeOperator], into sinks: [PushOperator]) throws -> Bool {
         if keepsRight {
             guard
-                try JoinProbeOperator.pushUnmatched(
+                try JoinProbeOperator.pushDecided(
                     resident,
                     leftTypes: leftTypes,
                     into: sinks[0]
@@ -191,7 +191,7 @@ final class SpilledJoin {
         }
         if stop.isSet { return false }
         return try !keepsRight
-            || JoinProbeOperator.pushUnmatched(state, leftTypes: leftTypes, into: sinks[0])
+            || JoinProbeOperator.pushDecided(state, leftTypes: leftTypes, into: sinks[0])
     }
 
     // MARK: Spreading
@@ -268,7 +268,7 @@ final class SpilledJoin {
             else { return false }
             if keepsRight {
                 guard
-                    try JoinProbeOperator.pushUnmatched(
+                    try JoinProbeOperator.pushDecided(
                         state,
                         leftTypes: leftTypes,
                         into: sinks[0]
@@ -278,7 +278,7 @@ final class SpilledJoin {
         }
         guard let last else { return true }
         switch plan.kind {
-        case .inner, .cross, .right: return true
+        case .inner, .cross, .right, .rightSemi, .rightAnti: return true
         case .left, .full, .single, .semi, .anti, .mark, .markAny:
             return try eachRow(left) { try last.pushSettled($0, firstRow: $1, settled) }
         }

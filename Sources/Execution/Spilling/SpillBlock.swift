@@ -246,7 +246,9 @@ struct SpillDecoder {
             start: start + header,
             count: storedByteCount - header
         )
-        func number(_ at: Int) -> UInt64 { start.loadUnaligned(fromByteOffset: at, as: UInt64.self) }
+        func number(_ at: Int) -> UInt64 {
+            start.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+        }
         guard start.loadUnaligned(as: UInt32.self) == SpillEncoder.magic, codec <= 1,
             number(8) == UInt64(rowCount), number(16) == UInt64(payloadByteCount),
             number(24) == UInt64(stored.count)

@@ -186,7 +186,8 @@ final class PartitionWriter {
         stagedHashes.append(hashes)
         stagedRowCount += chunk.rowCount
         stagedByteCount += chunk.columns.reduce(0) { $0 + Compact.byteCount($1) }
-        if stagedByteCount >= stagingByteCountMax || stagedRowCount >= 16 * RecordBatch.rowCountMax {
+        if stagedByteCount >= stagingByteCountMax || stagedRowCount >= 16 * RecordBatch.rowCountMax
+        {
             try flush()
         }
     }

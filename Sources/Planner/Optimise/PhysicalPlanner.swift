@@ -6,6 +6,7 @@ package struct PhysicalPlanner {
     private let scans = ScanCounter()
     /// How often each common table is read.
     private var materializedCounts: [Int: Int] = [:]
+    private var cardinality: Cardinality?
 
     /// Numbers of shared plans, apart from those of `SharedSubplans`.
     private static func keptNumber(_ number: Int) -> Int { -2 * number - 1 }
@@ -33,6 +34,7 @@ package struct PhysicalPlanner {
         }
         var planner = self
         planner.materializedCounts = plan.materializedCounts
+        planner.cardinality = Cardinality(plan)
         return SharedSubplans.share(try planner.ordered(plan))
     }
 
@@ -342,6 +344,28 @@ package struct PhysicalPlanner {
         case .semi, .anti, .mark: rightOutput = []
         default: layout += rightOutput.map { right.layout[$0] }
         }
+        if !leftKeys.isEmpty, kind == .semi || kind == .anti, isSmaller(join.left, than: join.right)
+        {
+            return Lowered(
+                plan: .join(
+                    PhysicalPlan.Join(
+                        kind: kind == .semi ? .rightSemi : .rightAnti,
+                        left: right.plan,
+                        right: left.plan,
+                        leftKeys: rightKeys,
+                        rightKeys: leftKeys,
+                        nullsMatch: nullsMatch,
+                        residual: try BoundExpression.conjunction(residuals).map {
+                            try Positions(right.layout + left.layout).resolve($0)
+                        },
+                        comparison: nil,
+                        leftOutput: [],
+                        rightOutput: leftOutput
+                    )
+                ),
+                layout: layout
+            )
+        }
         return Lowered(
             plan: .join(
                 PhysicalPlan.Join(
@@ -362,6 +386,12 @@ package struct PhysicalPlanner {
             ),
             layout: layout
         )
+    }
+
+    /// Whether it is clearly cheaper to build `left` into a table than `right`.
+    private func isSmaller(_ left: LogicalPlan, than right: LogicalPlan) -> Bool {
+        guard let cardinality else { return false }
+        return cardinality.rows(left) < cardinality.rows(right) / 2
     }
 
     private func lowerSet(_ operation: LogicalPlan.SetOperation) throws -> Lowered {

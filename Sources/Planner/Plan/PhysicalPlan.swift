@@ -71,6 +71,9 @@ package indirect enum PhysicalPlan: Sendable {
     package struct Join: Sendable {
         package enum Kind: Sendable, Hashable {
             case inner, left, right, full, cross, semi, anti, single
+            /// The right rows that have a match, and those that have none: a semi or anti join whose
+            /// smaller side is built.
+            case rightSemi, rightAnti
             /// Adds whether there is a match as the last column; when null-aware, unknown where a null
             /// key may hide one.
             case mark(isNullAware: Bool)
@@ -94,6 +97,16 @@ package indirect enum PhysicalPlan: Sendable {
         /// Which left and right columns go on.
         package var leftOutput: [Int]
         package var rightOutput: [Int]
+    }
+}
+
+extension PhysicalPlan.Join.Kind {
+    /// Whether right rows are handed on by what all left rows together met.
+    package var decidesOnRight: Bool {
+        switch self {
+        case .right, .full, .rightSemi, .rightAnti: true
+        case .inner, .left, .cross, .semi, .anti, .single, .mark, .markAny: false
+        }
     }
 }
 

@@ -138,6 +138,8 @@ private struct ProfileNumbering {
         case .cross: line = "Cross join"
         case .semi: line = "Semi join"
         case .anti: line = "Anti join"
+        case .rightSemi: line = "Right semi join"
+        case .rightAnti: line = "Right anti join"
         case .single: line = "Single join"
         case .mark, .markAny: line = "Mark join"
         }
