@@ -31,9 +31,16 @@ extension Binder {
         if !ids.isEmpty, ids.isDisjoint(with: local), inner.attachments.isEmpty {
             for level in outerLevels.reversed()
             where !ids.isDisjoint(with: level.scope.columns.map(\.column.id)) {
-                if let collector = level.aggregates, collector.isInsideArgument == 0 {
-                    return add(aggregate, name, to: collector)
+                guard let collector = level.aggregates else {
+                    throw PlanError(
+                        .unsupported,
+                        "\(name) of columns of the query around this one alone is an aggregate of "
+                            + "that query, which has none where this subquery stands",
+                        hint: "Aggregate in the query around, or make its columns part of this one.",
+                        at: span
+                    )
                 }
+                if collector.isInsideArgument == 0 { return add(aggregate, name, to: collector) }
                 break
             }
         }
