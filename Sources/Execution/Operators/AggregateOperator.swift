@@ -108,7 +108,9 @@ final class AggregateOperator: PushOperator {
         for pairs in distinct {
             if let pairs { total += pairs.byteCountMax(adding: count) + pairs.groupCount * 40 }
         }
-        for rows in ordered where rows.rowCount > 0 { total += 3 * rows.byteCount + rows.rowCount * 72 }
+        for rows in ordered where rows.rowCount > 0 {
+            total += 3 * rows.byteCount + rows.rowCount * 72
+        }
         return total
     }
 

@@ -105,8 +105,9 @@ final class LimitOperator: PushOperator {
     }
 }
 
-/// Keeps batches in memory for an operator that needs all of them there; more than is granted ends the
-/// query. Where rows may wait on disk, see `KeepOperator`.
+/// Keeps batches in memory for an operator that needs all of them there.
+///
+/// More than is granted ends the query. Where rows may wait on disk, see `KeepOperator`.
 final class CollectOperator: PushOperator {
     private var held = HeldRows()
     private let use: MemoryUse
