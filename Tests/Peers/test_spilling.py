@@ -63,15 +63,15 @@ def test_tpch_gives_the_answer_of_duckdb(number, threads, tpch):
 
 
 QUERIES = [
-    "SELECT l_orderkey, count(*) AS n, sum(l_quantity) AS q, max(l_comment) AS c FROM lineitem GROUP BY 1",
+    "SELECT count(*) AS k, sum(n) AS n, sum(q * o) AS q, min(c) AS a, max(c) AS b, sum(length(c)) AS l FROM (SELECT l_orderkey AS o, count(*) AS n, sum(l_quantity) AS q, max(l_comment) AS c FROM lineitem GROUP BY 1) g",
     "SELECT count(DISTINCT l_comment) AS c, count(DISTINCT l_orderkey) AS o, sum(DISTINCT l_partkey) AS p FROM lineitem",
     "SELECT l_suppkey, count(DISTINCT l_comment) AS c, string_agg(l_shipmode, ',' ORDER BY l_orderkey, l_linenumber) AS m FROM lineitem GROUP BY 1",
     "SELECT l_partkey, median(l_orderkey) AS m, quantile_cont(l_suppkey, 0.9) AS q FROM lineitem GROUP BY 1",
-    "SELECT DISTINCT l_comment, l_partkey FROM lineitem",
-    "SELECT l_comment FROM lineitem EXCEPT SELECT o_comment FROM orders",
-    "SELECT l_orderkey, row_number() OVER (PARTITION BY l_suppkey ORDER BY l_orderkey, l_linenumber) AS r, sum(l_quantity) OVER (PARTITION BY l_suppkey ORDER BY l_orderkey, l_linenumber) AS q FROM lineitem",
-    "SELECT a.l_orderkey, a.l_comment, o_comment FROM lineitem a FULL JOIN orders ON l_orderkey = o_orderkey AND l_linenumber < 3",
-    "SELECT o_orderkey, o_orderkey IN (SELECT l_orderkey FROM lineitem WHERE l_quantity < 5) AS f FROM orders",
+    "SELECT count(*) AS n, sum(l_partkey) AS p, sum(length(l_comment)) AS l FROM (SELECT DISTINCT l_comment, l_partkey FROM lineitem) d",
+    "SELECT count(*) AS n, min(c) AS a, max(c) AS b, sum(length(c)) AS l FROM (SELECT l_comment AS c FROM lineitem EXCEPT SELECT o_comment FROM orders) e",
+    "SELECT s, count(*) AS n, sum(r * o) AS r, sum(q * o) AS q FROM (SELECT l_suppkey AS s, l_orderkey AS o, row_number() OVER (PARTITION BY l_suppkey ORDER BY l_orderkey, l_linenumber) AS r, sum(l_quantity) OVER (PARTITION BY l_suppkey ORDER BY l_orderkey, l_linenumber) AS q FROM lineitem) w GROUP BY 1",
+    "SELECT l_linenumber, count(*) AS n, count(o_orderkey) AS o, sum(length(l_comment)) AS l, sum(length(o_comment)) AS m FROM lineitem FULL JOIN orders ON l_orderkey = o_orderkey AND l_linenumber < 3 AND o_orderkey % 3 > 0 GROUP BY 1",
+    "SELECT f, count(*) AS n, sum(o) AS o FROM (SELECT o_orderkey AS o, o_orderkey IN (SELECT l_orderkey FROM lineitem WHERE l_quantity < 40) AS f FROM orders) m GROUP BY 1",
 ]
 
 
@@ -89,7 +89,7 @@ def test_operators_give_the_rows_of_duckdb(query, tpch):
 
 def test_rows_come_in_the_order_asked_for(tpch):
     varve, oracle, _ = tpch
-    query = "SELECT l_comment, l_orderkey, l_linenumber FROM lineitem ORDER BY l_comment DESC, l_orderkey, l_linenumber"
+    query = "SELECT l_comment, l_orderkey, l_linenumber FROM lineitem ORDER BY l_comment DESC, l_orderkey, l_linenumber LIMIT 200000"
     done = varve.sql(query, "--memory", MEMORY, "--timing", format="csv")
     assert spilled_bytes(done) > 0
     expected = oracle.execute(query).fetchall()
