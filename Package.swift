@@ -218,7 +218,10 @@ let package = Package(
             of: "Engine",
             ["Ambient", "Catalog", "Columnar", "Engine", "Execution", "ObjectStorage"]
         ),
-        tests(of: "Execution", ["Ambient", "Columnar", "Execution", "Planner", "SQL"]),
+        tests(
+            of: "Execution",
+            ["Ambient", "Bytes", "Columnar", "Execution", "Kernels", "Planner", "SQL"]
+        ),
         .testTarget(name: "TidyTests", swiftSettings: common),
         tests(of: "Lineage", ["Bytes", "CommitLog", "Lineage"]),
         tests(of: "Pipelines", ["Bytes", "Columnar", "Pipelines", "Planner", "SQL"]),

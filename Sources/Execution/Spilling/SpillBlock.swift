@@ -1,5 +1,5 @@
-import Bytes
-import Columnar
+package import Bytes
+package import Columnar
 import Glibc
 import Kernels
 
@@ -20,7 +20,7 @@ import Kernels
 // Types are not written: whoever reads knows them. Dictionaries and constants are written flat.
 
 /// Writes columns as the bytes of a block; keeps its memory between blocks.
-final class SpillEncoder {
+package final class SpillEncoder {
     private var memory = Buffer(byteCount: 1 << 16)
     private var count = 0
     /// Blocks to write as they are before compression is tried again.
@@ -29,14 +29,16 @@ final class SpillEncoder {
     static let headerByteCount = 40
     static let magic: UInt32 = 0x4C50_5356
 
-    /// Appends a block to a file.
+    package init() {}
+
+    /// Makes a block and hands its bytes on.
     ///
-    /// - Returns: where it is, and the bytes that its columns take in memory.
-    func write(
+    /// - Returns: what `body` gave, and the bytes that the columns take in memory.
+    package func withBlock<R>(
         _ columns: [Column],
         rowCount: Int,
-        to file: SpillFile
-    ) throws -> (offset: Int, storedByteCount: Int, payloadByteCount: Int) {
+        _ body: (UnsafeRawBufferPointer) throws -> R
+    ) throws -> (result: R, payloadByteCount: Int) {
         // The header has a place that keeps the payload aligned.
         count = 48
         for column in columns { try append(column) }
@@ -45,16 +47,14 @@ final class SpillEncoder {
         if uncompressedCount == 0, payloadByteCount > 256, payloadByteCount < 1 << 30 {
             let packed = try compress(.lz4Raw, payload)
             if packed.count < payloadByteCount / 8 * 7 {
-                let offset = try packed.withUnsafeBytes { packed in
-                    let block = Buffer(byteCount: packed.count + Self.headerByteCount)
-                    if let base = packed.baseAddress {
-                        (block.base + Self.headerByteCount)
-                            .copyMemory(from: base, byteCount: packed.count)
-                    }
-                    Self.writeHeader(block.base, 1, rowCount, payloadByteCount, packed.count)
-                    return try file.append(block.bytes)
+                let block = Buffer(byteCount: packed.count + Self.headerByteCount)
+                packed.withUnsafeBytes { packed in
+                    guard let base = packed.baseAddress else { return }
+                    (block.base + Self.headerByteCount)
+                        .copyMemory(from: base, byteCount: packed.count)
                 }
-                return (offset, packed.count + Self.headerByteCount, payloadByteCount)
+                Self.writeHeader(block.base, 1, rowCount, payloadByteCount, packed.count)
+                return (try body(block.bytes), payloadByteCount)
             }
             uncompressedCount = 15
         } else if uncompressedCount > 0 {
@@ -62,13 +62,13 @@ final class SpillEncoder {
         }
         let start = memory.base + 48 - Self.headerByteCount
         Self.writeHeader(start, 0, rowCount, payloadByteCount, payloadByteCount)
-        let storedByteCount = payloadByteCount + Self.headerByteCount
-        let offset = try file.append(
-            UnsafeRawBufferPointer(start: start, count: storedByteCount)
+        let block = UnsafeRawBufferPointer(
+            start: start,
+            count: payloadByteCount + Self.headerByteCount
         )
         // One huge block must not be remembered for ever.
-        if memory.byteCount > 16 << 20 { memory = Buffer(byteCount: 1 << 16) }
-        return (offset, storedByteCount, payloadByteCount)
+        defer { if memory.byteCount > 16 << 20 { memory = Buffer(byteCount: 1 << 16) } }
+        return (try body(block), payloadByteCount)
     }
 
     private static func writeHeader(
@@ -218,29 +218,30 @@ enum SpillForm: UInt8 {
 }
 
 /// Reads blocks back; their columns share one piece of memory.
-struct SpillDecoder {
+package struct SpillDecoder {
     private let payload: Buffer
     private var offset = 0
 
-    /// The columns of the block that begins at an offset of a file.
-    static func read(
-        _ file: SpillFile,
-        at offset: Int,
-        storedByteCount: Int,
+    /// Bytes before a block in the memory that it is read into, so that its payload is aligned.
+    package static let paddingByteCount = 48 - SpillEncoder.headerByteCount
+
+    /// The columns of a block.
+    ///
+    /// - Parameters:
+    ///   - memory: the block behind `paddingByteCount` bytes; nobody else may use it.
+    ///   - types: of the columns; with `rowCount` and `payloadByteCount` what is known of what was written.
+    /// - Throws: when the block is not what was written.
+    package static func decode(
+        _ memory: Buffer,
         payloadByteCount: Int,
         rowCount: Int,
         types: [DataType],
         _ decompressor: Decompressor
     ) throws -> [Column] {
         let header = SpillEncoder.headerByteCount
+        let storedByteCount = memory.byteCount - paddingByteCount
         guard storedByteCount >= header else { throw damage("its length") }
-        // Read so that an uncompressed payload is aligned where it is.
-        let memory = Buffer(byteCount: storedByteCount + 48 - header)
-        let start = memory.base + (48 - header)
-        try file.read(
-            at: offset,
-            into: UnsafeMutableRawBufferPointer(start: start, count: storedByteCount)
-        )
+        let start = memory.base + paddingByteCount
         let codec = start.loadUnaligned(fromByteOffset: 4, as: UInt32.self)
         let stored = UnsafeRawBufferPointer(
             start: start + header,
@@ -307,7 +308,12 @@ struct SpillDecoder {
         let hasValidity = header.load(fromByteOffset: 1, as: UInt8.self)
         guard let form = SpillForm(rawValue: code), form == .null || form == SpillForm(type),
             hasValidity <= 1, header.load(fromByteOffset: 8, as: UInt64.self) == UInt64(rowCount)
-        else { throw Self.damage("a column") }
+        else {
+            let found = header.load(fromByteOffset: 8, as: UInt64.self)
+            throw Self.damage(
+                "a column of \(rowCount) rows of \(type) (form \(code), \(found) rows)"
+            )
+        }
         let validity = hasValidity == 1 ? try bitmap(rowCount) : nil
         let storage: Column.Storage
         switch form {

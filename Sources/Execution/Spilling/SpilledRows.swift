@@ -28,18 +28,21 @@ struct SpilledRows: Sendable {
     /// Adds rows as one block.
     mutating func append(_ chunk: Chunk, _ encoder: SpillEncoder) throws {
         if chunk.rowCount == 0 { return }
-        let place = try encoder.write(chunk.columns, rowCount: chunk.rowCount, to: file)
+        let (place, payloadByteCount) = try encoder.withBlock(
+            chunk.columns,
+            rowCount: chunk.rowCount
+        ) { (offset: try file.append($0), byteCount: $0.count) }
         blocks.append(
             Block(
                 offset: place.offset,
-                storedByteCount: place.storedByteCount,
-                payloadByteCount: place.payloadByteCount,
+                storedByteCount: place.byteCount,
+                payloadByteCount: payloadByteCount,
                 rowCount: chunk.rowCount,
                 types: chunk.columns.map(\.type)
             )
         )
         rowCount += chunk.rowCount
-        byteCount += place.payloadByteCount
+        byteCount += payloadByteCount
     }
 
     /// Adds rows as blocks of about `blockByteCount` bytes.
@@ -70,11 +73,18 @@ struct SpilledRows: Sendable {
 
     func read(_ index: Int, _ decompressor: Decompressor) throws -> Chunk {
         let block = blocks[index]
+        let padding = SpillDecoder.paddingByteCount
+        let memory = Buffer(byteCount: block.storedByteCount + padding)
+        try file.read(
+            at: block.offset,
+            into: UnsafeMutableRawBufferPointer(
+                start: memory.base + padding,
+                count: block.storedByteCount
+            )
+        )
         return Chunk(
-            columns: try SpillDecoder.read(
-                file,
-                at: block.offset,
-                storedByteCount: block.storedByteCount,
+            columns: try SpillDecoder.decode(
+                memory,
                 payloadByteCount: block.payloadByteCount,
                 rowCount: block.rowCount,
                 types: block.types,

@@ -222,7 +222,8 @@ class CollectingAccumulator: GroupedAccumulator {
 
     /// The values of each group as a list.
     override func partials(groupCount: Int) throws(KernelError) -> [Column] {
-        let type = parts.first?.type ?? .null
+        // Without values their type is not known: bare nulls go with lists of any type.
+        guard let type = parts.first?.type else { return [.nulls(.null, count: groupCount)] }
         let (values, offsets) = grouped(groupCount, type)
         return [
             Column(
@@ -235,8 +236,9 @@ class CollectingAccumulator: GroupedAccumulator {
     }
 
     override func restore(_ partials: [Column], count: Int) throws(KernelError) {
-        guard partials.count == 1, partials[0].count == count,
-            case .list(let offsets, let elements) = partials[0].flattened().storage
+        guard partials.count == 1, partials[0].count == count else { throw .foreignPartials }
+        if partials[0].isAllNull { return }
+        guard case .list(let offsets, let elements) = partials[0].flattened().storage
         else { throw .foreignPartials }
         let bounds = offsets.pointer(as: Int32.self)
         let range = Int(bounds[0])..<Int(bounds[count])
