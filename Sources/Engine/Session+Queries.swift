@@ -16,6 +16,8 @@ struct PreparedQuery: Sendable {
     var sources: StatementSources
     /// What the plan reads, by source number.
     var inputs: [ResolvedSource]
+    /// How it runs.
+    var options: QueryOptions
 }
 
 /// Rows that a query may name though no catalog has them.
@@ -44,11 +46,16 @@ struct TableOrigin: Sendable, Hashable {
 
 extension Session {
     func environment(_ parameters: Parameters) -> BindingEnvironment {
-        BindingEnvironment(
+        var environment = BindingEnvironment(
             parameters: parameters,
             nowMicros: engine.options.ambient.time.nowMicros(),
             evaluate: { try evaluateConstant($0) }
         )
+        environment.macros = macros
+        environment.settings = settingValues
+        environment.nullsFirst = settings.nullPlacement
+        environment.isDescending = settings.isDescending
+        return environment
     }
 
     /// Binds a query, opening what it names as it turns out, all at one state of the catalog.
@@ -75,6 +82,8 @@ extension Session {
             } catch let missing as MissingTable {
                 try Task.checkCancellation()
                 environment.tables[missing.request] = await resolver.resolve(missing.request)
+            } catch let needed as NeededRows {
+                try await answer(needed, resolver, &environment)
             }
         }
     }
@@ -92,7 +101,8 @@ extension Session {
             physical: physical,
             schema: schema,
             sources: resolver.sources,
-            inputs: resolver.inputs
+            inputs: resolver.inputs,
+            options: queryOptions
         )
     }
 
@@ -106,7 +116,7 @@ extension Session {
                 of: prepared.physical,
                 schema: prepared.schema,
                 provider: prepared.sources,
-                options: self.engine.options.query,
+                options: prepared.options,
                 body
             )
         }

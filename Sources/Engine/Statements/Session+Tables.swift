@@ -422,22 +422,7 @@ extension Session {
             )
         case .views, .createView:
             throw PlanError(.unsupported, "views are not supported yet", at: show.span)
-        case .setting(let name):
-            guard name.map(\.folded) == ["as_of"] else {
-                let text = name.map(\.name).joined(separator: ".")
-                throw PlanError(.invalid, "there is no setting \"\(text)\"", at: show.span)
-            }
-            let text: String
-            switch asOf {
-            case nil: text = "now"
-            case .position(let position)?: text = "position \(position)"
-            case .millis(let millis)?: text = "\(millis) ms since 1970"
-            }
-            try await consumeRows(
-                Schema([Field("as_of", .string, isNullable: false)]),
-                [[.string(text)]],
-                consume
-            )
+        case .setting(let name): try await showSetting(name, consume)
         }
     }
 

@@ -399,6 +399,8 @@ extension Session {
                 bound = try binder.condition(filter, over: source, alias: alias)
             } catch let missing as MissingTable {
                 environment.tables[missing.request] = await resolver.resolve(missing.request)
+            } catch let needed as NeededRows {
+                try await answer(needed, resolver, &environment)
             }
         }
         guard let bound else { preconditionFailure("bound or thrown") }
