@@ -18,6 +18,8 @@ struct PreparedQuery: Sendable {
     var inputs: [ResolvedSource]
     /// The views that the query goes through.
     var views: Set<TableIdentifier> = []
+    /// How it runs.
+    var options: QueryOptions
 }
 
 /// Rows that a query may name though no catalog has them.
@@ -53,6 +55,10 @@ extension Session {
         )
         environment.user = context.actor
         environment.namespace = namespace
+        environment.macros = macros
+        environment.settings = settingValues
+        environment.nullsFirst = settings.nullPlacement
+        environment.isDescending = settings.isDescending
         return environment
     }
 
@@ -79,6 +85,8 @@ extension Session {
                 return try finish(bound, resolver)
             } catch let missing as MissingTable {
                 try await supply(missing, to: &environment, resolver)
+            } catch let needed as NeededRows {
+                try await answer(needed, resolver, &environment)
             }
         }
     }
@@ -97,7 +105,8 @@ extension Session {
             schema: schema,
             sources: resolver.sources,
             inputs: resolver.inputs,
-            views: resolver.views
+            views: resolver.views,
+            options: queryOptions
         )
     }
 
@@ -112,7 +121,7 @@ extension Session {
                 of: prepared.physical,
                 schema: prepared.schema,
                 provider: prepared.sources,
-                options: self.engine.options.query,
+                options: prepared.options,
                 profile: profile,
                 body
             )

@@ -46,26 +46,15 @@ extension Session {
         case .show(let show):
             try await runShow(show, consume)
         case .use(let use):
-            let levels = use.name.map(\.folded)
-            let state = try await catalogSnapshot(creating: false).state
-            let isSystem = levels.count == 1 && SystemTable.namespaces.contains(levels[0])
-            guard try isSystem || state.hasNamespace(Namespace(levels)) else {
-                throw PlanError(
-                    .invalid,
-                    "namespace \"\(levels.joined(separator: "."))\" does not exist",
-                    at: use.span
-                )
-            }
-            namespace = levels
+            try await self.use(use.name.map(\.folded), at: use.name.span)
             try await consume(.done(StatementSummary(tag: "USE")))
         case .set(let setting): try await runSet(setting, parameters, consume)
-        case .reset(let setting):
-            switch setting.name?.map(\.folded).joined(separator: ".") {
-            case "as_of", nil: asOf = nil
-            case let name?:
-                throw PlanError(.invalid, "there is no setting \"\(name)\"", at: setting.span)
-            }
-            try await consume(.done(StatementSummary(tag: "RESET")))
+        case .reset(let setting): try await runReset(setting, consume)
+        case .prepare(let prepare): try await runPrepare(prepare, consume)
+        case .execute(let execute): try await runExecute(execute, parameters, consume)
+        case .deallocate(let deallocate): try await runDeallocate(deallocate, consume)
+        case .createMacro(let create): try await runCreateMacro(create, consume)
+        case .dropMacro(let drop): try await runDropMacro(drop, consume)
         case .createSchema(let create): try await runCreateNamespace(create, consume)
         case .createTable(let create):
             try requireMain("CREATE TABLE")
@@ -205,41 +194,22 @@ extension Session {
         }
     }
 
-    private func runSet(
-        _ setting: SetSetting,
-        _ parameters: Parameters,
-        _ consume: Consumer
-    ) async throws {
-        let name = setting.name.map(\.folded).joined(separator: ".")
-        guard setting.values.count == 1, let value = setting.values.first else {
-            throw PlanError(.invalid, "SET \(name) takes one value", at: setting.span)
-        }
-        switch name {
-        case "as_of":
-            switch try constant(value, parameters) {
-            case .int32(let position): asOf = .position(Int64(position))
-            case .int64(let position): asOf = .position(position)
-            case .timestamptz(let micros), .timestamp(let micros):
-                asOf = .millis(micros / 1000)
-            case .date(let days): asOf = .millis(Int64(days) * 86_400_000)
-            case .string(let text):
-                asOf = try CatalogInstant(text)
-            default:
-                throw PlanError(
-                    .invalid,
-                    "as_of is a log position or a timestamp",
-                    at: setting.span
-                )
-            }
-        default:
+    /// Looks names up in another namespace from now on.
+    func use(_ levels: [String], at span: SourceSpan) async throws {
+        let state = try await catalogSnapshot(creating: false).state
+        let isSystem = levels.count == 1 && SystemTable.namespaces.contains(levels[0])
+        guard try isSystem || state.hasNamespace(Namespace(levels)) else {
             throw PlanError(
                 .invalid,
-                "there is no setting \"\(name)\"",
-                hint: "Known settings: as_of.",
-                at: setting.span
+                "namespace \"\(levels.joined(separator: "."))\" does not exist",
+                hint: nearest(
+                    to: levels.joined(separator: "."),
+                    among: state.allNamespaces.map(\.description)
+                ).map { "Did you mean \"\($0)\"?" },
+                at: span
             )
         }
-        try await consume(.done(StatementSummary(tag: "SET")))
+        namespace = levels
     }
 
     /// A constant expression's value.

@@ -67,6 +67,11 @@ package actor Session {
     /// A table that has no such branch is read as `main` says; the first write makes the branch of that.
     package private(set) var branch: String?
     var transaction: OpenTransaction?
+    var settings = SessionSettings()
+    /// Statements that were prepared, by name.
+    var preparedStatements: [String: Prepare] = [:]
+    /// Macros, by name in lower case.
+    var macros: [String: CreateMacro] = [:]
     /// Counts what the session's statements read.
     package nonisolated let meter = ScanMeter()
 

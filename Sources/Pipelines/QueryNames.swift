@@ -73,6 +73,17 @@ struct NameWalker {
         case .file: break
         case .function(let function): walk(function.call)
         case .derived(let derived): walk(derived.query)
+        case .description(let description): walk(description.query)
+        case .pivot(let pivot):
+            walk(pivot.source)
+            walk(pivot.on.map(\.expression) + pivot.aggregates.map(\.expression))
+            walk(pivot.groupBy ?? [])
+            for column in pivot.on {
+                if case .query(let query)? = column.values { walk(query) }
+            }
+        case .unpivot(let unpivot):
+            walk(unpivot.source)
+            walk(unpivot.columns.map(\.expression))
         case .join(let join):
             walk(join.left)
             walk(join.right)

@@ -58,36 +58,14 @@ package struct SQLError: Error, Sendable, CustomStringConvertible {
 
     /// The message above the line of `text` that it is about, with carets under the token.
     package func rendered(in text: String) -> String {
-        let lines = text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)
         var result = "line \(position.line), column \(position.column): \(message)"
-        if lines.indices.contains(position.line - 1) {
-            result += excerpt(of: lines[position.line - 1])
-        }
+        let tokenLine = token.split(separator: "\n", omittingEmptySubsequences: false).first ?? ""
+        result += SourceExcerpt.text(
+            of: text,
+            at: position,
+            width: tokenLine.unicodeScalars.count
+        )
         if let hint { result += "\nhint: \(hint)" }
         return result
-    }
-
-    private static let excerptColumnsMax = 120
-
-    /// The line, cut around the token when it is long, and the carets below.
-    @inline(never)
-    private func excerpt(of line: Substring.UnicodeScalarView) -> String {
-        let scalars = Array(line.filter { $0 != "\r" })
-        let column = min(max(position.column - 1, 0), scalars.count)
-        let start = max(0, column - Self.excerptColumnsMax / 2)
-        let end = min(scalars.count, start + Self.excerptColumnsMax)
-        // Tabs stay tabs below, so that the carets stand where the reader's terminal puts the token.
-        var shown = String.UnicodeScalarView()
-        var below = String.UnicodeScalarView()
-        for (index, scalar) in scalars[start..<end].enumerated() {
-            shown.append(scalar)
-            if start + index < column { below.append(scalar == "\t" ? "\t" : " ") }
-        }
-        let tokenLine = token.split(separator: "\n", omittingEmptySubsequences: false).first ?? ""
-        let width = min(max(tokenLine.unicodeScalars.count, 1), max(end - column, 1))
-        let carets = String(repeating: "^", count: width)
-        let ellipsis = start > 0 ? "…" : ""
-        let indent = start > 0 ? " " : ""
-        return "\n  \(ellipsis)\(String(shown))\n  \(indent)\(String(below))\(carets)"
     }
 }

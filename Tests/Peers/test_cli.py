@@ -137,6 +137,8 @@ def test_statements_run_on_a_server(served):
     assert client.rows("SELECT n FROM s.t WHERE n > :x ORDER BY 1", "--server", url, "--param", "x=4") == [(5,), (6,)]
     assert client.rows("SELECT n FROM t WHERE n = $1", "--server", url, "--param", "1=4", "--namespace", "s") == [(4,)]
     assert client.rows("USE s; SELECT count(*) FROM t", "--server", url) == [(7,)]
+    assert client.rows("CREATE MACRO twice(a) AS a * 2; PREPARE p AS SELECT twice($1) AS x; EXECUTE p(4)", "--server", url) == [(8,)]
+    assert client.rows("SET default_order = 'desc'; SELECT n FROM s.t ORDER BY n LIMIT 1", "--server", url) == [(6,)]
     [run] = measured(client.sql("SELECT 1", "--server", url, "--timing", format="csv"))
     assert run["rows"] == 1 and "bytes_read" not in run
     assert not pathlib.Path(client.warehouse).exists()

@@ -58,7 +58,7 @@ extension Session {
         var watched = prepared
         let (plan, operators) = prepared.physical.profiled()
         watched.physical = plan
-        let options = engine.options.query
+        let options = prepared.options
         let profile = QueryProfile(
             operatorCount: operators.count,
             workerCount: options.threadCount

@@ -429,22 +429,7 @@ extension Session {
         case .views(let name, let like):
             try await showViews(in: name.map { $0.map(\.folded) } ?? namespace, like, consume)
         case .createView(let name): try await showCreateView(name, consume)
-        case .setting(let name):
-            guard name.map(\.folded) == ["as_of"] else {
-                let text = name.map(\.name).joined(separator: ".")
-                throw PlanError(.invalid, "there is no setting \"\(text)\"", at: show.span)
-            }
-            let text: String
-            switch asOf {
-            case nil: text = "now"
-            case .position(let position)?: text = "position \(position)"
-            case .millis(let millis)?: text = "\(millis) ms since 1970"
-            }
-            try await consumeRows(
-                Schema([Field("as_of", .string, isNullable: false)]),
-                [[.string(text)]],
-                consume
-            )
+        case .setting(let name): try await showSetting(name, consume)
         }
     }
 

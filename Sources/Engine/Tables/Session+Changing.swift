@@ -69,6 +69,8 @@ extension Session {
                 bound = try bind(&binder, source)
             } catch let missing as MissingTable {
                 try await supply(missing, to: &environment, resolver)
+            } catch let needed as NeededRows {
+                try await answer(needed, resolver, &environment)
             }
         }
         guard let bound else { preconditionFailure("bound or thrown") }

@@ -407,6 +407,8 @@ extension Session {
                 bound = try binder.condition(filter, over: source, alias: alias)
             } catch let missing as MissingTable {
                 try await supply(missing, to: &environment, resolver)
+            } catch let needed as NeededRows {
+                try await answer(needed, resolver, &environment)
             }
         }
         guard let bound else { preconditionFailure("bound or thrown") }

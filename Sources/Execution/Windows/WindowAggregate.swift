@@ -13,6 +13,10 @@ struct WindowAggregate {
     private let counts: [Bool]
     /// For DISTINCT, the row before in the partition that has the same value; -1 for none.
     private let previous: [Int32]?
+    /// For DISTINCT, a number for each different value.
+    private var valueNumbers: [UInt32] = []
+    /// The place of each row in the call's own order; empty where it has none.
+    private var ranks: [Int32] = []
 
     private var rowCount: Int { frames.layout.rowCount }
 
@@ -26,9 +30,32 @@ struct WindowAggregate {
         self.frames = frames
         self.check = check
         let count = frames.layout.rowCount
-        values =
+        let argument =
             try call.argument.map { try evaluate($0).flattened() }
             ?? Column.constant(.int32(1), .int32, count: count).flattened()
+        if call.others.isEmpty {
+            values = argument
+        } else {
+            let parts = try [argument] + call.others.map { try evaluate($0).flattened() }
+            values = Column(
+                type: .structure(parts.enumerated().map { Field("\($0)", $1.type) }),
+                count: count,
+                validity: nil,
+                storage: .structure(parts)
+            )
+        }
+        if !call.order.isEmpty, count > 0 {
+            let sorted = SortKeys(
+                try call.order.map { try evaluate($0.expression).flattened() },
+                call.order.map {
+                    SortOrder(isDescending: $0.isDescending, nullsFirst: $0.nullsFirst)
+                }
+            ).sorted()
+            ranks = [Int32](repeating: 0, count: count)
+            for index in 0..<sorted.count {
+                ranks[Int(sorted.rows[index])] = Int32(truncatingIfNeeded: index)
+            }
+        }
         var counts = [Bool](repeating: true, count: count)
         if let filter = call.filter {
             let met = Filter.trueRows(try evaluate(filter))
@@ -48,6 +75,7 @@ struct WindowAggregate {
                 if last[group] >= frames.layout.partitionStart[row] { before[row] = last[group] }
                 last[group] = Int32(truncatingIfNeeded: row)
             }
+            valueNumbers = (0..<count).map { number[$0] }
             withExtendedLifetime(numbers) {}
             if frames.beginWithPartition {
                 // Every frame begins where the partition does: only first occurrences count.
@@ -61,7 +89,7 @@ struct WindowAggregate {
     }
 
     func evaluate() throws -> Column {
-        if previous != nil { return try collected() }
+        if previous != nil || !ranks.isEmpty || !call.others.isEmpty { return try collected() }
         switch call.function {
         case .countStar, .count: return countColumn()
         case .sum, .avg:
@@ -334,22 +362,34 @@ struct WindowAggregate {
             groupCount += 1
             groupOf[row] = Int32(truncatingIfNeeded: group)
             let first = frames.starts[row]
+            var own: [Int32] = []
+            var met: Set<UInt32> = []
             try frames.eachRange(of: row) { (start: Int, end: Int) throws in
                 for other in start..<end {
                     if skipsNulls || call.filter != nil, !counts[other] { continue }
-                    if let previous, previous[other] >= first {
+                    if let previous {
                         // With exclusion the earlier one may be left out of the frame.
-                        guard frames.exclusion != .none else { continue }
-                        throw ExecutionError(
-                            .unsupported,
-                            "DISTINCT over a frame with EXCLUDE is not supported yet"
-                        )
+                        if frames.exclusion == .none {
+                            if previous[other] >= first { continue }
+                        } else if !met.insert(valueNumbers[other]).inserted {
+                            continue
+                        }
+                    }
+                    if !ranks.isEmpty {
+                        own.append(Int32(truncatingIfNeeded: other))
+                        continue
                     }
                     groups.append(UInt32(group))
                     rows.append(Int32(truncatingIfNeeded: other))
                     if rows.count >= 65_536 { try flush() }
                 }
             }
+            own.sort { ranks[Int($0)] < ranks[Int($1)] }
+            for other in own {
+                groups.append(UInt32(group))
+                rows.append(other)
+            }
+            if rows.count >= 65_536 { try flush() }
         }
         try flush()
         let results = try accumulator.finish(groupCount: groupCount)

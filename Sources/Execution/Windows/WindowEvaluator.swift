@@ -196,6 +196,7 @@ struct WindowEvaluator {
         if call.function == .lastMarked {
             known = KnownRows(try Self.evaluate(call.arguments[1], rows))
         }
+        let isFromLast = call.function == .nthValue && call.arguments.count > 2
         let isLast = call.function == .lastValue || call.function == .lastMarked
         var places = [Int32](repeating: -1, count: rows.rowCount)
         for row in 0..<rows.rowCount {
@@ -208,6 +209,15 @@ struct WindowEvaluator {
                 wanted = Int(min(number, 1 << 40)) - 1
             }
             var found: Int32 = -1
+            if isFromLast {
+                var total = 0
+                frames.eachRange(of: row) { (start: Int, end: Int) in
+                    total +=
+                        known.map { Int($0.before[end]) - Int($0.before[start]) } ?? end - start
+                }
+                if wanted >= total { continue }
+                wanted = total - 1 - wanted
+            }
             frames.eachRange(of: row) { (start: Int, end: Int) in
                 let (low, high) =
                     known.map { (Int($0.before[start]), Int($0.before[end])) } ?? (start, end)

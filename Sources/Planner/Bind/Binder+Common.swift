@@ -178,8 +178,8 @@ extension Binder {
         guard bound.columns.count == columns.count else {
             throw PlanError(
                 .invalid,
-                "\"\(common.name.name)\" begins with \(columns.count) columns, but its recursive part "
-                    + "gives \(bound.columns.count)",
+                "the recursive part of \"\(common.name.name)\" needs as many columns as its first rows "
+                    + "have: \(columns.count), not \(bound.columns.count)",
                 at: operation.span
             )
         }

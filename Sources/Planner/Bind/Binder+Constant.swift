@@ -18,6 +18,14 @@ extension Binder {
         )
     }
 
+    /// The value and the type of an expression that refers to nothing.
+    package mutating func typedConstant(
+        _ expression: SQL.Expression
+    ) throws -> (value: Value, type: DataType) {
+        let bound = try constantExpression(expression)
+        return (try environment.evaluate(bound), bound.type)
+    }
+
     private mutating func constantExpression(
         _ expression: SQL.Expression
     ) throws -> BoundExpression {

@@ -30,6 +30,7 @@ extension Binder {
         _ context: inout ExpressionContext
     ) throws -> BoundExpression {
         let span = expression.span
+        if let test = try bindRowTest(expression, &context) { return test }
         switch expression.node {
         case .literal(let literal): return try bind(literal, at: span)
         case .column(let name): return try bindColumn(name, &context, at: span)
@@ -186,6 +187,7 @@ extension Binder {
         _ context: inout ExpressionContext,
         at span: SourceSpan
     ) throws -> BoundExpression {
+        if let argument = try bindMacroArgument(name, &context) { return argument }
         let matches = context.scope.matches(name)
         if let match = matches.first {
             let ids = Set(matches.map(\.column.id))
@@ -198,7 +200,9 @@ extension Binder {
                 throw PlanError(
                     .invalid,
                     "column \"\(text)\" is ambiguous",
-                    hint: "Write one of: \(relations.joined(separator: ", ")).",
+                    hint: Set(relations).count < relations.count
+                        ? "Two tables have one name, or one table has it twice: give them other names."
+                        : "Write one of: \(relations.joined(separator: ", ")).",
                     at: span
                 )
             }
@@ -213,9 +217,13 @@ extension Binder {
         }
         if let column = try outerColumn(name, at: span) { return column }
         let text = name.map(\.name).joined(separator: ".")
+        try checkQualifier(name, context.scope)
         let near = nearest(
             to: name.last?.name ?? "",
             among: context.scope.columns.map(\.name)
+                + outerLevels.flatMap { level in
+                    level.scope.columns.map(\.name)
+                }
         )
         throw PlanError(
             .invalid,

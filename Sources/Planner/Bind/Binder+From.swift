@@ -5,6 +5,16 @@ import SQL
 struct BoundRelation {
     var plan: LogicalPlan
     var scope: Scope
+
+    /// Puts the columns of a join under the join's own name.
+    mutating func name(_ alias: TableAlias?) {
+        guard let alias else { return }
+        scope = Scope(
+            scope.columns.filter { !$0.isHidden }.map {
+                ScopeColumn(qualifier: [alias.name.name], name: $0.name, column: $0.column)
+            }
+        )
+    }
 }
 
 extension Binder {
@@ -44,29 +54,34 @@ extension Binder {
     private mutating func bindReference(_ reference: TableReference) throws -> BoundRelation {
         switch reference {
         case .table(let table):
-            try refuse(table.sample)
-            return try bindTable(table)
+            return try sampled(try bindTable(table), table.sample)
         case .file(let file):
-            try refuse(file.sample)
             let plan = try bindSource(.file(file.path), at: file.span)
             let stem = file.path.split(separator: "/").last.map(String.init) ?? file.path
             let name = stem.split(separator: ".").first.map(String.init) ?? stem
-            return try aliased(plan, file.alias, qualifier: [name])
+            return try sampled(try aliased(plan, file.alias, qualifier: [name]), file.sample)
         case .function(let function):
-            return try bindTableFunction(function)
+            return try sampled(try bindTableFunction(function), function.sample)
         case .derived(let derived):
-            try refuse(derived.sample)
             let plan = uniquelyNamed(try bind(query: derived.query))
-            return try aliased(plan, derived.alias, qualifier: [])
+            return try sampled(
+                try aliased(plan, derived.alias, qualifier: []),
+                derived.sample
+            )
         case .join(let join):
             return try bindJoin(join)
+        case .pivot(let pivot): return try bindPivot(pivot, try bindReference(pivot.source))
+        case .unpivot(let unpivot):
+            return try bindUnpivot(unpivot, try bindReference(unpivot.source))
+        case .description(let description): return try bindDescription(description)
         }
     }
 
-    private func refuse(_ sample: TableSample?) throws {
-        if let sample {
-            throw PlanError(.unsupported, "TABLESAMPLE is not supported yet", at: sample.span)
-        }
+    private mutating func sampled(
+        _ relation: BoundRelation,
+        _ sample: TableSample?
+    ) throws -> BoundRelation {
+        BoundRelation(plan: try sampled(relation.plan, sample), scope: relation.scope)
     }
 
     mutating func bindTable(_ table: NamedTable) throws -> BoundRelation {
@@ -124,7 +139,10 @@ extension Binder {
     }
 
     private mutating func bindTableFunction(_ function: TableFunction) throws -> BoundRelation {
-        try refuse(function.sample)
+        if let plan = try bindTableMacro(function) {
+            let name = function.call.name.last?.name ?? ""
+            return try aliased(plan, function.alias, qualifier: [name])
+        }
         guard !function.isWithOrdinality, !function.isLateral else {
             throw PlanError(
                 .unsupported,
@@ -189,7 +207,10 @@ extension Binder {
         do {
             table = try known.get()
         } catch var error as PlanError {
-            if error.position == nil { error.position = span.position }
+            if error.position == nil {
+                error.position = span.position
+                error.lengthBytes = span.lengthBytes
+            }
             if error.code == .noSuchTable, case .named(let parts, _) = request, parts.count == 1,
                 openCommonTables.contains(where: { $0.means(parts[0]) })
             {
@@ -207,7 +228,7 @@ extension Binder {
     }
 
     /// The relation under its alias, with the alias's column names.
-    private mutating func aliased(
+    mutating func aliased(
         _ plan: LogicalPlan,
         _ alias: TableAlias?,
         qualifier: [String]
@@ -291,11 +312,12 @@ extension Binder {
         case .asof: kind = .inner
         case .asofLeft: kind = .left
         case .positional:
-            throw PlanError(
-                .unsupported,
-                "\(join.kind.rawValue) JOIN is not supported yet",
-                at: join.span
+            var relation = BoundRelation(
+                plan: positional(left.plan, right.plan),
+                scope: Scope(left.scope.columns + right.scope.columns)
             )
+            relation.name(join.alias)
+            return relation
         }
         let looksLeft = !right.plan.freeColumns.isDisjoint(with: left.plan.columns.map(\.id))
         if looksLeft, kind == .right || kind == .full {
@@ -440,14 +462,7 @@ extension Binder {
             )
         }
         var relation = BoundRelation(plan: plan, scope: scope)
-        if let alias = join.alias {
-            let visible = scope.columns.filter { !$0.isHidden }
-            relation.scope = Scope(
-                visible.map {
-                    ScopeColumn(qualifier: [alias.name.name], name: $0.name, column: $0.column)
-                }
-            )
-        }
+        relation.name(join.alias)
         return relation
     }
 

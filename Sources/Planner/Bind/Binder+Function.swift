@@ -7,6 +7,8 @@ extension Binder {
         _ context: inout ExpressionContext,
         at span: SourceSpan
     ) throws -> BoundExpression {
+        if let bound = try bindMacro(call, &context, at: span) { return bound }
+        if let bound = try bindSetting(call, &context, at: span) { return bound }
         guard call.name.count == 1, let identifier = call.name.last else {
             throw PlanError(.invalid, "functions have no namespace", at: call.name.span)
         }
@@ -29,6 +31,7 @@ extension Binder {
                 at: span
             )
         }
+        try refuseStar(in: call, name)
         if let moment = currentMoment(name) {
             guard call.arguments.isEmpty else {
                 throw PlanError(.invalid, "\(name) takes no arguments", at: span)
@@ -48,13 +51,7 @@ extension Binder {
             return try call_(.datePart, [.constant(.string(name), .string)] + arguments, name, span)
         }
         guard let function = FunctionCatalog.function(named: name) else {
-            let near = nearest(to: name, among: FunctionCatalog.names)
-            throw PlanError(
-                .invalid,
-                "function \(name) does not exist",
-                hint: near.map { "Did you mean \($0)?" },
-                at: call.name.span
-            )
+            throw unknownFunction(name, at: call.name.span)
         }
         if function == .concat {
             // concat() skips nulls where || does not.

@@ -109,20 +109,18 @@ extension Binder {
     mutating func bindSelect(
         _ select: SelectBlock,
         orderBy: OrderBy?,
-        limit: RowLimit?
+        limit: RowLimit?,
+        over relation: BoundRelation? = nil
     ) throws -> LogicalPlan {
-        if let sample = select.sample {
-            throw PlanError(.unsupported, "USING SAMPLE is not supported yet", at: sample.span)
-        }
-        let from = try bindFrom(select.from)
-        var plan = from.plan
+        let from = try relation ?? bindFrom(select.from)
+        var plan = try sampled(from.plan, select.sample)
         let aliases = select.items.compactMap { item in
             item.alias.map { (name: $0, expression: item.expression) }
         }
         if let filter = select.filter {
             var context = ExpressionContext(scope: from.scope, clause: "WHERE")
             context.aliases = aliases
-            let bound = try bindBoolean(filter, &context)
+            let bound = try bindBoolean(try expandCondition(filter, from.scope), &context)
             plan = .filter(bound, try attach(context.attachments, to: plan))
         }
 
@@ -185,7 +183,7 @@ extension Binder {
                 keys.append((sortKey(output.expression, direction, nulls), index))
             }
         case .items(let items)?:
-            for item in items {
+            for item in try items.flatMap({ try expandOrder($0, from.scope) }) {
                 if let position = try ordinal(item.expression, count: outputs.count) {
                     let expression = outputs[position].expression
                     keys.append((sortKey(expression, item.direction, item.nulls), position))
@@ -374,6 +372,12 @@ extension Binder {
 
     /// A star as the items it stands for; anything else as itself.
     func expandStar(_ item: SelectItem, _ scope: Scope) throws -> [SelectItem] {
+        guard case .star = item.expression.node else { return try expandColumns(item, scope) }
+        return try expandStarItem(item, scope)
+    }
+
+    /// A star as the items it stands for.
+    func expandStarItem(_ item: SelectItem, _ scope: Scope) throws -> [SelectItem] {
         guard case .star(let star) = item.expression.node else { return [item] }
         let span = item.expression.span
         var columns = scope.columns.filter { !$0.isHidden }
@@ -387,26 +391,19 @@ extension Binder {
         guard !columns.isEmpty else {
             throw PlanError(.invalid, "* needs a FROM clause", at: span)
         }
+        let names = columns.map(\.name)
         for excluded in star.excluded {
             guard let name = excluded.last, columns.contains(where: { name.means($0.name) }) else {
-                throw PlanError(
-                    .invalid,
-                    "EXCLUDE names a column that is not there",
-                    at: excluded.span
-                )
+                throw Self.unknownColumn(excluded.last?.name ?? "", names, at: excluded.span)
             }
             columns.removeAll { name.means($0.name) }
         }
-        for replaced in star.replaced {
-            guard let name = replaced.name.last, columns.contains(where: { name.means($0.name) })
-            else {
-                throw PlanError(
-                    .invalid,
-                    "REPLACE names a column that is not there",
-                    at: replaced.name.span
-                )
+        for changed in star.replaced.map(\.name) + star.renamed.map(\.old) {
+            guard let name = changed.last, columns.contains(where: { name.means($0.name) }) else {
+                throw Self.unknownColumn(changed.last?.name ?? "", names, at: changed.span)
             }
         }
+        if let pattern = star.pattern { columns = try chosen(columns, pattern) }
         return columns.map { column in
             let identifiers = (column.qualifier + [column.name]).map {
                 Identifier($0, isQuoted: true, span: span)

@@ -61,11 +61,25 @@ extension Binder {
         at span: SourceSpan,
         depth: Int = 0
     ) throws -> WindowSpecification {
+        for (index, window) in named.enumerated()
+        where named[..<index].contains(where: { window.name.means($0.name.name) }) {
+            throw PlanError(
+                .invalid,
+                "window \"\(window.name.name)\" is defined twice",
+                at: window.name.span
+            )
+        }
         func find(_ name: Identifier) throws -> WindowSpecification {
             guard depth < 32,
                 let window = named.first(where: { name.means($0.name.name) })
             else {
-                throw PlanError(.invalid, "window \"\(name.name)\" does not exist", at: name.span)
+                let near = nearest(to: name.name, among: named.map { $0.name.name })
+                throw PlanError(
+                    .invalid,
+                    "window \"\(name.name)\" does not exist",
+                    hint: near.map { "Did you mean \"\($0)\"?" },
+                    at: name.span
+                )
             }
             return try specification(
                 .specification(window.specification),
@@ -104,10 +118,10 @@ extension Binder {
     ) throws -> WindowCall {
         if !Self.windowOnly.contains(name), Self.isAggregate(name) {
             let aggregate = try bindCall(name, call, &context, at: span)
-            guard aggregate.order.isEmpty, aggregate.others.isEmpty else {
+            guard !aggregate.isDistinct || aggregate.others.isEmpty else {
                 throw PlanError(
                     .unsupported,
-                    "\(name) with an order or several arguments is not supported over windows yet",
+                    "DISTINCT pairs of values are not supported over windows",
                     at: span
                 )
             }
@@ -173,7 +187,8 @@ extension Binder {
             try take(1...1)
             return valued(name == "first_value" ? .firstValue : .lastValue)
         default:
-            try take(2...2)
+            let isFromLast = call.arguments.last?.name?.name == "from_last"
+            try take(isFromLast ? 3...3 : 2...2)
             arguments[1] = try coerce(arguments[1], to: .int64, at: span)
             return valued(.nthValue)
         }

@@ -16,6 +16,12 @@ package struct Binder {
     var openViews: [ViewDefinition] = []
     private var depth = 0
     var commonNumber = 0
+    /// How many times rows were asked for that must be known first.
+    var answerCount = 0
+    /// How many macros are being expanded, one inside the other.
+    var macroDepth = 0
+    /// The macros being expanded, innermost last.
+    var macroFrames: [MacroFrame] = []
     /// Common tables that are computed once, by their number.
     var materialized: [Int: LogicalPlan] = [:]
     /// Recursions whose working table was read so far.
@@ -149,10 +155,12 @@ package struct Binder {
         _ nulls: NullOrder?
     ) -> SortKey {
         // As in DuckDB: nulls come last, whatever the direction, unless told otherwise.
-        SortKey(
+        let isDescending = direction.map { $0 == .descending } ?? environment.isDescending
+        return SortKey(
             expression: expression,
-            isDescending: direction == .descending,
-            nullsFirst: nulls == .first
+            isDescending: isDescending,
+            nullsFirst: nulls.map { $0 == .first }
+                ?? environment.nullsFirst.isFirst(isDescending: isDescending)
         )
     }
 
@@ -180,8 +188,10 @@ package struct Binder {
         if limit.isPercent, let share = limit.count {
             return try withShare(input, share, limit.offset, keys)
         }
-        let count = try limit.count.flatMap { try rowCount($0) }
-        let offset = try limit.offset.flatMap { try rowCount($0) } ?? 0
+        var count: Int?
+        if let written = limit.count { count = try rowCount(written) }
+        var offset = 0
+        if let written = limit.offset { offset = try rowCount(written) ?? 0 }
         if limit.isWithTies, let count {
             return try withTies(input, count: count, offset: offset, keys, at: limit.count?.span)
         }
@@ -190,7 +200,7 @@ package struct Binder {
     }
 
     /// A share of all rows, in percent, cut to whole rows.
-    private mutating func withShare(
+    mutating func withShare(
         _ input: LogicalPlan,
         _ share: SQL.Expression,
         _ offset: SQL.Expression?,
@@ -201,7 +211,8 @@ package struct Binder {
         else {
             throw PlanError(.invalid, "LIMIT … PERCENT goes from 0 to 100", at: share.span)
         }
-        let skipped = try offset.flatMap { try rowCount($0) } ?? 0
+        var skipped = 0
+        if let offset { skipped = try rowCount(offset) ?? 0 }
         let number = newColumn("row_number", .int64, isNullable: false)
         let total = newColumn("count", .int64, isNullable: false)
         let counting = AggregateCall(function: .countStar, argument: nil, type: .int64)
@@ -282,14 +293,8 @@ package struct Binder {
     }
 
     /// A constant number of rows; nil for NULL and ALL.
-    private func rowCount(_ expression: SQL.Expression) throws -> Int? {
-        var copy = self
-        var context = ExpressionContext(scope: Scope(), clause: "LIMIT")
-        let bound = try copy.bind(expression, &context)
-        guard bound.columnIDs.isEmpty, context.attachments.isEmpty else {
-            throw PlanError(.invalid, "LIMIT and OFFSET must be constants", at: expression.span)
-        }
-        switch try environment.evaluate(bound) {
+    private mutating func rowCount(_ expression: SQL.Expression) throws -> Int? {
+        switch try limitValue(expression) {
         case .null: return nil
         case .int32(let number) where number >= 0: return Int(number)
         case .int64(let number) where number >= 0: return Int(number)
@@ -433,7 +438,8 @@ package struct Binder {
             guard columns.count == types.count else {
                 throw PlanError(
                     .invalid,
-                    "\(operation.setOperator.rawValue) joins \(types.count) with \(columns.count) columns",
+                    "\(operation.setOperator.rawValue) needs as many columns on both sides, here are "
+                        + "\(types.count) and \(columns.count)",
                     at: operation.span
                 )
             }

@@ -33,6 +33,25 @@ package struct MissingTable: Error, Sendable {
     package var position: SourcePosition
 }
 
+/// Where sorts put NULL when a query does not say, as DuckDB names it.
+package enum NullPlacement: String, Sendable, Hashable, CaseIterable {
+    case last = "nulls_last"
+    case first = "nulls_first"
+    /// First where the order ascends.
+    case firstOnAscending = "nulls_first_on_asc_last_on_desc"
+    /// Last where the order ascends, as in PostgreSQL.
+    case lastOnAscending = "nulls_last_on_asc_first_on_desc"
+
+    func isFirst(isDescending: Bool) -> Bool {
+        switch self {
+        case .last: false
+        case .first: true
+        case .firstOnAscending: !isDescending
+        case .lastOnAscending: isDescending
+        }
+    }
+}
+
 /// Everything outside its text that a statement's meaning depends on.
 package struct BindingEnvironment: Sendable {
     /// What has been looked up so far; an error stands for a table that cannot be had.
@@ -49,6 +68,14 @@ package struct BindingEnvironment: Sendable {
     package var namespace = ["main"]
     /// Of the program: `version()`.
     package var version = "dev"
+    /// Rows that a binder asked for with `NeededRows`, by their number.
+    package var answers: [Int: [[Value]]] = [:]
+    /// Macros by name, in lower case.
+    package var macros: [String: CreateMacro] = [:]
+    /// Where sorts put NULL unless told otherwise.
+    package var nullsFirst = NullPlacement.last
+    /// Whether sorts descend unless told otherwise.
+    package var isDescending = false
     /// What `current_setting` gives, by names in lower case.
     package var settings: [String: String] = [:]
     /// Evaluates an expression without columns.

@@ -70,15 +70,23 @@ package func nearest(to name: String, among candidates: some Sequence<String>) -
 
 private func editDistance(_ a: [UInt8], _ b: [UInt8]) -> Int {
     guard a.count < 128, b.count < 128 else { return Int.max }
-    var row = Array(0...b.count)
+    var beforeLast = [Int](repeating: 0, count: b.count + 1)
+    var last = Array(0...b.count)
     for i in 0..<a.count {
-        var diagonal = row[0]
-        row[0] = i + 1
+        var row = [i + 1]
         for j in 0..<b.count {
-            let replaced = diagonal + (a[i] == b[j] ? 0 : 1)
-            diagonal = row[j + 1]
-            row[j + 1] = min(replaced, min(row[j], diagonal) + 1)
+            var distance = min(
+                last[j] + (a[i] == b[j] ? 0 : 1),
+                min(row[j], last[j + 1]) + 1
+            )
+            // Two letters in the wrong order are one slip.
+            if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] {
+                distance = min(distance, beforeLast[j - 1] + 1)
+            }
+            row.append(distance)
         }
+        beforeLast = last
+        last = row
     }
-    return row[b.count]
+    return last[b.count]
 }

@@ -62,6 +62,8 @@ extension DataType {
             let known = [
                 "boolean", "integer", "bigint", "float", "double", "decimal", "date", "time",
                 "timestamp", "timestamptz", "varchar", "text", "uuid", "binary", "interval",
+                "tinyint", "smallint", "real", "numeric", "string", "char", "blob", "json",
+                "datetime",
             ]
             let near = nearest(to: text, among: known)
             throw PlanError(

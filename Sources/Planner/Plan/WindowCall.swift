@@ -9,7 +9,7 @@ package enum WindowFunction: Sendable, Hashable {
     case lag
     case lead
     case firstValue, lastValue
-    /// Arguments: value, number of the row in the frame from 1.
+    /// Arguments: value, number of the row in the frame from 1, and TRUE to count from its end.
     case nthValue
     /// The value, null or not, of the last row of the frame whose second argument is not null.
     case lastMarked

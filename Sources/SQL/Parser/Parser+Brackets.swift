@@ -89,13 +89,16 @@ extension Parser {
 
     @inline(never)
     mutating func parseExpressions() throws(SQLError) -> [Expression] {
-        try list { (parser) throws(SQLError) in try parser.parseExpression() }
+        try lenientList { (parser) throws(SQLError) in try parser.parseExpression() }
     }
 
     @inline(never)
     private mutating func parseRest(after first: Expression) throws(SQLError) -> [Expression] {
         var values = [try continueExpression(first)]
-        while take(.comma) { values.append(try parseExpression()) }
+        while take(.comma) {
+            if endsList() { break }
+            values.append(try parseExpression())
+        }
         return values
     }
 

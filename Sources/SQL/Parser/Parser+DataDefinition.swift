@@ -8,6 +8,11 @@ extension Parser {
         }
         var isTemporary = take(.temporary)
         if !isTemporary { isTemporary = take(.temp) }
+        if startsMacro() {
+            return .createMacro(
+                try parseCreateMacro(start, isOrReplace: isOrReplace, isTemporary: isTemporary)
+            )
+        }
         switch token.kind {
         case .keyword(.table):
             return .createTable(

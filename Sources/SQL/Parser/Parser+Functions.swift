@@ -67,6 +67,7 @@ extension Parser {
             call.filter = try parseExpression()
             try expect(.rightParenthesis)
         }
+        try parseNthDirection(&call)
         if let treatment = takeNullTreatment() { call.nullTreatment = treatment }
         guard at(.over) else { return }
         let next = peek()
@@ -77,6 +78,27 @@ extension Parser {
         } else {
             call.over = .named(identifier(advance()))
         }
+    }
+
+    /// `FROM FIRST | LAST` of `nth_value`; the latter becomes an argument `from_last => TRUE`.
+    @inline(never)
+    private mutating func parseNthDirection(_ call: inout FunctionCall) throws(SQLError) {
+        guard at(.from), peek().kind == .keyword(.first) || peek().kind == .keyword(.last) else {
+            return
+        }
+        switch peek(2).kind {
+        case .keyword(.over), .keyword(.ignore), .keyword(.respect): break
+        default: return
+        }
+        let start = advance()
+        guard advance().kind == .keyword(.last) else { return }
+        let span = span(from: start)
+        call.arguments.append(
+            FunctionArgument(
+                name: Identifier("from_last", span: span),
+                value: Expression(.literal(.boolean(true)), span: span)
+            )
+        )
     }
 
     // MARK: Windows

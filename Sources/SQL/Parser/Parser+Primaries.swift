@@ -84,6 +84,13 @@ extension Parser {
             return Expression(.parameter(.named(name)), span: span(from: start))
         case .star where token.offset == starOffset:
             advance()
+            if at(.columns, .leftParenthesis) {
+                // `*COLUMNS(…)`: the columns as so many arguments.
+                let columns = FunctionArgument(value: try parsePrimary())
+                let call = FunctionCall(name: [Identifier("unpack")], arguments: [columns])
+                try grow()
+                return Expression(.function(call), span: span(from: start))
+            }
             let star = try parseStarOptions([])
             return Expression(.star(star), span: span(from: start))
         default:

@@ -3,7 +3,9 @@ extension Parser {
     @inline(never)
     mutating func startsQuery() -> Bool {
         switch token.kind {
-        case .keyword(.select), .keyword(.with), .keyword(.from), .keyword(.table): true
+        case .keyword(.select), .keyword(.with), .keyword(.from), .keyword(.table),
+            .keyword(.pivot), .keyword(.unpivot):
+            true
         case .keyword(.values): peek().kind == .symbol(.leftParenthesis)
         default: false
         }
@@ -136,6 +138,8 @@ extension Parser {
             return .select(try parseSelectBlock())
         case .keyword(.values):
             return .values(try parseValues())
+        case .keyword(.pivot), .keyword(.unpivot):
+            return try parsePivotQuery()
         case .keyword(.table):
             advance()
             return .table(try parseObjectName("a table name"))
@@ -282,17 +286,17 @@ extension Parser {
     }
 
     mutating func parseSelectItems() throws(SQLError) -> [SelectItem] {
-        var items = [try parseSelectItem()]
-        while take(.comma) {
-            // A comma too many before FROM does no harm, as in DuckDB.
-            if at(.from) { break }
-            items.append(try parseSelectItem())
-        }
-        return items
+        try lenientList { (parser) throws(SQLError) in try parser.parseSelectItem() }
     }
 
     @inline(never)
     private mutating func parseSelectItem() throws(SQLError) -> SelectItem {
+        if isName(token), peek().kind == .symbol(.colon) {
+            // `a: expression` names what follows.
+            let alias = identifier(advance())
+            advance()
+            return SelectItem(expression: try parseExpression(), alias: alias)
+        }
         starOffset = token.offset
         let expression = try parseExpression()
         if case .star = expression.node { return SelectItem(expression: expression) }
@@ -335,11 +339,36 @@ extension Parser {
                     try parser.expect(.as)
                     return StarRenaming(old: old, new: try parser.parseIdentifier("a column name"))
                 }
+            } else if star.pattern == nil, startsStarPattern() {
+                star.pattern = try parseStarPattern()
             } else {
-                if !star.replaced.isEmpty { try grow() }
+                if !star.replaced.isEmpty || star.pattern != nil { try grow() }
                 return star
             }
         }
+    }
+
+    private mutating func startsStarPattern() -> Bool {
+        switch at(.not) ? peek().kind : token.kind {
+        case .keyword(.like), .keyword(.ilike), .keyword(.glob), .keyword(.similar): true
+        default: false
+        }
+    }
+
+    /// `[NOT] LIKE pattern` and its kin, of the names of columns.
+    private mutating func parseStarPattern() throws(SQLError) -> StarPattern {
+        let isNegated = take(.not)
+        let kind: PatternKind
+        switch advance().kind {
+        case .keyword(.like): kind = .like
+        case .keyword(.ilike): kind = .ilike
+        case .keyword(.glob): kind = .glob
+        default:
+            try expect(.to)
+            kind = .similarTo
+        }
+        let pattern = try parseExpression(Precedence.matching + 1)
+        return StarPattern(kind: kind, pattern: pattern, isNegated: isNegated)
     }
 
     /// `(a, b)` or just `a`.
@@ -382,7 +411,9 @@ extension Parser {
     private mutating func parseGroupBy() throws(SQLError) -> GroupBy {
         if take(.all) { return .all }
         let isDistinct = take(.distinct)
-        let elements = try list { (parser) throws(SQLError) in try parser.parseGroupingElement() }
+        let elements = try lenientList { (parser) throws(SQLError) in
+            try parser.parseGroupingElement()
+        }
         return .elements(elements, isDistinct: isDistinct)
     }
 
@@ -444,7 +475,7 @@ extension Parser {
     mutating func parseOrderItems() throws(SQLError) -> [OrderItem] {
         try expect(.order)
         try expect(.by)
-        return try list { (parser) throws(SQLError) in
+        return try lenientList { (parser) throws(SQLError) in
             let expression = try parser.parseExpression()
             let direction = parser.takeDirection()
             let nulls = try parser.parseNullOrder()

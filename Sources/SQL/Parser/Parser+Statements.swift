@@ -5,6 +5,7 @@ extension Parser {
         try enter()
         defer { leave() }
         if startsQuery() || at(.leftParenthesis) { return try parseQueryStatement() }
+        if let statement = try parseWordedStatement() { return statement }
         guard case .keyword(let keyword) = token.kind else { throw unexpectedStatement() }
         switch keyword {
         case .insert: return .insert(try parseInsert(with: nil))
@@ -14,7 +15,7 @@ extension Parser {
         case .truncate: return .truncate(try parseTruncate())
         case .copy: return .copy(try parseCopy())
         case .create: return try parseCreate()
-        case .drop: return .drop(try parseDrop())
+        case .drop: return try parseDropStatement()
         case .alter: return .alterTable(try parseAlterTable())
         case .comment: return .comment(try parseCommentOn())
         case .show: return .show(try parseShow())
@@ -57,6 +58,15 @@ extension Parser {
         case .keyword(.merge): return .merge(try parseMerge(with: with))
         default: return .query(try parseQueryRest(with: with, from: start))
         }
+    }
+
+    private mutating func parseDropStatement() throws(SQLError) -> Statement {
+        let start = token
+        guard peek().kind == .identifier else { return .drop(try parseDrop()) }
+        let word = text.source(peek()).lowercased()
+        guard word == "macro" || word == "function" else { return .drop(try parseDrop()) }
+        advance()
+        return .dropMacro(try parseDropMacro(start))
     }
 
     // MARK: Parts of many statements

@@ -10,8 +10,7 @@ extension Parser {
         try enter()
         let outerHeight = height
         height = 0
-        var table = try parseTablePrimary()
-        while let kind = try takeJoin() { table = try parseJoin(table, kind) }
+        let table = try continueJoins(try parseTablePrimary())
         height = max(outerHeight, height)
         leave()
         return table
@@ -137,6 +136,7 @@ extension Parser {
     @inline(never)
     private mutating func parseTablePrimary() throws(SQLError) -> TableReference {
         let start = token
+        if isName(token), peek().kind == .symbol(.colon) { return try parsePrefixedTable() }
         if at(.leftParenthesis) { return try parseParenthesisedPrimary() }
         if take(.lateral) {
             if at(.leftParenthesis) {
@@ -169,6 +169,34 @@ extension Parser {
             return try parseTableFunction(name, isLateral: false, from: start)
         }
         return try parseNamedTable(name, from: start)
+    }
+
+    /// `a: table` names what follows.
+    @inline(never)
+    private mutating func parsePrefixedTable() throws(SQLError) -> TableReference {
+        let alias = TableAlias(name: identifier(advance()))
+        advance()
+        guard !(isName(token) && peek().kind == .symbol(.colon)) else {
+            throw error("this table has a name already")
+        }
+        switch try parseTablePrimary() {
+        case .table(var table) where table.alias == nil:
+            table.alias = alias
+            return .table(table)
+        case .file(var file) where file.alias == nil:
+            file.alias = alias
+            return .file(file)
+        case .function(var function) where function.alias == nil:
+            function.alias = alias
+            return .function(function)
+        case .derived(var derived) where derived.alias == nil:
+            derived.alias = alias
+            return .derived(derived)
+        case .join(var join) where join.alias == nil:
+            join.alias = alias
+            return .join(join)
+        default: throw error("this table has a name already")
+        }
     }
 
     @inline(never)
@@ -244,6 +272,8 @@ extension Parser {
         let result: ParenthesisedTable
         if startsQuery() {
             result = try parseQueryInside()
+        } else if startsDescription() {
+            result = .table(.description(try parseDescription()))
         } else if at(.leftParenthesis) {
             let innerStart = token
             let inner = try parseParenthesisedTable()
@@ -281,8 +311,15 @@ extension Parser {
     private mutating func continueJoins(_ first: TableReference) throws(SQLError) -> TableReference
     {
         var table = first
-        while let kind = try takeJoin() { table = try parseJoin(table, kind) }
-        return table
+        while true {
+            if let kind = try takeJoin() {
+                table = try parseJoin(table, kind)
+            } else if startsTablePivot() {
+                table = try parseTablePivot(table)
+            } else {
+                return table
+            }
+        }
     }
 
     @inline(never)
@@ -309,6 +346,18 @@ extension Parser {
     private mutating func finishParenthesised(
         _ table: TableReference
     ) throws(SQLError) -> TableReference {
+        if case .description(var description) = table {
+            description.alias = try parseTableAlias()
+            return .description(description)
+        }
+        if case .pivot(var pivot) = table, pivot.alias == nil {
+            pivot.alias = try parseTableAlias()
+            return .pivot(pivot)
+        }
+        if case .unpivot(var unpivot) = table, unpivot.alias == nil {
+            unpivot.alias = try parseTableAlias()
+            return .unpivot(unpivot)
+        }
         guard case .join(var join) = table else {
             if at(.as) || startsBareAlias() {
                 throw error("only a join or a query in parentheses can be named here")

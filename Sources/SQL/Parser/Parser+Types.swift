@@ -42,7 +42,7 @@ extension Parser {
         let word = text.source(token).lowercased()
         if let node = Self.simpleTypes[word] {
             advance()
-            if word == "double" { takeWord("precision") }
+            if word == "double" { skipWord("precision") }
             if word == "binary" || word == "varbinary" || word == "blob" || word == "bytea" {
                 _ = try parseTypeArguments(countMax: 1)
             }
@@ -58,7 +58,7 @@ extension Parser {
             )
         case "varchar", "string", "text", "char", "character", "bpchar", "nvarchar":
             advance()
-            if word.hasPrefix("char") { takeWord("varying") }
+            if word.hasPrefix("char") { skipWord("varying") }
             return .text(length: try parseTypeArguments(countMax: 1).first)
         case "float":
             advance()
@@ -112,7 +112,7 @@ extension Parser {
     ]
 
     /// Takes a word that is no keyword: `DOUBLE PRECISION`, `CHARACTER VARYING`.
-    private mutating func takeWord(_ word: String) {
+    private mutating func skipWord(_ word: String) {
         if token.kind == .identifier, text.source(token).lowercased() == word { advance() }
     }
 

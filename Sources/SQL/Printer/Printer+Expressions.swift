@@ -420,6 +420,7 @@ extension Printer {
                 printer.write(renaming.new)
             }
         }
+        if let pattern = star.pattern { write(pattern) }
     }
 
     // MARK: Calls

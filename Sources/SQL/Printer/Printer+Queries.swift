@@ -32,7 +32,8 @@ extension Printer {
     @inline(never)
     private mutating func write(_ body: QueryBody) {
         switch body {
-        case .select(let block): write(block)
+        case .select(let block):
+            if !writePivotStatement(block) { write(block) }
         case .values(let rows):
             text += "VALUES "
             list(rows) { printer, row in printer.parenthesised(row) { $0.write($1) } }
@@ -225,6 +226,13 @@ extension Printer {
             write(derived.sample)
         case .join(let join):
             write(join)
+        case .pivot(let pivot): write(pivot)
+        case .unpivot(let unpivot): write(unpivot)
+        case .description(let description):
+            text += "(\(description.kind.rawValue) "
+            write(description.query)
+            text += ")"
+            write(description.alias)
         }
     }
 
@@ -287,9 +295,9 @@ extension Printer {
         write(join.left)
         if case .natural = join.condition { text += " NATURAL" }
         text += join.kind == .inner ? " JOIN " : " \(join.kind.rawValue) JOIN "
-        if case .join(let right) = join.right, right.alias == nil {
+        if join.right.needsParentheses {
             text += "("
-            write(right)
+            write(join.right)
             text += ")"
         } else {
             write(join.right)

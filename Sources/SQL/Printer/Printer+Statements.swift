@@ -22,6 +22,8 @@ extension Printer {
         case .explain(let explain): write(explain)
         case .use, .set, .reset, .transaction, .prepare, .execute, .deallocate:
             writeSession(statement)
+        case .createMacro(let macro): write(macro)
+        case .dropMacro(let drop): write(drop)
         }
     }
 

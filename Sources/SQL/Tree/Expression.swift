@@ -121,18 +121,29 @@ package struct Star: Sendable, Hashable {
     package var replaced: [StarReplacement]
     /// `RENAME (a AS b)`.
     package var renamed: [StarRenaming]
+    /// `LIKE 'a%'`: which names are meant.
+    package var pattern: StarPattern?
 
     package init(
         qualifier: ObjectName = [],
         excluded: [ObjectName] = [],
         replaced: [StarReplacement] = [],
-        renamed: [StarRenaming] = []
+        renamed: [StarRenaming] = [],
+        pattern: StarPattern? = nil
     ) {
         self.qualifier = qualifier
         self.excluded = excluded
         self.replaced = replaced
         self.renamed = renamed
+        self.pattern = pattern
     }
+}
+
+/// `* [NOT] LIKE pattern` and its kin.
+package struct StarPattern: Sendable, Hashable {
+    package var kind: PatternKind
+    package var pattern: Expression
+    package var isNegated: Bool
 }
 
 /// `expression AS name` of `* REPLACE (…)`.

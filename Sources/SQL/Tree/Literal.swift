@@ -45,3 +45,13 @@ package enum Parameter: Sendable, Hashable {
     /// `$name` or `:name`
     case named(String)
 }
+
+extension Parameter: CustomStringConvertible {
+    /// As it is written: `$1`, `$name`.
+    package var description: String {
+        switch self {
+        case .numbered(let number): "$\(number)"
+        case .named(let name): "$\(name)"
+        }
+    }
+}

@@ -26,6 +26,8 @@ package indirect enum Statement: Sendable, Hashable {
     case prepare(Prepare)
     case execute(Execute)
     case deallocate(Deallocate)
+    case createMacro(CreateMacro)
+    case dropMacro(DropMacro)
 }
 
 /// A statement and the text it was read from, without the semicolon.

@@ -5,6 +5,9 @@ package indirect enum TableReference: Sendable, Hashable {
     case function(TableFunction)
     case derived(DerivedTable)
     case join(Join)
+    case pivot(Pivot)
+    case unpivot(Unpivot)
+    case description(DescribedTable)
 
     /// Where it stands.
     package var span: SourceSpan {
@@ -14,6 +17,9 @@ package indirect enum TableReference: Sendable, Hashable {
         case .function(let function): function.span
         case .derived(let derived): derived.span
         case .join(let join): join.span
+        case .pivot(let pivot): pivot.span
+        case .unpivot(let unpivot): unpivot.span
+        case .description(let description): description.span
         }
     }
 

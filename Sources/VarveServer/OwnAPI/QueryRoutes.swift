@@ -203,7 +203,12 @@ extension Statement {
     /// Whether it can change nothing that others see.
     fileprivate var isRead: Bool {
         switch self {
-        case .query, .explain, .describe, .show, .use, .set, .reset: true
+        case .query, .explain, .describe, .show, .use, .set, .reset, .deallocate, .createMacro,
+            .dropMacro:
+            true
+        // What is prepared may be executed.
+        case .prepare(let prepare): prepare.statement.isRead
+        case .execute: true
         default: false
         }
     }

@@ -91,11 +91,26 @@ final class ServerRunner: StatementRunner {
         consume: @escaping Consumer
     ) async throws {
         let own = text.part(statement.span)
-        try await send(settings.withLock { $0 } + own, statement.statement, consume)
+        try await send(settings.withLock { $0 } + own, executed(statement.statement), consume)
         switch statement.statement {
-        case .use, .set, .reset: settings.withLock { $0 += own + ";\n" }
+        case .use, .set, .reset, .prepare, .deallocate, .createMacro, .dropMacro:
+            settings.withLock { $0 += own + ";\n" }
         default: break
         }
+    }
+
+    /// What EXECUTE runs; any other statement is itself.
+    private func executed(_ statement: Statement) -> Statement {
+        guard case .execute(let execute) = statement else { return statement }
+        let earlier = (try? Parser.parseStatements(settings.withLock { $0 })) ?? []
+        for parsed in earlier.reversed() {
+            if case .prepare(let prepare) = parsed.statement,
+                prepare.name.name.lowercased() == execute.name.name.lowercased()
+            {
+                return prepare.statement
+            }
+        }
+        return statement
     }
 
     private func send(

@@ -36,8 +36,9 @@ final class StatementPrinter: Sendable {
                     try await self.run(statement, text, index + 1, run, options)
                 }
             }
-        } catch let error as SQLError {
-            throw Failure(error.rendered(in: text))
+        } catch {
+            guard let message = excerptedText(of: error, in: text) else { throw error }
+            throw Failure(message)
         }
     }
 
