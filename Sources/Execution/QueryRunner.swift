@@ -152,6 +152,11 @@ final class QueryRunner {
                     try ReplicateOperator(count, output: output, next: $0)
                 }
             )
+        case .unnest(let unnest):
+            return try run(
+                unnest.input,
+                into: try sinks.map { try UnnestOperator(unnest, next: $0) }
+            )
         case .aggregate(let groups, let calls, let input):
             let workers = try sinks.map { _ in
                 try AggregateOperator(groups: groups, calls: calls, memory: memory)

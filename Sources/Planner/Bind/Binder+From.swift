@@ -146,6 +146,10 @@ extension Binder {
 
     private mutating func bindTableFunction(_ function: TableFunction) throws -> BoundRelation {
         try refuse(function.sample)
+        if let plan = try bindUnnestTable(function) {
+            let name = function.call.name.last?.folded ?? ""
+            return try aliased(plan, function.alias, qualifier: [name])
+        }
         guard !function.isWithOrdinality, !function.isLateral else {
             throw PlanError(
                 .unsupported,

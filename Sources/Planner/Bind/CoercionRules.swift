@@ -59,6 +59,14 @@ package enum CoercionRules {
         switch (from, to) {
         case (.int32, .int64), (.int32, .float64), (.float32, .float64), (_, .string): return true
         case (.fixed, .binary): return true
+        case (.list(let x), .list(let y)): return isLossless(from: x.type, to: y.type)
+        case (.structure(let x), .structure(let y)):
+            return x.count == y.count
+                && zip(x, y).allSatisfy {
+                    $0.name == $1.name && isLossless(from: $0.type, to: $1.type)
+                }
+        case (.map(let k, let v), .map(let l, let w)):
+            return k.type == l.type && isLossless(from: v.type, to: w.type)
         default: break
         }
         if let x = decimalDigits(from), case .decimal(let precision, let scale) = to {

@@ -40,6 +40,7 @@ enum FunctionCatalog {
     /// Every name a call may use, for suggestions.
     static var names: [String] {
         ScalarFunction.allCases.map(\.rawValue) + AggregateFunction.allCases.map(\.rawValue)
+            + ListFunctionCatalog.names
             + ["substr", "len", "ifnull", "pow", "ceiling", "extract", "year", "month", "day"]
     }
 

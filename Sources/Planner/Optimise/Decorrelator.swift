@@ -46,6 +46,7 @@ struct Decorrelator {
             add(lifted, to: &join)
             return .join(join)
         }
+        if let plan = unnestLists(join) { return plan }
         let domain = Domain(source: join.left, ids: outer)
         if join.kind == .single, let plan = unnestAggregate(join, domain) { return plan }
         let pushed = push(join.right, domain)
@@ -320,6 +321,16 @@ struct Decorrelator {
         case .limit(let count, let offset, let input):
             return pushLimit(count: count, offset: offset, [], input, domain)
         case .setOperation(let operation): return push(operation, domain)
+        case .unnest(var unnest):
+            let below = push(unnest.input, domain)
+            unnest.input = below.plan
+            unnest.items = unnest.items.map {
+                LogicalPlan.Projection(
+                    $0.expression.substituting(below.replacements),
+                    $0.column
+                )
+            }
+            return Pushed(plan: .unnest(unnest), columns: below.columns)
         }
     }
 

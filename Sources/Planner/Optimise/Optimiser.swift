@@ -28,7 +28,7 @@ package struct Optimiser {
         let plan = plan.mapInputs { simplify($0) }
         switch plan {
         case .scan, .limit, .setOperation, .values: return plan
-        case .window: return plan.mapExpressions { simplifier.simplify($0) }
+        case .window, .unnest: return plan.mapExpressions { simplifier.simplify($0) }
         case .filter(let condition, let input):
             let simple = simplifier.simplify(condition)
             if case .constant(.boolean(true), _) = simple { return input }
@@ -140,6 +140,11 @@ package struct Optimiser {
             return .setOperation(operation)
         case .values:
             return filtered(plan, conditions)
+        case .unnest(var unnest):
+            let added = Set(unnest.added.map(\.id))
+            let (moved, kept) = split(conditions) { $0.columnIDs.isDisjoint(with: added) }
+            unnest.input = push(moved, into: unnest.input)
+            return filtered(.unnest(unnest), kept)
         }
     }
 

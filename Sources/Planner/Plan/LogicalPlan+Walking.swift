@@ -23,6 +23,9 @@ extension LogicalPlan {
         case .setOperation(var operation):
             operation.inputs = try operation.inputs.map(transform)
             return .setOperation(operation)
+        case .unnest(var unnest):
+            unnest.input = try transform(unnest.input)
+            return .unnest(unnest)
         }
     }
 
@@ -65,6 +68,11 @@ extension LogicalPlan {
             return .join(join)
         case .sort(let keys, let limit, let input):
             return .sort(try keys.map { try $0.mapExpression(transform) }, limit: limit, input)
+        case .unnest(var unnest):
+            unnest.items = try unnest.items.map {
+                Projection(try transform($0.expression), $0.column)
+            }
+            return .unnest(unnest)
         }
     }
 
@@ -113,6 +121,7 @@ extension LogicalPlan {
         case .join(let join):
             if case .mark(let id) = join.kind { produced.insert(id) }
         case .setOperation(let operation): produced.formUnion(operation.columns.map(\.id))
+        case .unnest(let unnest): produced.formUnion(unnest.added.map(\.id))
         case .filter, .sort, .limit: break
         }
     }

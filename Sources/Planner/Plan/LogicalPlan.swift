@@ -101,6 +101,7 @@ package indirect enum LogicalPlan: Sendable {
     case sort([SortKey], limit: Int?, LogicalPlan)
     case limit(count: Int?, offset: Int, LogicalPlan)
     case setOperation(SetOperation)
+    case unnest(Unnest)
 
     package struct Scan: Sendable {
         package var table: SourceTable
@@ -177,6 +178,22 @@ package indirect enum LogicalPlan: Sendable {
         }
     }
 
+    /// A row for each element of some lists, which are walked side by side: null where one is shorter.
+    ///
+    /// Gives the input's columns, those of the elements, and the ordinality.
+    package struct Unnest: Sendable {
+        /// The lists, and the columns of their elements.
+        package var items: [Projection]
+        /// The place of the elements in their lists, from 1, when it is asked for.
+        package var ordinality: PlanColumn?
+        /// Whether a row without elements stays, with nulls.
+        package var keepsEmpty = false
+        package var input: LogicalPlan
+
+        /// The columns that it adds.
+        package var added: [PlanColumn] { items.map(\.column) + (ordinality.map { [$0] } ?? []) }
+    }
+
     package struct SetOperation: Sendable {
         package enum Kind: String, Sendable { case union, intersect, except }
         package var kind: Kind
@@ -198,6 +215,7 @@ package indirect enum LogicalPlan: Sendable {
         case .window(let window): window.input.columns + window.calls.map(\.column)
         case .join(let join): join.columns
         case .setOperation(let operation): operation.columns
+        case .unnest(let unnest): unnest.input.columns + unnest.added
         }
     }
 
@@ -212,6 +230,7 @@ package indirect enum LogicalPlan: Sendable {
         case .window(let window): [window.input]
         case .join(let join): [join.left, join.right]
         case .setOperation(let operation): operation.inputs
+        case .unnest(let unnest): [unnest.input]
         }
     }
 }

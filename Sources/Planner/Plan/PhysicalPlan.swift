@@ -21,6 +21,8 @@ package indirect enum PhysicalPlan: Sendable {
     /// Each row, of the columns `output`, as often as an expression of type BIGINT says; not at all
     /// where that is null or below 1.
     case replicate(BoundExpression, output: [Int], PhysicalPlan)
+    /// A row for each element of lists.
+    case unnest(Unnest)
     /// The rows of every other plan of that number in the query: computed once, and kept.
     case shared(Int, PhysicalPlan)
 
@@ -51,6 +53,17 @@ package indirect enum PhysicalPlan: Sendable {
             self.filters = filters
             self.output = output
         }
+    }
+
+    /// Each row, of the columns `output`, with the elements of its lists side by side, null where one is
+    /// shorter, and their place from 1 when `hasOrdinality`.
+    package struct Unnest: Sendable {
+        package var lists: [BoundExpression]
+        package var output: [Int]
+        package var hasOrdinality: Bool
+        /// Whether a row without elements stays, with nulls.
+        package var keepsEmpty: Bool
+        package var input: PhysicalPlan
     }
 
     /// Adds a column for each call; the rows come out ordered by partition and order.
@@ -104,6 +117,12 @@ extension PhysicalPlan {
         case .join(let join): join.types
         case .sort(_, _, let input), .limit(_, _, let input), .shared(_, let input): input.types
         case .union(let inputs): inputs.first?.types ?? []
+        case .unnest(let unnest):
+            { types in unnest.output.map { types[$0] } }(unnest.input.types)
+                + unnest.lists.map { list in
+                    if case .list(let element) = list.type { return element.type }
+                    return list.type
+                } + (unnest.hasOrdinality ? [.int64] : [])
         }
     }
 }
