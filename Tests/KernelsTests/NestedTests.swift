@@ -219,7 +219,9 @@ struct NestedTextTests {
                 guard !keys.contains(false) else { continue }
             }
             let text = try Casting.cast(column, to: .string)
-            #expect(try Casting.cast(text, to: type).values == column.values, "\(type)")
+            // As texts, because NaN is not equal to itself.
+            let back = try Casting.cast(text, to: type)
+            #expect(try Casting.cast(back, to: .string).values == text.values, "\(type)")
         }
     }
 

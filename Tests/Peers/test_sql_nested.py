@@ -554,6 +554,11 @@ greatest([1,2],[1,3])
 nullif([1],[1])
 [1,2] IS NULL
 [1] BETWEEN [0] AND [1,5]
+[{'a':1},{'b':2}]
+[{'a':1,'b':2},{'b':2,'a':1.5}]
+[row(1,2),{'a':1,'b':2}]
+{'a':1}={'b':1}
+{'a':1,'b':2}={'b':2,'a':1}
 """
 
 COLUMNS = r"""
@@ -947,7 +952,7 @@ def test_tables_hold_nested_values(module_varve):
     varve = module_varve
     varve.execute("CREATE TABLE held (id INT, l INTEGER[], s STRUCT(a INT, b VARCHAR), m MAP(VARCHAR, BIGINT), d STRUCT(x DOUBLE[], y STRUCT(z DATE))[])")
     varve.execute("INSERT INTO held VALUES (1, [1, NULL, 3], {'a': 1, 'b': 'x'}, MAP {'k': 5}, [{'x': [1.5], 'y': {'z': DATE '2024-02-29'}}]), "
-                  "(2, [], {'a': NULL, 'b': 'only'}, MAP {}, []), (3, NULL, NULL, NULL, NULL)")
+                  "(2, [], {'b': 'only', 'a': NULL}, MAP {}, []), (3, NULL, NULL, NULL, NULL)")
     varve.execute("INSERT INTO held SELECT id + 10, list_transform(l, lambda v: v * 2), s, m, d FROM held")
     assert varve.rows("SELECT id, l, s, m FROM held WHERE id IN (1, 2, 3, 11) ORDER BY id") == [
         (1, [1, None, 3], {"a": 1, "b": "x"}, [("k", 5)]), (2, [], {"a": None, "b": "only"}, []), (3, None, None, None),
