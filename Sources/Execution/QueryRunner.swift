@@ -171,6 +171,11 @@ final class QueryRunner {
                     try ReplicateOperator(count, output: output, next: $0)
                 }
             )
+        case .unnest(let unnest):
+            return try run(
+                unnest.input,
+                into: try sinks.map { try UnnestOperator(unnest, next: $0) }
+            )
         case .aggregate(let groups, let calls, let input):
             return try runAggregate(groups, calls, input, sinks)
         case .window(let window): return try runWindow(window, sinks)

@@ -152,6 +152,12 @@ package struct ColumnLineage: Sendable {
             }
         case .sort(let keys, _, _):
             for key in keys { rows.formUnion(decide(key.expression, .sort)) }
+        case .unnest(let unnest):
+            for item in unnest.items {
+                derive(item.expression, to: item.column.id, .transformation)
+                rows.formUnion(decide(item.expression, .filter))
+            }
+            if let ordinality = unnest.ordinality { direct[ordinality.id] = [] }
         case .setOperation(let operation):
             for (index, column) in operation.columns.enumerated() {
                 for input in operation.inputs {

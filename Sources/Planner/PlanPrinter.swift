@@ -97,6 +97,8 @@ package struct PlanPrinter {
             line +=
                 "Limit" + (count.map { " \($0)" } ?? "")
                 + (offset > 0 ? " offset \(offset)" : "")
+        case .unnest(let unnest):
+            line += "Unnest " + unnest.items.map { text($0.expression) }.joined(separator: ", ")
         case .setOperation(let operation):
             line += operation.kind.rawValue.capitalizedFirst + (operation.isAll ? " all" : "")
         case .recursion(let recursion):
@@ -201,6 +203,9 @@ extension BoundExpression {
             return function.rawValue + "("
                 + arguments.map { $0.text(name) }
                 .joined(separator: ", ") + ")"
+        case .nested(let function, let arguments, _):
+            return function.name + "("
+                + arguments.map { $0.text(name) }.joined(separator: ", ") + ")"
         }
     }
 }

@@ -40,13 +40,18 @@ extension TextFormat {
             text.append(UInt8(ascii: "]"))
         case .structure(let columns):
             guard case .structure(let fields) = column.type else { return }
-            text.append(UInt8(ascii: "{"))
+            // Fields without names are a tuple.
+            let isTuple = !fields.isEmpty && fields.allSatisfy { $0.name.isEmpty }
+            text.append(UInt8(ascii: isTuple ? "(" : "{"))
             for (index, field) in fields.enumerated() {
                 if index > 0 { text.append(contentsOf: ", ".utf8) }
-                text.append(contentsOf: "'\(field.name)': ".utf8)
+                if !isTuple {
+                    appendQuoted(Array(field.name.utf8)[...], to: &text)
+                    text.append(contentsOf: ": ".utf8)
+                }
                 appendInside(columns[index], row, offsetSeconds, to: &text)
             }
-            text.append(UInt8(ascii: "}"))
+            text.append(UInt8(ascii: isTuple ? ")" : "}"))
         case .map(let offsets, let keys, let values):
             let bounds = offsets.pointer(as: Int32.self)
             text.append(UInt8(ascii: "{"))
@@ -67,27 +72,44 @@ extension TextFormat {
         to text: inout [UInt8]
     ) {
         if column.isNull(row) { return text.append(contentsOf: "NULL".utf8) }
-        guard column.type == .string else {
+        if column.type.isNested {
             return append(column, row: row, offsetSeconds: offsetSeconds, to: &text)
         }
         let start = text.count
         append(column, row: row, offsetSeconds: offsetSeconds, to: &text)
         let bytes = text[start...]
-        let special = Set("[]{}(),=:'\"\\".utf8)
-        let isPlain =
-            !bytes.isEmpty && bytes.first != blank && bytes.last != blank
-            && !bytes.contains { special.contains($0) }
-            && String(decoding: bytes, as: UTF8.self).uppercased() != "NULL"
-        if isPlain { return }
-        var quoted: [UInt8] = [UInt8(ascii: "'")]
+        if isPlain(bytes) { return }
+        var quoted: [UInt8] = []
+        appendQuoted(bytes, to: &quoted)
+        text.replaceSubrange(start..., with: quoted)
+    }
+
+    /// Whether text inside a nested value reads back as it is without quotes.
+    private static func isPlain(_ bytes: ArraySlice<UInt8>) -> Bool {
+        guard let first = bytes.first, let last = bytes.last, first != blank, last != blank else {
+            return false
+        }
+        for byte in bytes {
+            switch byte {
+            case UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "{"), UInt8(ascii: "}"),
+                UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: ","), UInt8(ascii: "="),
+                UInt8(ascii: ":"), UInt8(ascii: "'"), UInt8(ascii: "\""):
+                return false
+            default: break
+            }
+        }
+        return bytes.count != 4 || String(decoding: bytes, as: UTF8.self).uppercased() != "NULL"
+    }
+
+    private static func appendQuoted(_ bytes: ArraySlice<UInt8>, to text: inout [UInt8]) {
+        text.append(UInt8(ascii: "'"))
         for byte in bytes {
             if byte == UInt8(ascii: "'") || byte == UInt8(ascii: "\\") {
-                quoted.append(UInt8(ascii: "\\"))
+                text.append(UInt8(ascii: "\\"))
             }
-            quoted.append(byte)
+            text.append(byte)
         }
-        quoted.append(UInt8(ascii: "'"))
-        text.replaceSubrange(start..., with: quoted)
+        text.append(UInt8(ascii: "'"))
     }
 
     private static func appendFixed(

@@ -132,7 +132,9 @@ extension DataType: CustomStringConvertible {
         case .uuid: "UUID"
         case .list(let element): "\(element.type)[]"
         case .structure(let fields):
-            "STRUCT(" + fields.map { "\($0.name) \($0.type)" }.joined(separator: ", ") + ")"
+            "STRUCT("
+                + fields.map { $0.name.isEmpty ? "\($0.type)" : "\($0.name) \($0.type)" }
+                .joined(separator: ", ") + ")"
         case .map(let key, let value): "MAP(\(key.type), \(value.type))"
         }
     }

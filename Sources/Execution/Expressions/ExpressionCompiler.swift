@@ -101,6 +101,8 @@ struct ExpressionCompiler {
         case .pattern: return try compilePattern(expression)
         case .call(let function, let arguments, _):
             return try compileCall(function, arguments, try operands(expression), type)
+        case .nested(let function, let arguments, _):
+            return try compileNested(function, arguments, try operands(expression), type)
         }
     }
 
@@ -164,6 +166,7 @@ extension BoundExpression {
             case .coalesce, .nullif, .greatest, .least, .concatWS, .hash, .try: return false
             default: break
             }
+        case .nested: return false
         default: break
         }
         return children.allSatisfy(\.isStrict)

@@ -49,6 +49,8 @@ extension AggregateCall {
         case .bitOr: return GroupedAccumulator.bitwise(.or, of: input)
         case .bitXor: return GroupedAccumulator.bitwise(.xor, of: input)
         case .product: return GroupedAccumulator.product()
+        case .list: kernel = .list
+        case .histogram: return GroupedAccumulator.histogram(of: input)
         }
         return try GroupedAccumulator.make(kernel, input: input, result: type)
     }

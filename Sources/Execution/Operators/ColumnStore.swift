@@ -16,25 +16,40 @@ final class ColumnStore {
     private var valid = Buffer(byteCount: 0)
     private var nullCount = 0
     private var arena = ByteArena(blockSizeBytes: 1 << 12)
-    /// Types without a flat form of fixed width are kept as pieces.
-    private var pieces: [Column] = []
-    private var pieceBytes = 0
+    /// The parts of nested types: elements; or one a field; or keys and values.
+    ///
+    /// The values of lists and maps are offsets.
+    private let children: [ColumnStore]
 
     init(_ type: DataType) {
         self.type = type
         physical = type.physical
+        switch type {
+        case .list(let element): children = [ColumnStore(element.type)]
+        case .structure(let fields): children = fields.map { ColumnStore($0.type) }
+        case .map(let key, let value): children = [ColumnStore(key.type), ColumnStore(value.type)]
+        default: children = []
+        }
     }
 
-    var byteCount: Int { values.byteCount + valid.byteCount + arena.byteCount + pieceBytes }
+    var byteCount: Int {
+        children.reduce(values.byteCount + valid.byteCount + arena.byteCount) {
+            $0 + $1.byteCount
+        }
+    }
 
-    private var isPieces: Bool { physical == .none || type.isNested }
+    /// Values that a buffer holds for `count` rows: one more where they are offsets.
+    private func slots(_ count: Int) -> Int {
+        physical == .list || physical == .map ? count + 1 : count
+    }
 
     private func reserve(_ more: Int) {
         guard count + more > capacity else { return }
         let newCapacity = max(count + more, capacity * 2, 256)
         let width = physical == .bit ? 1 : physical.byteWidth
-        let newValues = Buffer(byteCount: newCapacity * width)
-        memcpy(newValues.base, values.base, count * width)
+        let newValues = Buffer(byteCount: slots(newCapacity) * width)
+        if values.byteCount == 0, width > 0 { memset(newValues.base, 0, width) }
+        memcpy(newValues.base, values.base, min(values.byteCount, slots(count) * width))
         let newValid = Buffer(byteCount: newCapacity)
         memcpy(newValid.base, valid.base, count)
         (values, valid, capacity) = (newValues, newValid, newCapacity)
@@ -42,11 +57,7 @@ final class ColumnStore {
 
     func append(_ column: Column) {
         let added = column.count
-        if isPieces {
-            let kept = Compact.compacted(column)
-            pieces.append(kept)
-            // Looking at them makes values of them, which take several times as much.
-            pieceBytes += 4 * Compact.byteCount(kept)
+        if physical == .none || added == 0 {
             count += added
             return
         }
@@ -81,6 +92,12 @@ final class ColumnStore {
             let source = views.pointer(as: StringView.self)
             let target = values.mutable(as: StringView.self) + count
             for row in 0..<added { target[row] = arena.intern(source[row]) }
+        case .list(let offsets, let elements):
+            append(offsets, [elements.column], added)
+        case .map(let offsets, let keys, let values):
+            append(offsets, [keys.column, values.column], added)
+        case .structure(let fields):
+            for (store, field) in zip(children, fields) { store.append(field) }
         default:
             preconditionFailure("flattened columns are flat")
         }
@@ -88,18 +105,39 @@ final class ColumnStore {
         count += added
     }
 
+    /// Appends lists or maps: offsets that go on from the last one, and what lies between them.
+    private func append(_ offsets: BufferSlice, _ parts: [Column], _ added: Int) {
+        let source = offsets.pointer(as: Int32.self)
+        let target = values.mutable(as: Int32.self) + count
+        let base = target[0] - source[0]
+        for row in 1...added { target[row] = base + source[row] }
+        for (store, part) in zip(children, parts) {
+            store.append(part.slice(Int(source[0])..<Int(source[added])))
+        }
+    }
+
     /// All rows so far.
     var column: Column {
-        if isPieces {
-            let builder = ColumnBuilder(type, capacity: count)
-            for piece in pieces { for value in piece.values { builder.append(value) } }
-            return builder.finish()
+        if physical == .none || count == 0 && type.isNested {
+            return Column.zeros(type, count: count, isNull: false)
         }
         let validity = nullCount == 0 ? nil : bits(valid)
         let storage: Column.Storage
         switch physical {
         case .bit: storage = .bits(bits(values))
         case .view: storage = .views(BufferSlice(values), owners: arena.owners)
+        case .list:
+            storage = .list(
+                offsets: BufferSlice(values),
+                elements: ColumnBox(children[0].column)
+            )
+        case .map:
+            storage = .map(
+                offsets: BufferSlice(values),
+                keys: ColumnBox(children[0].column),
+                values: ColumnBox(children[1].column)
+            )
+        case .structure: storage = .structure(children.map(\.column))
         default: storage = .fixed(BufferSlice(values))
         }
         return Column(type: type, count: count, validity: validity, storage: storage)

@@ -45,7 +45,7 @@ package enum AggregateFunction: Sendable, Hashable, CaseIterable {
             .deviationPopulation, .median:
             if input.isNumeric || input == .null { return .float64 }
         case .minimum, .maximum:
-            if !input.isNested { return input }
+            return input
         case .booleanAnd, .booleanOr:
             if input == .boolean || input == .null { return .boolean }
         case .first, .anyValue, .last:

@@ -92,6 +92,8 @@ package class GroupedAccumulator {
         isMaximum: Bool
     ) -> GroupedAccumulator {
         switch input.physical {
+        case .list, .structure, .map:
+            NestedMinMaxAccumulator(resultType: type, isMaximum: isMaximum)
         case .bit: BooleanAccumulator(isOr: isMaximum)
         case .int32: MinMaxAccumulator<Int32>(resultType: type, isMaximum: isMaximum)
         case .int64: MinMaxAccumulator<Int64>(resultType: type, isMaximum: isMaximum)

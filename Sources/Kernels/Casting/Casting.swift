@@ -7,7 +7,8 @@ package import Columnar
 ///   arithmetic does.
 /// - Text is trimmed of ASCII blanks, then must be a whole value. Everything has a text form.
 /// - Between timestamps and instants the session's zone decides, given as its offset from UTC.
-/// - Lists, structs (by position) and maps are cast by their elements.
+/// - Lists, structs (by the names of their fields, by position where a side has none) and maps are cast
+///   by their elements; each has a text form.
 package enum Casting {
     /// The column as another type; of the same length.
     ///
@@ -31,6 +32,7 @@ package enum Casting {
         if column.type.isNested && type.isNested {
             return try nested(column.flattened(), context)
         }
+        if type.isNested { return try nestedFromText(column, context) }
         return try column.mapped(to: type) { column throws(KernelError) -> Column in
             try flat(column, context)
         }
@@ -41,7 +43,7 @@ package enum Casting {
         if from == to || from == .null || to == .string { return true }
         switch (from, to) {
         case (.string, _):
-            return !to.isNested && to != .null
+            return canCastText(to: to)
         case (.boolean, _):
             return to.isNumeric
         case (_, .boolean):
@@ -56,7 +58,7 @@ package enum Casting {
         case (.list(let a), .list(let b)):
             return canCast(a.type, to: b.type)
         case (.structure(let a), .structure(let b)):
-            return a.count == b.count && zip(a, b).allSatisfy { canCast($0.type, to: $1.type) }
+            return structurePlaces(from: a, to: b) != nil
         case (.map(let k, let v), .map(let l, let w)):
             return canCast(k.type, to: l.type) && canCast(v.type, to: w.type)
         default:
@@ -101,10 +103,20 @@ package enum Casting {
                 )
             }
         case (.structure(let columns), .structure(let fields)):
+            guard case .structure(let own) = column.type,
+                let places = structurePlaces(from: own, to: fields)
+            else {
+                throw KernelError(.unsupported, "cannot cast \(column.type) to \(context.type)")
+            }
             var result: [Column] = []
-            for (inner, field) in zip(columns, fields) {
+            for (place, field) in zip(places, fields) {
+                guard let place else {
+                    result.append(.zeros(field.type, count: column.count, isNull: true))
+                    continue
+                }
+                let inner = columns[place]
                 let masked = column.validity.map { Choice.masked(inner, valid: $0) } ?? inner
-                result.append(try part(masked, field.type))
+                result.append(try part(masked, field.type).flattened())
             }
             storage = .structure(result)
         case (.map(_, _, _), .map(let key, let value)):

@@ -64,7 +64,7 @@ package final class RegularExpression: @unchecked Sendable {
     }
 
     /// What one call needs for matching.
-    private struct Matcher: ~Copyable {
+    struct Matcher: ~Copyable {
         let code: OpaquePointer
         let data: OpaquePointer
         let context: OpaquePointer

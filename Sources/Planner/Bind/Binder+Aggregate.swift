@@ -139,7 +139,7 @@ extension Binder {
             function = .countStar
         case "arg_min", "arg_max", "min_by", "max_by", "argmin", "argmax":
             try take(2...2)
-            guard order.isEmpty, !arguments[1].type.isNested, arguments[1].type != .interval else {
+            guard order.isEmpty, arguments[1].type != .interval else {
                 throw PlanError(.unsupported, "this form of \(name) is not supported yet", at: span)
             }
             // The first value in the order of the other argument.
@@ -262,10 +262,12 @@ extension Binder {
         switch function {
         case .countStar, .count: return (argument, .int64)
         case .min, .max:
-            if argument.type.isNested || argument.type == .interval { throw refuse() }
+            if argument.type == .interval { throw refuse() }
             return (argument, argument.type)
         case .anyValue, .first, .last, .mode:
             return (argument, argument.type)
+        case .list: return (argument, .list(of: argument.type))
+        case .histogram: return (argument, .map(from: argument.type, to: .int64))
         case .stringAgg: return (try coerce(argument, to: .string, at: span), .string)
         case .median, .quantileContinuous:
             guard argument.type.isNumeric else { throw refuse() }

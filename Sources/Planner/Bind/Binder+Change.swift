@@ -177,12 +177,7 @@ extension Binder {
         at span: SourceSpan
     ) throws -> BoundExpression {
         let (from, to) = (value.type, column.type)
-        let isFitting =
-            from == to || from == .null || from.isNumeric && to.isNumeric
-            || from.isTemporal && to.isTemporal && from != .time && to != .time
-            || from == .string && !to.isNested || to == .string && !from.isNested
-            || CoercionRules.common(from, to) == to
-        guard isFitting else {
+        guard CoercionRules.fits(from, in: to) else {
             throw PlanError(
                 .invalid,
                 "column \"\(column.name)\" is of type \(to), the value is of type \(from)",

@@ -57,9 +57,9 @@ extension Binder {
             return .not(try bindBoolean(operand, &context))
         case .concatenation(let all):
             var parts: [BoundExpression] = []
-            for part in all {
-                parts.append(try coerce(try bind(part, &context), to: .string, at: part.span))
-            }
+            for part in all { parts.append(try bind(part, &context)) }
+            if let lists = try concatenatedLists(parts, at: span) { return lists }
+            parts = try zip(parts, all).map { try coerce($0, to: .string, at: $1.span) }
             // `||` gives null when any operand is null, unlike concat().
             return parts.dropFirst().reduce(parts[0]) {
                 .call(.concat, [$0, $1], .string)
@@ -98,6 +98,8 @@ extension Binder {
         case .cast(let operand, let typeName, let isTry):
             let type = try DataType(typeName)
             let bound = try bind(operand, &context)
+            if typeName.node == .json { return try castToJSON(bound, isTry: isTry, at: span) }
+            if let read = try castFromJSON(bound, type, isTry: isTry, at: span) { return read }
             if bound.type == type { return bound }
             let cast = BoundExpression.cast(bound, type, isTry: isTry)
             return bound.isConstant ? try folded(cast, at: span) : cast
@@ -105,18 +107,9 @@ extension Binder {
             return try bindFunction(call, &context, at: span)
         case .interval(let interval):
             return try bindInterval(interval, &context, at: span)
-        case .row, .structure, .list, .map, .element, .slice, .field, .lambda, .listQuery:
-            throw PlanError(
-                .unsupported,
-                "nested values in expressions are not supported yet",
-                at: span
-            )
-        case .inValue, .quantifiedValue:
-            throw PlanError(
-                .unsupported,
-                "this form of IN, ANY or ALL is not supported yet",
-                at: span
-            )
+        case .row, .structure, .list, .map, .element, .slice, .field, .lambda, .listQuery, .inValue,
+            .quantifiedValue:
+            return try bindNested(expression, &context)
         case .atTimeZone:
             throw PlanError(.unsupported, "AT TIME ZONE is not supported yet", at: span)
         case .collate:
@@ -215,7 +208,12 @@ extension Binder {
             defer { context.openAliases.remove(alias.name.name) }
             return try bind(alias.expression, &context)
         }
+        if let field = try bindFieldPath(name, context.scope, at: span) { return field }
         if let column = try outerColumn(name, at: span) { return column }
+        for level in outerLevels.reversed() {
+            if let field = try bindFieldPath(name, level.scope, at: span) { return field }
+        }
+        if let row = try bindWholeRow(name, context.scope, at: span) { return row }
         let text = name.map(\.name).joined(separator: ".")
         try checkQualifier(name, context.scope)
         let near = nearest(
@@ -294,7 +292,9 @@ extension Binder {
         case .lessOrEqual: return try compare(.lessOrEqual, a, b, at: span)
         case .greater: return try compare(.greater, a, b, at: span)
         case .greaterOrEqual: return try compare(.greaterOrEqual, a, b, at: span)
-        case .add: return try arithmetic(.add, a, b, at: span)
+        case .add:
+            if let lists = try concatenatedLists([a, b], at: span) { return lists }
+            return try arithmetic(.add, a, b, at: span)
         case .subtract: return try arithmetic(.subtract, a, b, at: span)
         case .multiply: return try arithmetic(.multiply, a, b, at: span)
         case .divide: return try arithmetic(.divide, a, b, at: span)
@@ -323,13 +323,11 @@ extension Binder {
         case .bitwiseXor: return try call_(.bitwiseXor, [a, b], op.rawValue, span)
         case .shiftLeft: return try call_(.shiftLeft, [a, b], op.rawValue, span)
         case .shiftRight: return try call_(.shiftRight, [a, b], op.rawValue, span)
-        case .arrow, .arrowText,
-            .contains, .containedBy, .overlaps:
-            throw PlanError(
-                .unsupported,
-                "operator \(op.rawValue) is not supported yet",
-                at: span
-            )
+        case .arrow: return try bindJSONPath(a, b, asText: false, at: span)
+        case .arrowText: return try bindJSONPath(a, b, asText: true, at: span)
+        case .contains: return try bind(ListFunction.hasAll, [a, b], op.rawValue, at: span)
+        case .containedBy: return try bind(ListFunction.hasAll, [b, a], op.rawValue, at: span)
+        case .overlaps: return try bind(ListFunction.hasAny, [a, b], op.rawValue, at: span)
         }
     }
 

@@ -143,6 +143,10 @@ extension Binder {
             let name = function.call.name.last?.name ?? ""
             return try aliased(plan, function.alias, qualifier: [name])
         }
+        if let plan = try bindUnnestTable(function) {
+            let name = function.call.name.last?.folded ?? ""
+            return try aliased(plan, function.alias, qualifier: [name])
+        }
         guard !function.isWithOrdinality, !function.isLateral else {
             throw PlanError(
                 .unsupported,

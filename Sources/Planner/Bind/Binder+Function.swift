@@ -13,6 +13,7 @@ extension Binder {
             throw PlanError(.invalid, "functions have no namespace", at: call.name.span)
         }
         let name = identifier.name.lowercased()
+        if let bound = try bindNestedCall(name, call, &context, at: span) { return bound }
         if let window = call.over {
             return try bindWindow(name, call, window, &context, at: span)
         }
@@ -46,6 +47,7 @@ extension Binder {
         if isGuarded { guardedDepth += 1 }
         defer { if isGuarded { guardedDepth -= 1 } }
         for argument in call.arguments { arguments.append(try bind(argument.value, &context)) }
+        if let nested = try bindNestedOverload(name, arguments, at: span) { return nested }
         if let rewritten = try bindRewritten(name, arguments, at: span) { return rewritten }
         if FunctionCatalog.dateParts.contains(name) {
             return try call_(.datePart, [.constant(.string(name), .string)] + arguments, name, span)

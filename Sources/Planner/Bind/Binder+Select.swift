@@ -18,6 +18,8 @@ struct ExpressionContext {
     var aggregates: AggregateCollector?
     /// Where window functions are collected; nil where none may stand.
     var windows: WindowCollector?
+    /// Where lists that are taken apart are collected; nil where none may be.
+    var unnests: UnnestCollector?
     /// Aliases of the select list that may be used here, in clauses after it.
     var aliases: [(name: Identifier, expression: SQL.Expression)] = []
     /// Subqueries of this expression, in the order they were met.
@@ -130,8 +132,14 @@ extension Binder {
         let windows = WindowCollector(select.windows)
         context.windows = windows
         context.aliases = aliases
+        let unnests = UnnestCollector()
+        context.unnests = unnests
         var outputs: [SelectOutput] = []
         for item in try select.items.flatMap({ try expandStar($0, from.scope) }) {
+            if let columns = try bindUnnestColumns(item, &context) {
+                outputs += columns
+                continue
+            }
             let bound = try bind(item.expression, &context)
             outputs.append(
                 SelectOutput(
@@ -146,6 +154,7 @@ extension Binder {
             var havingContext = context
             havingContext.clause = "HAVING"
             havingContext.windows = nil
+            havingContext.unnests = nil
             having = try bindBoolean(expression, &havingContext)
             context.attachments = havingContext.attachments
         }
@@ -244,6 +253,12 @@ extension Binder {
                     try replacer.replace($0, at: select.span)
                 }
             }
+            for index in unnests.items.indices {
+                unnests.items[index].expression = try replacer.replace(
+                    unnests.items[index].expression,
+                    at: select.span
+                )
+            }
             for index in keys.indices {
                 keys[index].key.expression = try replacer.replace(
                     keys[index].key.expression,
@@ -269,6 +284,7 @@ extension Binder {
         plan = windows.plan(over: plan)
         plan = try attach(context.attachments.filter(isLate), to: plan)
         if let qualify { plan = .filter(qualify, plan) }
+        plan = unnests.plan(over: plan)
         return try finish(select, outputs, keys, distinctOn, limit, plan)
     }
 
@@ -383,6 +399,9 @@ extension Binder {
         var columns = scope.columns.filter { !$0.isHidden }
         if !star.qualifier.isEmpty {
             columns = scope.columns.filter { Scope.qualifies(star.qualifier, $0.qualifier) }
+            if columns.isEmpty, let fields = try fieldsOfStar(star, scope, at: span) {
+                return fields
+            }
             if columns.isEmpty {
                 let name = star.qualifier.map(\.name).joined(separator: ".")
                 throw PlanError(.invalid, "there is no table \"\(name)\" in FROM", at: span)

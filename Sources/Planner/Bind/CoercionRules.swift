@@ -28,13 +28,26 @@ package enum CoercionRules {
         case (.list(let x), .list(let y)):
             return common(x.type, y.type).map { .list(Field("element", $0)) }
         case (.structure(let x), .structure(let y)):
-            guard x.count == y.count else { return nil }
+            // Fields meet by their names, and each side is given those that it lacks; those of a struct
+            // without names meet by their places.
+            let isTuple = x.allSatisfy(\.name.isEmpty) || y.allSatisfy(\.name.isEmpty)
+            guard !isTuple || x.count == y.count else { return nil }
+            func isSame(_ a: Field, _ b: Field) -> Bool {
+                a.name.lowercased() == b.name.lowercased()
+            }
             var fields: [Field] = []
-            for (one, other) in zip(x, y) {
-                guard one.name == other.name, let type = common(one.type, other.type) else {
-                    return nil
+            for (place, one) in x.enumerated() {
+                guard let partner = isTuple ? y[place] : y.first(where: { isSame($0, one) }) else {
+                    fields.append(Field(one.name, one.type))
+                    continue
                 }
-                fields.append(Field(one.name, type))
+                guard let type = common(one.type, partner.type) else { return nil }
+                fields.append(Field(one.name.isEmpty ? partner.name : one.name, type))
+            }
+            if !isTuple {
+                for other in y where !x.contains(where: { isSame($0, other) }) {
+                    fields.append(Field(other.name, other.type))
+                }
             }
             return .structure(fields)
         case (.map(let k1, let v1), .map(let k2, let v2)):
@@ -53,12 +66,46 @@ package enum CoercionRules {
         return nil
     }
 
+    /// Whether a value of a type may be stored in a column of another without being cast in the statement.
+    ///
+    /// Of nested types the parts must fit; ids of fields and what may be null do not matter.
+    static func fits(_ from: DataType, in to: DataType) -> Bool {
+        switch (from, to) {
+        case (.list(let x), .list(let y)): return fits(x.type, in: y.type)
+        case (.map(let k, let v), .map(let l, let w)):
+            return fits(k.type, in: l.type) && fits(v.type, in: w.type)
+        case (.structure(let x), .structure(let y)):
+            if x.allSatisfy(\.name.isEmpty) {
+                return x.count == y.count && zip(x, y).allSatisfy { fits($0.type, in: $1.type) }
+            }
+            return x.allSatisfy { field in
+                y.contains {
+                    $0.name.lowercased() == field.name.lowercased()
+                        && fits(field.type, in: $0.type)
+                }
+            }
+        default:
+            return from == to || from == .null || from.isNumeric && to.isNumeric
+                || from.isTemporal && to.isTemporal && from != .time && to != .time
+                || from == .string && !to.isNested || to == .string && !from.isNested
+                || common(from, to) == to
+        }
+    }
+
     /// Whether every value of `from` has exactly one value in `to` and the cast cannot fail.
     package static func isLossless(from: DataType, to: DataType) -> Bool {
         if from == to || from == .null { return true }
         switch (from, to) {
         case (.int32, .int64), (.int32, .float64), (.float32, .float64), (_, .string): return true
         case (.fixed, .binary): return true
+        case (.list(let x), .list(let y)): return isLossless(from: x.type, to: y.type)
+        case (.structure(let x), .structure(let y)):
+            return x.count == y.count
+                && zip(x, y).allSatisfy {
+                    $0.name == $1.name && isLossless(from: $0.type, to: $1.type)
+                }
+        case (.map(let k, let v), .map(let l, let w)):
+            return k.type == l.type && isLossless(from: v.type, to: w.type)
         default: break
         }
         if let x = decimalDigits(from), case .decimal(let precision, let scale) = to {

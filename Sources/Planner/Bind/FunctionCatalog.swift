@@ -55,7 +55,7 @@ enum FunctionCatalog {
 
     /// Every name a call may use, for suggestions.
     static var names: [String] {
-        FunctionDescription.all.flatMap(\.names)
+        FunctionDescription.all.flatMap(\.names) + ListFunctionCatalog.names
     }
 
     /// Functions that are `date_part` with the part in their name.

@@ -66,6 +66,7 @@ struct Cardinality {
             return max(1, rows(input) * selectivity(condition))
         case .project(_, let input): return rows(input)
         case .window(let window): return rows(window.input)
+        case .unnest(let unnest): return rows(unnest.input) * 4
         case .aggregate(let aggregate):
             if aggregate.groups.isEmpty { return 1 }
             let input = rows(aggregate.input)

@@ -46,6 +46,7 @@ struct Decorrelator {
             add(lifted, to: &join)
             return .join(join)
         }
+        if let plan = unnestLists(join) { return plan }
         let domain = Domain(source: join.left, ids: outer)
         if join.kind == .single, let plan = unnestAggregate(join, domain) { return plan }
         let pushed = push(join.right, domain)
@@ -327,6 +328,16 @@ struct Decorrelator {
             let below = push(numbering.input, domain)
             numbering.input = below.plan
             return Pushed(plan: .numbering(numbering), columns: below.columns)
+        case .unnest(var unnest):
+            let below = push(unnest.input, domain)
+            unnest.input = below.plan
+            unnest.items = unnest.items.map {
+                LogicalPlan.Projection(
+                    $0.expression.substituting(below.replacements),
+                    $0.column
+                )
+            }
+            return Pushed(plan: .unnest(unnest), columns: below.columns)
         }
     }
 

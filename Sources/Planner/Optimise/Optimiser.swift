@@ -30,7 +30,7 @@ package struct Optimiser {
         case .scan, .limit, .setOperation, .values, .recursion, .workingTable, .materialized,
             .numbering:
             return plan
-        case .window: return plan.mapExpressions { simplifier.simplify($0) }
+        case .window, .unnest: return plan.mapExpressions { simplifier.simplify($0) }
         case .filter(let condition, let input):
             let simple = simplifier.simplify(condition)
             if case .constant(.boolean(true), _) = simple { return input }
@@ -150,6 +150,11 @@ package struct Optimiser {
             return filtered(plan, conditions)
         case .recursion, .materialized, .numbering:
             return filtered(plan.mapInputs { push([], into: $0) }, conditions)
+        case .unnest(var unnest):
+            let added = Set(unnest.added.map(\.id))
+            let (moved, kept) = split(conditions) { $0.columnIDs.isDisjoint(with: added) }
+            unnest.input = push(moved, into: unnest.input)
+            return filtered(.unnest(unnest), kept)
         }
     }
 

@@ -170,6 +170,7 @@ package struct PhysicalPlanner {
                 plan: .numbering(numbering.kind, below.plan),
                 layout: below.layout + [numbering.column.id]
             )
+        case .unnest(let unnest): return try lowerUnnest(unnest, needed)
         }
     }
 
@@ -211,6 +212,7 @@ package struct PhysicalPlanner {
             case .constant: break
             case .pattern: cost += 20
             case .call: cost += 10
+            case .nested: cost += 30
             default: cost += 1
             }
             expression.children.forEach(visit)
@@ -273,6 +275,31 @@ package struct PhysicalPlanner {
                 )
             ),
             layout: input.layout + calls.map(\.column.id)
+        )
+    }
+
+    private func lowerUnnest(
+        _ unnest: LogicalPlan.Unnest,
+        _ needed: Set<ColumnID>
+    ) throws -> Lowered {
+        let own = needed.subtracting(unnest.added.map(\.id))
+        let below = try lower(
+            unnest.input,
+            needed: unnest.items.reduce(into: own) { $0.formUnion($1.expression.columnIDs) }
+        )
+        let positions = Positions(below.layout)
+        let kept = below.layout.indices.filter { needed.contains(below.layout[$0]) }
+        return Lowered(
+            plan: .unnest(
+                PhysicalPlan.Unnest(
+                    lists: try unnest.items.map { try positions.resolve($0.expression) },
+                    output: kept,
+                    hasOrdinality: unnest.ordinality != nil,
+                    keepsEmpty: unnest.keepsEmpty,
+                    input: below.plan
+                )
+            ),
+            layout: kept.map { below.layout[$0] } + unnest.added.map(\.id)
         )
     }
 

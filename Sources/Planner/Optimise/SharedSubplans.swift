@@ -68,6 +68,9 @@ extension PhysicalPlan {
         case .union(let inputs): return .union(inputs.map(transform))
         case .replicate(let count, let output, let input):
             return .replicate(count, output: output, transform(input))
+        case .unnest(var unnest):
+            unnest.input = transform(unnest.input)
+            return .unnest(unnest)
         case .shared(let number, let input): return .shared(number, transform(input))
         case .recursion(var recursion):
             recursion.anchor = transform(recursion.anchor)
@@ -106,6 +109,10 @@ extension PhysicalPlan {
                 && a.rightOutput == b.rightOutput && areDeterministic(a.leftKeys + a.rightKeys)
                 && areDeterministic([a.residual, a.comparison].compactMap(\.self))
                 && a.left.givesSameRows(as: b.left) && a.right.givesSameRows(as: b.right)
+        case (.unnest(let a), .unnest(let b)):
+            return a.lists == b.lists && a.output == b.output
+                && a.hasOrdinality == b.hasOrdinality && a.keepsEmpty == b.keepsEmpty
+                && areDeterministic(a.lists) && a.input.givesSameRows(as: b.input)
         default: return false
         }
     }

@@ -32,12 +32,17 @@ package enum AggregateFunction: String, Sendable, Hashable, CaseIterable {
     case bitOr = "bit_or"
     case bitXor = "bit_xor"
     case product
+    /// All values, null or not, as a list.
+    case list
+    /// How often each value comes, as a map ordered by value.
+    case histogram
 
     /// The function that a name in SQL means; nil when it is not an aggregate.
     package static func named(_ name: String) -> AggregateFunction? {
         switch name {
         case "mean": .avg
         case "every": .boolAnd
+        case "array_agg": .list
         case "stddev": .stddevSample
         case "variance", "var": .varianceSample
         case "arbitrary": .first
@@ -53,12 +58,14 @@ package enum AggregateFunction: String, Sendable, Hashable, CaseIterable {
     package var isCount: Bool { self == .countStar || self == .count }
 
     /// Whether rows with a null argument change nothing.
-    package var ignoresNulls: Bool { self != .countStar && self != .first && self != .last }
+    package var ignoresNulls: Bool {
+        self != .countStar && self != .first && self != .last && self != .list
+    }
 
     /// Whether the order of the rows changes the result.
     package var dependsOnOrder: Bool {
         switch self {
-        case .first, .last, .anyValue, .stringAgg, .mode: true
+        case .first, .last, .anyValue, .stringAgg, .mode, .list: true
         default: false
         }
     }

@@ -96,6 +96,8 @@ package indirect enum BoundExpression: Sendable, Hashable {
         isNegated: Bool
     )
     case call(ScalarFunction, [BoundExpression], DataType)
+    /// A function of lists, structs, maps or JSON; what its lambdas capture comes last.
+    case nested(NestedFunction, [BoundExpression], DataType)
 
     package struct Branch: Sendable, Hashable {
         package var condition: BoundExpression
@@ -110,7 +112,8 @@ package indirect enum BoundExpression: Sendable, Hashable {
     package var type: DataType {
         switch self {
         case .column(_, let type), .constant(_, let type), .arithmetic(_, _, _, let type),
-            .cast(_, let type, _), .conditional(_, _, let type), .call(_, _, let type):
+            .cast(_, let type, _), .conditional(_, _, let type), .call(_, _, let type),
+            .nested(_, _, let type):
             type
         case .compare, .isDistinct, .and, .or, .not, .isNull, .isTruth, .inSet, .pattern:
             .boolean
@@ -125,7 +128,7 @@ package indirect enum BoundExpression: Sendable, Hashable {
         case .compare(_, let a, let b), .isDistinct(let a, let b, _),
             .arithmetic(_, let a, let b, _):
             [a, b]
-        case .and(let all), .or(let all), .call(_, let all, _): all
+        case .and(let all), .or(let all), .call(_, let all, _), .nested(_, let all, _): all
         case .not(let a), .isNull(let a, _), .isTruth(let a, _, _), .negate(let a),
             .cast(let a, _, _), .inSet(let a, _, _):
             [a]
@@ -188,6 +191,10 @@ package indirect enum BoundExpression: Sendable, Hashable {
             var new: [BoundExpression] = []
             for one in all { new.append(try transform(one)) }
             return .call(function, new, type)
+        case .nested(let function, let all, let type):
+            var new: [BoundExpression] = []
+            for one in all { new.append(try transform(one)) }
+            return .nested(function, new, type)
         }
     }
 
@@ -228,17 +235,22 @@ package indirect enum BoundExpression: Sendable, Hashable {
     /// Whether it gives the same answer for the same row each time it runs.
     package var isDeterministic: Bool {
         if case .call(let function, _, _) = self, function.isVolatile { return false }
+        if case .nested(let function, _, _) = self, !function.isDeterministic { return false }
         return children.allSatisfy(\.isDeterministic)
     }
 
     /// Whether evaluating it can fail for some row: such work is not moved before a filter.
     package var canFail: Bool {
         switch self {
-        case .arithmetic(_, _, _, let type) where type.isFloating: break
+        // Dividing by zero is an error for every type.
+        case .arithmetic(let op, _, _, let type)
+        where type.isFloating && op != .divide && op != .modulo:
+            break
         case .arithmetic, .negate: return true
         case .cast(let operand, let type, let isTry):
             if !isTry && !CoercionRules.isLossless(from: operand.type, to: type) { return true }
         case .call(let function, _, _): if function.canFail { return true }
+        case .nested(let function, _, _): if function.canFail { return true }
         default: break
         }
         return children.contains(where: \.canFail)

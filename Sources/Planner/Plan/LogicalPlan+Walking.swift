@@ -33,6 +33,9 @@ extension LogicalPlan {
         case .numbering(var numbering):
             numbering.input = try transform(numbering.input)
             return .numbering(numbering)
+        case .unnest(var unnest):
+            unnest.input = try transform(unnest.input)
+            return .unnest(unnest)
         }
     }
 
@@ -76,6 +79,11 @@ extension LogicalPlan {
             return .join(join)
         case .sort(let keys, let limit, let input):
             return .sort(try keys.map { try $0.mapExpression(transform) }, limit: limit, input)
+        case .unnest(var unnest):
+            unnest.items = try unnest.items.map {
+                Projection(try transform($0.expression), $0.column)
+            }
+            return .unnest(unnest)
         }
     }
 
@@ -130,6 +138,7 @@ extension LogicalPlan {
             used.formUnion(table.outer)
         case .materialized(let common): produced.formUnion(common.columns.map(\.id))
         case .numbering(let numbering): produced.insert(numbering.column.id)
+        case .unnest(let unnest): produced.formUnion(unnest.added.map(\.id))
         case .filter, .sort, .limit: break
         }
     }

@@ -119,6 +119,7 @@ package indirect enum LogicalPlan: Sendable {
     case workingTable(WorkingTable)
     case materialized(Materialized)
     case numbering(Numbering)
+    case unnest(Unnest)
 
     package struct Scan: Sendable {
         package var table: SourceTable
@@ -197,6 +198,22 @@ package indirect enum LogicalPlan: Sendable {
         }
     }
 
+    /// A row for each element of some lists, which are walked side by side: null where one is shorter.
+    ///
+    /// Gives the input's columns, those of the elements, and the ordinality.
+    package struct Unnest: Sendable {
+        /// The lists, and the columns of their elements.
+        package var items: [Projection]
+        /// The place of the elements in their lists, from 1, when it is asked for.
+        package var ordinality: PlanColumn?
+        /// Whether a row without elements stays, with nulls.
+        package var keepsEmpty = false
+        package var input: LogicalPlan
+
+        /// The columns that it adds.
+        package var added: [PlanColumn] { items.map(\.column) + (ordinality.map { [$0] } ?? []) }
+    }
+
     package struct SetOperation: Sendable {
         package enum Kind: String, Sendable { case union, intersect, except }
         package var kind: Kind
@@ -222,6 +239,7 @@ package indirect enum LogicalPlan: Sendable {
         case .workingTable(let table): table.columns
         case .materialized(let common): common.columns
         case .numbering(let numbering): numbering.input.columns + [numbering.column]
+        case .unnest(let unnest): unnest.input.columns + unnest.added
         }
     }
 
@@ -239,6 +257,7 @@ package indirect enum LogicalPlan: Sendable {
         case .recursion(let recursion): [recursion.anchor, recursion.step]
         case .materialized(let common): [common.input]
         case .numbering(let numbering): [numbering.input]
+        case .unnest(let unnest): [unnest.input]
         }
     }
 }

@@ -21,6 +21,8 @@ package indirect enum PhysicalPlan: Sendable {
     /// Each row, of the columns `output`, as often as an expression of type BIGINT says; not at all
     /// where that is null or below 1.
     case replicate(BoundExpression, output: [Int], PhysicalPlan)
+    /// A row for each element of lists.
+    case unnest(Unnest)
     /// The rows of every other plan of that number in the query: computed once, and kept.
     case shared(Int, PhysicalPlan)
     case recursion(Recursion)
@@ -58,6 +60,17 @@ package indirect enum PhysicalPlan: Sendable {
             self.filters = filters
             self.output = output
         }
+    }
+
+    /// Each row, of the columns `output`, with the elements of its lists side by side, null where one is
+    /// shorter, and their place from 1 when `hasOrdinality`.
+    package struct Unnest: Sendable {
+        package var lists: [BoundExpression]
+        package var output: [Int]
+        package var hasOrdinality: Bool
+        /// Whether a row without elements stays, with nulls.
+        package var keepsEmpty: Bool
+        package var input: PhysicalPlan
     }
 
     /// Adds a column for each call; the rows come out ordered by partition and order.
@@ -129,6 +142,12 @@ extension PhysicalPlan {
         case .recursion(let recursion): recursion.anchor.types
         case .workingTable(_, let types): types
         case .numbering(let kind, let input): input.types + [kind.type]
+        case .unnest(let unnest):
+            { types in unnest.output.map { types[$0] } }(unnest.input.types)
+                + unnest.lists.map { list in
+                    if case .list(let element) = list.type { return element.type }
+                    return list.type
+                } + (unnest.hasOrdinality ? [.int64] : [])
         }
     }
 }

@@ -107,17 +107,52 @@ extension Parser {
     @inline(never)
     mutating func parseListLiteral(from start: Token) throws(SQLError) -> Expression {
         let elements = try parseListElements()
+        if elements.count == 1, at(.for) {
+            return try parseComprehension(elements[0], from: start)
+        }
+        try expect(.rightBracket)
         return Expression(.list(elements), span: span(from: start))
     }
 
-    /// `[a, b]`.
+    /// `[a, b`.
     @inline(never)
     private mutating func parseListElements() throws(SQLError) -> [Expression] {
         try expect(.leftBracket)
         let elements = at(.rightBracket) ? [] : try parseExpressions()
-        try expect(.rightBracket)
         try grow()
         return elements
+    }
+
+    /// The rest of `[body FOR x, place IN list IF condition]`, which comes as a call of
+    /// `list_comprehension` with lambdas.
+    @inline(never)
+    private mutating func parseComprehension(
+        _ body: Expression,
+        from start: Token
+    ) throws(SQLError) -> Expression {
+        let word = advance()
+        let parameters = try list { (parser) throws(SQLError) in
+            try parser.parseIdentifier("a name for the element")
+        }
+        try expect(.in)
+        var arguments = [try parseExpression()]
+        arguments.append(Expression(.lambda(parameters: parameters, body: body), span: body.span))
+        if take(.if) {
+            let condition = try parseExpression()
+            arguments.append(
+                Expression(
+                    .lambda(parameters: parameters, body: condition),
+                    span: condition.span
+                )
+            )
+        }
+        try expect(.rightBracket)
+        try grow()
+        let call = FunctionCall(
+            name: [Identifier("list_comprehension", span: word.span)],
+            arguments: arguments.map { FunctionArgument(value: $0) }
+        )
+        return Expression(.function(call), span: span(from: start))
     }
 
     @inline(never)
