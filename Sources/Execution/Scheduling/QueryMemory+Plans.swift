@@ -37,6 +37,7 @@ extension PhysicalPlan {
         case .filter(_, _, let input), .project(_, let input), .limit(_, _, let input),
             .replicate(_, _, let input), .profiled(_, let input):
             input.keepingOperatorCount
+        case .unnest(let unnest): unnest.input.keepingOperatorCount
         case .union(let inputs): inputs.reduce(0) { $0 + $1.keepingOperatorCount }
         // One that is not foreseen here gets its share when it begins.
         default: 0

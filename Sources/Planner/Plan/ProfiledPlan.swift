@@ -115,6 +115,13 @@ private struct ProfileNumbering {
         case .union: return ("Union all", input)
         case .replicate(let count, let output, _):
             return ("Repeat \(text(count, input)) times", output.map { input[$0] })
+        case .unnest(let unnest):
+            let lists = list(unnest.lists, input)
+            return (
+                "Unnest " + lists.joined(separator: ", "),
+                unnest.output.map { input[$0] } + lists
+                    + (unnest.hasOrdinality ? ["ordinality"] : [])
+            )
         case .shared(let number, _): return ("Shared \(number)", input)
         case .recursion(let recursion): return ("Recursion \(recursion.number)", input)
         case .workingTable(let number, let types):
