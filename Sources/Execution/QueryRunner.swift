@@ -328,6 +328,16 @@ final class QueryRunner {
         let use = MemoryUse(spill.memory)
         // The groups of all in one table, and the result.
         if !spill.hasSpilled, use.set(workers.reduce(0) { $0 + $1.neededBytes }) {
+            if spill.prefersParallelMerge(workers) {
+                spill.stayInMemory()
+                let all = workers
+                let held = all.reduce(0) { $0 + $1.neededBytes }
+                workers = []
+                try team.run { worker in try all[worker].spillAll() }
+                // What the workers held is in the partitions now.
+                _ = use.set(use.byteCount + held)
+                return try spill.finish(team, into: sinks)
+            }
             let first = workers[0]
             workers.removeFirst()
             // In the order of the workers, so that sums of floats come out the same every time.

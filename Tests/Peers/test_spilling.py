@@ -70,7 +70,7 @@ QUERIES = [
     "SELECT count(*) AS n, sum(l_partkey) AS p, sum(length(l_comment)) AS l FROM (SELECT DISTINCT l_comment, l_partkey FROM lineitem) d",
     "SELECT count(*) AS n, min(c) AS a, max(c) AS b, sum(length(c)) AS l FROM (SELECT l_comment AS c FROM lineitem EXCEPT SELECT o_comment FROM orders) e",
     "SELECT s, count(*) AS n, sum(r * o) AS r, sum(q * o) AS q FROM (SELECT l_suppkey AS s, l_orderkey AS o, row_number() OVER (PARTITION BY l_suppkey ORDER BY l_orderkey, l_linenumber) AS r, sum(l_quantity) OVER (PARTITION BY l_suppkey ORDER BY l_orderkey, l_linenumber) AS q FROM lineitem) w GROUP BY 1",
-    "SELECT l_linenumber, count(*) AS n, count(o_orderkey) AS o, sum(length(l_comment)) AS l, sum(length(o_comment)) AS m FROM lineitem FULL JOIN orders ON l_orderkey = o_orderkey AND l_linenumber < 3 AND o_orderkey % 3 > 0 GROUP BY 1",
+    "SELECT l_linenumber, count(*) AS n, count(o_orderkey) AS o, sum(length(l_comment)) AS l, sum(length(o_comment)) AS m FROM (SELECT * FROM lineitem WHERE l_linenumber < 3) a FULL JOIN (SELECT * FROM orders WHERE o_orderkey % 3 > 0) b ON l_orderkey = o_orderkey GROUP BY 1",
     "SELECT f, count(*) AS n, sum(o) AS o FROM (SELECT o_orderkey AS o, o_orderkey IN (SELECT l_orderkey FROM lineitem WHERE l_quantity < 40) AS f FROM orders) m GROUP BY 1",
 ]
 

@@ -49,6 +49,8 @@ final class AggregateSpill: @unchecked Sendable {
     private let calls: [AggregateCall]
     private let workers: [Worker]
     private let spilled = Atomic<Bool>(false)
+    /// Whether what is written out stays in memory, only to be merged in parallel.
+    private let staysInMemory = Atomic<Bool>(false)
     private let files = Mutex<[Int: SpillFile]>([:])
     /// How many columns the states of each call take that has no rows of its own.
     private let widths = Mutex<[Int]>([])
@@ -77,8 +79,25 @@ final class AggregateSpill: @unchecked Sendable {
     }
 
     private func writer(_ number: Int) throws -> PartitionWriter {
-        PartitionWriter(try file(number), level: 0, stagingByteCountMax: memory.stagingBytes)
+        let inMemory = staysInMemory.load(ordering: .acquiring)
+        return PartitionWriter(
+            inMemory ? nil : try file(number),
+            level: 0,
+            stagingByteCountMax: memory.stagingBytes
+        )
     }
+
+    /// Groups from which on it pays to spread them and merge the parts in parallel.
+    private static let parallelGroupCountMin = 1 << 16
+
+    /// Whether the workers' groups, which are in memory, had better be merged in parallel.
+    func prefersParallelMerge(_ operators: [AggregateOperator]) -> Bool {
+        operators.count > 1 && !calls.indices.contains(where: isSpecial)
+            && operators.reduce(0) { $0 + $1.groupCount } >= Self.parallelGroupCountMin
+    }
+
+    /// From now on what is written out stays in memory.
+    func stayInMemory() { staysInMemory.store(true, ordering: .releasing) }
 
     // MARK: Writing
 

@@ -2,10 +2,12 @@ import Bytes
 import Columnar
 import Kernels
 
-/// Rows in a temporary file, in the order in which they were written.
+/// Rows in a temporary file, in the order in which they were written; without a file they stay in memory.
 struct SpilledRows: Sendable {
     /// A block of rows.
     struct Block: Sendable {
+        /// The rows, where they are in memory.
+        var chunk: Chunk?
         let offset: Int
         let storedByteCount: Int
         let payloadByteCount: Int
@@ -13,13 +15,13 @@ struct SpilledRows: Sendable {
         let types: [DataType]
     }
 
-    let file: SpillFile
+    let file: SpillFile?
     private(set) var blocks: [Block] = []
     private(set) var rowCount = 0
     /// Bytes that the rows take in memory, about.
     private(set) var byteCount = 0
 
-    init(_ file: SpillFile) {
+    init(_ file: SpillFile?) {
         self.file = file
     }
 
@@ -28,6 +30,22 @@ struct SpilledRows: Sendable {
     /// Adds rows as one block.
     mutating func append(_ chunk: Chunk, _ encoder: SpillEncoder) throws {
         if chunk.rowCount == 0 { return }
+        guard let file else {
+            let byteCount = chunk.columns.reduce(0) { $0 + Compact.byteCount($1) }
+            blocks.append(
+                Block(
+                    chunk: chunk,
+                    offset: 0,
+                    storedByteCount: 0,
+                    payloadByteCount: byteCount,
+                    rowCount: chunk.rowCount,
+                    types: chunk.columns.map(\.type)
+                )
+            )
+            rowCount += chunk.rowCount
+            self.byteCount += byteCount
+            return
+        }
         let (place, payloadByteCount) = try encoder.withBlock(
             chunk.columns,
             rowCount: chunk.rowCount
@@ -73,6 +91,7 @@ struct SpilledRows: Sendable {
 
     func read(_ index: Int, _ decompressor: Decompressor) throws -> Chunk {
         let block = blocks[index]
+        guard let file else { return block.chunk ?? Chunk(columns: [], rowCount: 0) }
         let padding = SpillDecoder.paddingByteCount
         let memory = Buffer(byteCount: block.storedByteCount + padding)
         try file.read(
@@ -172,7 +191,8 @@ final class PartitionWriter {
     private var stagedRowCount = 0
     private var stagedByteCount = 0
 
-    init(_ file: SpillFile, level: Int, stagingByteCountMax: Int) {
+    /// - Parameter file: nil to spread rows in memory.
+    init(_ file: SpillFile?, level: Int, stagingByteCountMax: Int) {
         partitions = (0..<SpillPartitioning.partitionCount).map { _ in SpilledRows(file) }
         partitioning = SpillPartitioning(level: level)
         self.stagingByteCountMax = stagingByteCountMax
