@@ -51,6 +51,9 @@ extension Session {
         )
         environment.user = context.actor
         environment.namespace = namespace
+        environment.timeZone = timeZone
+        environment.settings = ["timezone": timeZone]
+        if let branch { environment.settings["branch"] = branch }
         return environment
     }
 
@@ -121,7 +124,11 @@ extension Session {
         _ consume: @escaping Consumer
     ) async throws {
         let prepared = try await prepare(query, parameters)
-        try await withRows(of: prepared) { try await consume(.rows($0)) }
+        let zone = timeZone
+        try await withRows(of: prepared) {
+            $0.timeZone = zone
+            try await consume(.rows($0))
+        }
     }
 
     func runExplain(

@@ -40,7 +40,11 @@ extension Session {
         case .set(let setting): try await runSet(setting, parameters, consume)
         case .reset(let setting):
             switch setting.name?.map(\.folded).joined(separator: ".") {
-            case "as_of", nil: asOf = nil
+            case "as_of": asOf = nil
+            case "timezone": try use(timeZone: "UTC")
+            case nil:
+                asOf = nil
+                try use(timeZone: "UTC")
             case let name?:
                 throw PlanError(.invalid, "there is no setting \"\(name)\"", at: setting.span)
             }
@@ -184,6 +188,19 @@ extension Session {
             throw PlanError(.invalid, "SET \(name) takes one value", at: setting.span)
         }
         switch name {
+        case "timezone":
+            guard case .string(let zone) = try zoneName(value, parameters) else {
+                throw PlanError(
+                    .invalid,
+                    "a time zone is a text such as 'Europe/Zurich'",
+                    at: setting.span
+                )
+            }
+            do {
+                try use(timeZone: zone)
+            } catch {
+                throw PlanError(.invalid, "\(error)", at: setting.span)
+            }
         case "as_of":
             switch try constant(value, parameters) {
             case .int32(let position): asOf = .position(Int64(position))
@@ -204,11 +221,19 @@ extension Session {
             throw PlanError(
                 .invalid,
                 "there is no setting \"\(name)\"",
-                hint: "Known settings: as_of.",
+                hint: "Known settings: as_of, timezone.",
                 at: setting.span
             )
         }
         try await consume(.done(StatementSummary(tag: "SET")))
+    }
+
+    /// The value of a setting that may be written as a bare word: `SET timezone = UTC`.
+    private func zoneName(_ expression: SQL.Expression, _ parameters: Parameters) throws -> Value {
+        if case .column(let name) = expression.node, name.count == 1 {
+            return .string(name[0].name)
+        }
+        return try constant(expression, parameters)
     }
 
     /// A constant expression's value.

@@ -2,6 +2,7 @@ import Ambient
 import Catalog
 package import Columnar
 package import Execution
+import Kernels
 import Planner
 package import SQL
 package import Tables
@@ -66,6 +67,8 @@ package actor Session {
     ///
     /// A table that has no such branch is read as `main` says; the first write makes the branch of that.
     package private(set) var branch: String?
+    /// The zone whose clocks timestamps without one mean: `SET TimeZone`.
+    package private(set) var timeZone = "UTC"
     /// Counts what the session's statements read.
     package nonisolated let meter = ScanMeter()
 
@@ -97,6 +100,11 @@ package actor Session {
 
     package func set(asOf: CatalogInstant?) {
         self.asOf = asOf
+    }
+
+    /// Sets the zone; throws for a name that this machine has no zone of.
+    package func use(timeZone name: String) throws {
+        timeZone = try TimeZones.rules(name).name
     }
 
     package func use(branch: String?) {

@@ -49,6 +49,8 @@ package struct BindingEnvironment: Sendable {
     package var namespace = ["main"]
     /// Of the program: `version()`.
     package var version = "dev"
+    /// The zone whose clocks the session means: `SET TimeZone`.
+    package var timeZone = "UTC"
     /// What `current_setting` gives, by names in lower case.
     package var settings: [String: String] = [:]
     /// Evaluates an expression without columns.
