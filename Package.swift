@@ -189,7 +189,7 @@ let package = Package(
         tests(of: "ObjectStorage", ["Ambient", "ObjectStorage"]),
         tests(of: "Iceberg", ["Bytes", "Iceberg"]),
         tests(of: "Planner", ["Columnar", "Planner", "SQL"]),
-        tests(of: "Kernels", ["Columnar", "Kernels"]),
+        tests(of: "Kernels", ["Ambient", "Columnar", "Kernels"]),
         tests(of: "Parquet", ["Bytes", "Columnar", "Parquet"], exclude: ["oracle"]),
         tests(
             of: "CommitLog",

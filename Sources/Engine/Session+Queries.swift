@@ -59,6 +59,8 @@ extension Session {
         environment.settings = settingValues
         environment.nullsFirst = settings.nullPlacement
         environment.isDescending = settings.isDescending
+        environment.timeZone = timeZone
+        if let branch { environment.settings["branch"] = branch }
         return environment
     }
 
@@ -134,7 +136,11 @@ extension Session {
         _ consume: @escaping Consumer
     ) async throws {
         let prepared = try await prepare(query, parameters)
-        try await withRows(of: prepared) { try await consume(.rows($0)) }
+        let zone = timeZone
+        try await withRows(of: prepared) {
+            $0.timeZone = zone
+            try await consume(.rows($0))
+        }
     }
 
     func runDescribe(

@@ -2,6 +2,7 @@ import Ambient
 import Catalog
 package import Columnar
 package import Execution
+import Kernels
 import Planner
 package import SQL
 package import Tables
@@ -72,6 +73,8 @@ package actor Session {
     var preparedStatements: [String: Prepare] = [:]
     /// Macros, by name in lower case.
     var macros: [String: CreateMacro] = [:]
+    /// The zone whose clocks timestamps without one mean: `SET TimeZone`.
+    package var timeZone: String { settings.timeZone }
     /// Counts what the session's statements read.
     package nonisolated let meter = ScanMeter()
 
@@ -105,6 +108,11 @@ package actor Session {
 
     package func set(asOf: CatalogInstant?) {
         self.asOf = asOf
+    }
+
+    /// Sets the zone; throws for a name that this machine has no zone of.
+    package func use(timeZone name: String) throws {
+        settings.timeZone = try TimeZones.rules(name).name
     }
 
     package func use(branch: String?) {

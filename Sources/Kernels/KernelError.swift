@@ -20,11 +20,13 @@ package struct KernelError: Error, Sendable, Equatable, CustomStringConvertible 
     package var code: Code
     /// For a person, with a value that shows the problem.
     package var message: String
+    /// The expression whose rows these were, and where the statement has it; nil when not known.
+    package var place: String?
 
     package init(_ code: Code, _ message: String) {
         self.code = code
         self.message = message
     }
 
-    package var description: String { message }
+    package var description: String { place.map { "\(message)\nin \($0)" } ?? message }
 }

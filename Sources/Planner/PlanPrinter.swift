@@ -163,6 +163,7 @@ extension BoundExpression {
         func part(_ expression: BoundExpression) -> String {
             switch expression {
             case .column, .constant, .call, .cast: expression.text(name)
+            case .located(let inner, _): part(inner)
             default: "(" + expression.text(name) + ")"
             }
         }
@@ -199,6 +200,7 @@ extension BoundExpression {
                 case .glob: "GLOB"
                 }
             return "\(part(a)) \(isNegated ? "NOT " : "")\(op) \(part(pattern))"
+        case .located(let inner, _): return inner.text(name)
         case .call(let function, let arguments, _):
             return function.rawValue + "("
                 + arguments.map { $0.text(name) }

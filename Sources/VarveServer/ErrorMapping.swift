@@ -396,8 +396,8 @@ package struct ErrorMapping {
             case .unsupported: "0A000"
             }
         return error.code == .unsupported
-            ? ErrorReply(406, "UnsupportedOperationException", error.message, sqlState: state)
-            : ErrorReply(422, "UnprocessableEntityException", error.message, sqlState: state)
+            ? ErrorReply(406, "UnsupportedOperationException", error.description, sqlState: state)
+            : ErrorReply(422, "UnprocessableEntityException", error.description, sqlState: state)
     }
 
     private func reply(to error: AmbientError) -> ErrorReply {

@@ -8,6 +8,9 @@ import TextFiles
 enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
     case table, csv, json, ndjson, arrow, parquet
 
+    /// Whether it is text, which shows instants by the session's clocks.
+    var isForPeople: Bool { self != .arrow && self != .parquet }
+
     /// All but Parquet, which needs a file, for commands that write to standard output only.
     static var names: String {
         allCases.filter { $0 != .parquet }.map(\.rawValue).joined(separator: ", ")

@@ -2,6 +2,7 @@ import Ambient
 import Catalog
 import Columnar
 import Execution
+import Kernels
 import Planner
 import SQL
 
@@ -208,21 +209,16 @@ extension Session {
 
     /// A zone that times can be shown in.
     private func checkedTimeZone(_ text: String, at span: SourceSpan) throws -> String {
-        if ["utc", "z", "gmt", "etc/utc"].contains(text.lowercased()) { return "UTC" }
-        let literal = Printer.print(SQL.Expression(.literal(.string(text))))
         do {
-            let probe = try Parser.parseExpression("TIMESTAMP '2000-01-01' AT TIME ZONE \(literal)")
-            var binder = Binder(environment: environment([:]))
-            _ = try binder.constant(probe)
+            return try TimeZones.rules(text).name
         } catch {
             throw PlanError(
                 .invalid,
-                "there is no time zone \"\(text)\"",
+                "\(error)",
                 hint: "Write it like 'Europe/Berlin' or 'UTC'.",
                 at: span
             )
         }
-        return text
     }
 
     /// `512MB`, `4GB`, `1.5GiB` in bytes.

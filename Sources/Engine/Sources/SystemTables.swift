@@ -12,6 +12,7 @@ enum SystemTable: String, CaseIterable {
     case columns = "varve.columns"
     case lineage = "varve.lineage"
     case runs = "varve.runs"
+    case functions = "varve.functions"
     case schemata = "information_schema.schemata"
     case standardTables = "information_schema.tables"
     case standardColumns = "information_schema.columns"
@@ -76,6 +77,16 @@ enum SystemTable: String, CaseIterable {
                 Field("committed_at", .timestamptz, isNullable: false),
                 Field("actor", .string, isNullable: false),
                 Field("position", .int64, isNullable: false),
+            ])
+        case .functions:
+            Columnar.Schema([
+                Field("name", .string, isNullable: false),
+                Field("kind", .string, isNullable: false),
+                Field("category", .string, isNullable: false),
+                Field("signature", .string, isNullable: false),
+                Field("description", .string, isNullable: false),
+                Field("example", .string, isNullable: false),
+                Field("alias_of", .string),
             ])
         case .schemata:
             Columnar.Schema([
@@ -163,6 +174,17 @@ extension SourceResolver {
         case .log: return try await commits(to: snapshot.position).map(Self.logRow)
         case .lineage: return try await lineageRows(to: snapshot.position)
         case .runs: return try await runRows(to: snapshot.position)
+        case .functions:
+            return FunctionDescription.all.flatMap { function in
+                function.names.map { name in
+                    [
+                        .string(name), .string(function.kind.rawValue),
+                        .string(function.category), .string(function.signature),
+                        .string(function.summary), .string(function.example),
+                        name == function.names[0] ? .null : .string(function.names[0]),
+                    ]
+                }
+            }
         case .schemata:
             let own = snapshot.state.allNamespaces.map(\.description)
             let names = own + SystemTable.namespaces.filter { !own.contains($0) }

@@ -11,6 +11,7 @@ struct ExpressionCompiler {
         case .column, .constant: return node
         default: break
         }
+        // What fails must say where; a part of it may still be done per entry.
         let columns = expression.columnIDs
         guard columns.count == 1, let column = columns.first, expression.isDeterministic else {
             return node
@@ -78,7 +79,13 @@ struct ExpressionCompiler {
             }
         case .negate:
             return ApplyNode(type, try operands(expression)) { columns, _ in
-                try Arithmetic.negate(columns[0])
+                guard columns[0].type == .interval else { return try Arithmetic.negate(columns[0]) }
+                let none = Column.constant(
+                    .interval(Interval()),
+                    .interval,
+                    count: columns[0].count
+                )
+                return try Temporal.combine(none, columns[0], isSubtraction: true)
             }
         case .cast(_, _, let isTry):
             return ApplyNode(type, try operands(expression)) { columns, _ in
@@ -103,6 +110,8 @@ struct ExpressionCompiler {
             return try compileCall(function, arguments, try operands(expression), type)
         case .nested(let function, let arguments, _):
             return try compileNested(function, arguments, try operands(expression), type)
+        case .located(let inner, let origin):
+            return LocatedNode(try compileNode(inner), origin)
         }
     }
 

@@ -266,6 +266,46 @@ extension ExpressionCompiler {
             return ApplyNode(type, Array(operands[1...])) { columns, count in
                 try template.format(columns, count: count)
             }
+        case .zoneLocal:
+            let zone = try TimeZones.rules(try text(1, "the zone"))
+            return ApplyNode(type, [operands[0]]) { columns, _ in
+                try Temporal.local(columns[0], zone)
+            }
+        case .zoneInstant:
+            let zone = try TimeZones.rules(try text(1, "the zone"))
+            return ApplyNode(type, [operands[0]]) { columns, _ in
+                try Temporal.instant(columns[0], zone)
+            }
+        case .zoneText:
+            let zone = try TimeZones.rules(try text(1, "the zone"))
+            return ApplyNode(type, [operands[0]]) { columns, _ in
+                try Temporal.zonedText(columns[0], zone)
+            }
+        case .zoneOffset:
+            let zone = try TimeZones.rules(try text(1, "the zone"))
+            return ApplyNode(type, [operands[0]]) { columns, _ in
+                try Temporal.zoneOffset(columns[0], zone)
+            }
+        case .zoneParse, .tryZoneParse:
+            let zone = try TimeZones.rules(try text(1, "the zone"))
+            return ApplyNode(type, [operands[0]]) { columns, _ in
+                try Temporal.instants(
+                    fromText: columns[0],
+                    zone,
+                    isTry: function == .tryZoneParse,
+                    find: { try? TimeZones.rules($0) }
+                )
+            }
+        case .zoneAdd, .zoneSubtract:
+            let zone = try TimeZones.rules(try text(2, "the zone"))
+            return ApplyNode(type, Array(operands[..<2])) { columns, _ in
+                try Temporal.add(
+                    columns[0],
+                    columns[1],
+                    isSubtraction: function == .zoneSubtract,
+                    zone
+                )
+            }
         case .random:
             let random = RandomColumns()
             return ApplyNode(type, []) { _, count in random.doubles(count) }
@@ -292,7 +332,18 @@ extension ExpressionCompiler {
         case .dateDiff:
             let part = try part()
             return ApplyNode(type, Array(operands[1...])) { columns, _ in
-                try Temporal.difference(part, from: columns[0], to: columns[1])
+                guard columns[0].type == .time, columns[1].type == .time else {
+                    return try Temporal.difference(part, from: columns[0], to: columns[1])
+                }
+                switch part {
+                case .hour, .minute, .second, .millisecond, .microsecond: break
+                default: throw KernelError(.unsupported, "a time has no \(part)")
+                }
+                return try Temporal.difference(
+                    part,
+                    from: columns[0].retyped(.timestamp),
+                    to: columns[1].retyped(.timestamp)
+                )
             }
         case .strftime:
             let format = try TimeFormat(try text(1, "the format"))

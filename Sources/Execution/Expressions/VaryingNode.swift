@@ -8,6 +8,8 @@ extension ExpressionCompiler {
         switch function {
         case .datePart, .dateTrunc, .dateDiff, .dateSub, .printf, .format: [0]
         case .strftime, .strptime, .tryStrptime, .round, .trunc: [1]
+        case .zoneLocal, .zoneInstant, .zoneText, .zoneParse, .tryZoneParse, .zoneOffset: [1]
+        case .zoneAdd, .zoneSubtract: [2]
         case .regexpMatches, .regexpFullMatch, .regexpExtract, .regexpReplace: [1, 2, 3]
         default: []
         }

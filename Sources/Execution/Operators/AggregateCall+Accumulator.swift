@@ -13,6 +13,9 @@ extension AggregateCall {
         switch function {
         case .countStar: kernel = .countRows
         case .count: kernel = .count
+        case .sum where input == .interval, .avg where input == .interval:
+            return GroupedAccumulator.intervalSum(isAverage: function == .avg)
+        case .avg where input.isTemporal: return GroupedAccumulator.momentMean(of: input)
         case .sum: kernel = .sum
         case .avg: kernel = .average
         case .min: kernel = .minimum
@@ -51,6 +54,29 @@ extension AggregateCall {
         case .product: return GroupedAccumulator.product()
         case .list: kernel = .list
         case .histogram: return GroupedAccumulator.histogram(of: input)
+        case .skewness: return GroupedAccumulator.moments(.skewness)
+        case .kurtosis: return GroupedAccumulator.moments(.kurtosisSample)
+        case .kurtosisPopulation: return GroupedAccumulator.moments(.kurtosisPopulation)
+        case .sem: return GroupedAccumulator.moments(.standardError)
+        case .geometricMean: return GroupedAccumulator.moments(.geometricMean)
+        case .fsum, .favg: return GroupedAccumulator.compensatedSum(isAverage: function == .favg)
+        case .entropy: return GroupedAccumulator.entropy(of: input)
+        case .mad: return GroupedAccumulator.medianDeviation()
+        case .approxCountDistinct: return GroupedAccumulator.distinctSketch()
+        case .approxQuantile:
+            guard case .float64(let fraction)? = constant else {
+                throw ExecutionError(.unsupported, "a quantile without a constant fraction")
+            }
+            return GroupedAccumulator.quantileSketch(fraction, result: type)
+        case .regrSlope: return GroupedAccumulator.covariance(.slope)
+        case .regrIntercept: return GroupedAccumulator.covariance(.intercept)
+        case .regrR2: return GroupedAccumulator.covariance(.determination)
+        case .regrCount: return GroupedAccumulator.covariance(.count)
+        case .regrAvgX: return GroupedAccumulator.covariance(.averageX)
+        case .regrAvgY: return GroupedAccumulator.covariance(.averageY)
+        case .regrSxx: return GroupedAccumulator.covariance(.squaresX)
+        case .regrSyy: return GroupedAccumulator.covariance(.squaresY)
+        case .regrSxy: return GroupedAccumulator.covariance(.products)
         }
         return try GroupedAccumulator.make(kernel, input: input, result: type)
     }

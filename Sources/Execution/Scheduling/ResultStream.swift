@@ -1,5 +1,6 @@
 import Ambient
 package import Columnar
+import Synchronization
 
 /// Batches of a result on their way from query threads to whoever asked.
 ///
@@ -8,6 +9,13 @@ package import Columnar
 package final class ResultStream: Sendable {
     private let queue: BoundedQueue<Chunk>
     package let schema: Schema
+    private let zone = Mutex("UTC")
+
+    /// The zone by whose clocks whoever shows the rows shows instants.
+    package var timeZone: String {
+        get { zone.withLock { $0 } }
+        set { zone.withLock { $0 = newValue } }
+    }
 
     init(schema: Schema, queueCountMax: Int = 16) {
         self.schema = schema

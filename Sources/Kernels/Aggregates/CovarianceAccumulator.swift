@@ -3,6 +3,8 @@ import Columnar
 /// What is asked of pairs of numbers.
 package enum CovarianceFunction: Sendable, Hashable {
     case sample, population, correlation
+    /// Of the line that fits the pairs best: `regr_slope` and its kin.
+    case slope, intercept, determination, count, averageX, averageY, squaresX, squaresY, products
 }
 
 extension GroupedAccumulator {
@@ -30,7 +32,7 @@ final class CovarianceAccumulator: GroupedAccumulator {
 
     init(_ function: CovarianceFunction) {
         self.function = function
-        super.init(resultType: .float64)
+        super.init(resultType: function == .count ? .int64 : .float64)
     }
 
     override func update(
@@ -97,6 +99,10 @@ final class CovarianceAccumulator: GroupedAccumulator {
             let state = states.base[group]
             let result: Double
             switch function {
+            case .slope, .intercept, .determination, .count, .averageX, .averageY, .squaresX,
+                .squaresY, .products:
+                values.append(regression(state).map { .float64($0) } ?? .null)
+                continue
             case .sample:
                 result = state.count > 1 ? state.products / (state.count - 1) : 0
             case .population:
@@ -116,7 +122,28 @@ final class CovarianceAccumulator: GroupedAccumulator {
             let isKnown = function == .sample ? state.count > 1 : state.count > 0
             values.append(isKnown ? .float64(result) : .null)
         }
-        return Column(.float64, values)
+        return try Casting.cast(Column(.float64, values), to: resultType)
+    }
+
+    /// What is asked of the line; nil where pairs are too few or have one x.
+    private func regression(_ state: State) -> Double? {
+        if function == .count { return state.count }
+        guard state.count > 0 else { return nil }
+        switch function {
+        case .slope: return state.squaresX == 0 ? .nan : state.products / state.squaresX
+        case .intercept:
+            guard state.squaresX != 0 else { return nil }
+            return state.meanY - state.products / state.squaresX * state.meanX
+        case .determination:
+            guard state.squaresX != 0 else { return nil }
+            if state.squaresY == 0 { return 1 }
+            return state.products / state.squaresX * (state.products / state.squaresY)
+        case .averageX: return state.meanX
+        case .averageY: return state.meanY
+        case .squaresX: return state.squaresX
+        case .squaresY: return state.squaresY
+        default: return state.products
+        }
     }
 
     override var byteCount: Int { states.byteCount }

@@ -270,22 +270,31 @@ package enum Casting {
         case .boolean:
             return try booleanFromText(column, context)
         case .int32:
-            return try parse(column, context) { TextParse.int32($0) }
+            return try parse(column, context) { text -> Int32? in
+                TextParse.int32(text) ?? wholeNumber(text).flatMap { Int32(exactly: $0) }
+            }
         case .int64:
-            return try parse(column, context) { TextParse.int64($0) }
+            return try parse(column, context) { TextParse.int64($0) ?? wholeNumber($0) }
         case .float32:
-            return try parse(column, context) { TextParse.float($0) }
+            return try parse(column, context) { text -> Float? in
+                withoutUnderscores(text) { TextParse.float($0) }
+            }
         case .float64:
-            return try parse(column, context) { TextParse.double($0) }
+            return try parse(column, context) { text -> Double? in
+                withoutUnderscores(text) { TextParse.double($0) }
+            }
         case .decimal(let precision, let scale):
             if context.type.physical == .int64 {
-                return try parse(column, context) {
-                    TextParse.decimal($0, precision: precision, scale: scale)
-                        .map { Int64(truncatingIfNeeded: $0) }
+                return try parse(column, context) { text -> Int64? in
+                    withoutUnderscores(text) {
+                        TextParse.decimal($0, precision: precision, scale: scale)
+                    }.map { Int64(truncatingIfNeeded: $0) }
                 }
             }
-            return try parse(column, context) {
-                TextParse.decimal($0, precision: precision, scale: scale)
+            return try parse(column, context) { text -> Int128? in
+                withoutUnderscores(text) {
+                    TextParse.decimal($0, precision: precision, scale: scale)
+                }
             }
         case .date:
             // A timestamp is a date with more behind it.

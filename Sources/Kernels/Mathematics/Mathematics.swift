@@ -195,7 +195,7 @@ package enum Mathematics {
             case .ceiling: .up
             case .truncate: .towardZero
             }
-        if digits == 0 { return value.rounded(rule) }
+        if digits == 0 || !value.isFinite { return value.rounded(rule) }
         let factor = pow(10, Double(abs(digits)))
         let result =
             digits > 0

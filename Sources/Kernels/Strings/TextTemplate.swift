@@ -32,12 +32,14 @@ package struct TextTemplate: Sendable {
 
     private let items: [Item]
     private let text: String
+    private let language: Language
     private static let widthMax = 1 << 16
     private static let precisionMax = 1000
 
     /// Compiles a format; throws `invalidPattern` with what it does not understand.
     package init(_ format: String, _ language: Language) throws(KernelError) {
         text = format
+        self.language = language
         var reader = Reader(bytes: Array(format.utf8), text: format)
         switch language {
         case .percent: items = try reader.percent()
@@ -275,11 +277,14 @@ package struct TextTemplate: Sendable {
                 let radix =
                     kind == UInt8(ascii: "o") ? 8 : (kind.map { $0 | 0x20 } == 98 ? 2 : 16)
                 let isUpper = kind == UInt8(ascii: "X")
-                let digits = String(value.magnitude, radix: radix, uppercase: isUpper)
+                // C shows a negative number's bits, braces its digits behind a minus.
+                let isSigned = value < 0 && language == .braces
+                let shown = isSigned ? value.magnitude : UInt64(bitPattern: value)
+                let digits = String(shown, radix: radix, uppercase: isUpper)
                 let prefix =
                     place.isAlternate
                     ? (radix == 8 ? "0" : (radix == 2 ? "0b" : (isUpper ? "0X" : "0x"))) : ""
-                pad(Array(digits.utf8), value < 0, place, prefix, to: &result)
+                pad(Array(digits.utf8), isSigned, place, prefix, to: &result)
             case .some(let letter) where "fFeEgG".utf8.contains(letter):
                 // As format() has it: a whole number is not one of these.
                 throw refuse("a whole number")
@@ -312,7 +317,10 @@ package struct TextTemplate: Sendable {
             TextFormat.append(value, to: &digits)
             return digits
         }
-        guard value.isFinite else { return Array((value.isNaN ? "nan" : "inf").utf8) }
+        guard value.isFinite else {
+            let name = value.isNaN ? "nan" : "inf"
+            return Array((kind & 0x20 == 0 ? name.uppercased() : name).utf8)
+        }
         // 309 digits before the point, and those behind it.
         let capacity = 320 + (place.precision ?? 6)
         return withUnsafeTemporaryAllocation(of: CChar.self, capacity: capacity) { buffer in

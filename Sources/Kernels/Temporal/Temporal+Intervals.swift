@@ -51,7 +51,7 @@ extension Temporal {
         }
     }
 
-    private static func sum(
+    static func sum(
         _ start: Int64,
         _ interval: Interval,
         _ isSubtraction: Bool,

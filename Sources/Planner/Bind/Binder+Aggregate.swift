@@ -10,7 +10,7 @@ extension Binder {
     /// Aggregates that are others with conditions or orders of their own.
     private static let aggregateRewrites: Set<String> = [
         "arg_min", "arg_max", "min_by", "max_by", "argmin", "argmax", "count_if", "countif",
-        "approx_count_distinct",
+        "arg_min_null", "arg_max_null", "arg_min_nulls_last", "arg_max_nulls_last",
     ]
 
     mutating func bindAggregate(
@@ -137,14 +137,15 @@ extension Binder {
             both(arguments[0])
             arguments = []
             function = .countStar
-        case "arg_min", "arg_max", "min_by", "max_by", "argmin", "argmax":
+        case "arg_min", "arg_max", "min_by", "max_by", "argmin", "argmax", "arg_min_null",
+            "arg_max_null", "arg_min_nulls_last", "arg_max_nulls_last":
             try take(2...2)
             guard order.isEmpty, arguments[1].type != .interval else {
                 throw PlanError(.unsupported, "this form of \(name) is not supported yet", at: span)
             }
             // The first value in the order of the other argument.
-            both(isKnown(arguments[0]))
-            both(isKnown(arguments[1]))
+            if !name.contains("null") { both(isKnown(arguments[0])) }
+            if !name.hasSuffix("_nulls_last") { both(isKnown(arguments[1])) }
             let isDescending = name.contains("max")
             order = [
                 SortKey(
@@ -171,11 +172,24 @@ extension Binder {
                     }
                     constant = separator
                 }
+                for item in call.withinGroup {
+                    // listagg(value, separator) WITHIN GROUP (ORDER BY key)
+                    let key = try bind(item.expression, &context)
+                    if !key.isConstant { order.append(sortKey(key, item.direction, item.nulls)) }
+                }
                 if case .null? = constant { constant = .string("") }
                 guard case .string? = constant else {
                     throw PlanError(.invalid, "the separator of \(name) is a text", at: span)
                 }
-            case .quantileContinuous, .quantileDiscrete:
+            case .mode where call.withinGroup.count == 1:
+                // mode() WITHIN GROUP (ORDER BY value)
+                try take(0...0)
+                arguments = [try bind(call.withinGroup[0].expression, &context)]
+                function = .mode
+            case .geometricMean:
+                try take(1...1)
+                arguments = [try call_(.ln, arguments, name, span)]
+            case .approxQuantile, .quantileContinuous, .quantileDiscrete:
                 var place = call.arguments.indices.last ?? 0
                 if let item = call.withinGroup.first, call.withinGroup.count == 1 {
                     // percentile_cont(fraction) WITHIN GROUP (ORDER BY value)
@@ -203,7 +217,7 @@ extension Binder {
                     if call.withinGroup.first?.direction == .descending { fraction = 1 - number }
                 }
                 constant = .float64(fraction)
-            case .correlation, .covarianceSample, .covariancePopulation:
+            case let function where function.isOfPairs:
                 try take(2...2)
                 let other = try coerce(arguments.removeLast(), to: .float64, at: span)
                 both(isKnown(arguments[0]))
@@ -212,9 +226,10 @@ extension Binder {
             default: try take(1...1)
             }
         }
-        if !call.withinGroup.isEmpty, function != .quantileContinuous,
-            function != .quantileDiscrete
-        {
+        switch function {
+        case .quantileContinuous, .quantileDiscrete, .approxQuantile, .mode, .stringAgg: break
+        default:
+            if call.withinGroup.isEmpty { break }
             throw PlanError(
                 .unsupported,
                 "WITHIN GROUP is not supported for \(name)",
@@ -228,8 +243,7 @@ extension Binder {
         var aggregate = AggregateCall(
             function: function,
             argument: argument,
-            // Counting exactly is within any error that an approximation may have.
-            isDistinct: call.isDistinct || name == "approx_count_distinct",
+            isDistinct: call.isDistinct,
             filter: filter,
             type: type
         )
@@ -275,7 +289,24 @@ extension Binder {
         case .quantileDiscrete:
             guard !argument.type.isNested else { throw refuse() }
             return (argument, argument.type)
-        case .correlation, .covarianceSample, .covariancePopulation, .product:
+        case .approxCountDistinct:
+            guard !argument.type.isNested else { throw refuse() }
+            return (argument, .int64)
+        case .entropy:
+            guard !argument.type.isNested else { throw refuse() }
+            return (argument, .float64)
+        case .mad:
+            guard argument.type.isNumeric else { throw refuse() }
+            return (argument, .float64)
+        case .approxQuantile:
+            guard argument.type.isNumeric else { throw refuse() }
+            return (argument, argument.type)
+        case .regrCount:
+            guard argument.type.isNumeric else { throw refuse() }
+            return (try coerce(argument, to: .float64, at: span), .int64)
+        case .correlation, .covarianceSample, .covariancePopulation, .product, .skewness, .kurtosis,
+            .kurtosisPopulation, .sem, .geometricMean, .fsum, .favg, .regrSlope, .regrIntercept,
+            .regrR2, .regrAvgX, .regrAvgY, .regrSxx, .regrSyy, .regrSxy:
             guard argument.type.isNumeric else { throw refuse() }
             return (try coerce(argument, to: .float64, at: span), .float64)
         case .bitAnd, .bitOr, .bitXor:
@@ -290,12 +321,19 @@ extension Binder {
             case .decimal(_, let scale): return (argument, .decimal(precision: 38, scale: scale))
             case .float32: return (try coerce(argument, to: .float64, at: span), .float64)
             case .float64: return (argument, .float64)
+            case .interval: return (argument, .interval)
+            case .boolean:
+                return (
+                    try coerce(argument, to: .int32, at: span), .decimal(precision: 38, scale: 0)
+                )
             default: throw refuse()
             }
         case .avg:
             switch argument.type {
             case .int32, .int64, .decimal, .float64: return (argument, .float64)
             case .float32: return (try coerce(argument, to: .float64, at: span), .float64)
+            case .interval, .timestamp, .timestamptz, .time: return (argument, argument.type)
+            case .date: return (argument, .timestamp)
             default: throw refuse()
             }
         case .stddevSample, .stddevPopulation, .varianceSample, .variancePopulation:

@@ -29,6 +29,19 @@ extension Binder {
         _ expression: SQL.Expression,
         _ context: inout ExpressionContext
     ) throws -> BoundExpression {
+        let bound = try bindUnlocated(expression, &context)
+        switch bound {
+        case .arithmetic, .negate, .cast, .call:
+            guard bound.canFail else { return bound }
+            return .located(bound, ExpressionOrigin(expression))
+        default: return bound
+        }
+    }
+
+    private mutating func bindUnlocated(
+        _ expression: SQL.Expression,
+        _ context: inout ExpressionContext
+    ) throws -> BoundExpression {
         let span = expression.span
         if let test = try bindRowTest(expression, &context) { return test }
         switch expression.node {
@@ -101,7 +114,7 @@ extension Binder {
             if typeName.node == .json { return try castToJSON(bound, isTry: isTry, at: span) }
             if let read = try castFromJSON(bound, type, isTry: isTry, at: span) { return read }
             if bound.type == type { return bound }
-            let cast = BoundExpression.cast(bound, type, isTry: isTry)
+            let cast = converted(bound, to: type, isTry: isTry)
             return bound.isConstant ? try folded(cast, at: span) : cast
         case .function(let call):
             return try bindFunction(call, &context, at: span)
@@ -110,8 +123,9 @@ extension Binder {
         case .row, .structure, .list, .map, .element, .slice, .field, .lambda, .listQuery, .inValue,
             .quantifiedValue:
             return try bindNested(expression, &context)
-        case .atTimeZone:
-            throw PlanError(.unsupported, "AT TIME ZONE is not supported yet", at: span)
+        case .atTimeZone(let operand, let zone):
+            let moment = try bind(operand, &context)
+            return try bindZone(moment, try bind(zone, &context), at: span)
         case .collate:
             throw PlanError(
                 .unsupported,
@@ -144,7 +158,7 @@ extension Binder {
         case .typed(let typeName, let text):
             let type = try DataType(typeName)
             return try folded(
-                .cast(.constant(.string(text), .string), type, isTry: false),
+                converted(.constant(.string(text), .string), to: type),
                 at: span
             )
         }
@@ -491,6 +505,12 @@ extension Binder {
             return result(try coerce(a, to: .timestamp, at: span), b, .timestamp)
         case (.add, .interval, .date):
             return result(try coerce(b, to: .timestamp, at: span), a, .timestamp)
+        case (.add, .timestamptz, .interval) where !isUniversal,
+            (.subtract, .timestamptz, .interval) where !isUniversal:
+            let function: ScalarFunction = op == .add ? .zoneAdd : .zoneSubtract
+            return .call(function, [a, b, zoneConstant], .timestamptz)
+        case (.add, .interval, .timestamptz) where !isUniversal:
+            return .call(.zoneAdd, [b, a, zoneConstant], .timestamptz)
         case (.add, .timestamp, .interval), (.subtract, .timestamp, .interval),
             (.add, .timestamptz, .interval), (.subtract, .timestamptz, .interval),
             (.add, .time, .interval), (.subtract, .time, .interval):
@@ -755,7 +775,7 @@ extension Binder {
     ) throws -> BoundExpression {
         if expression.type == type { return expression }
         if case .constant(.null, _) = expression { return .constant(.null, type) }
-        let cast = BoundExpression.cast(expression, type, isTry: false)
+        let cast = converted(expression, to: type)
         return expression.isConstant ? try folded(cast, at: span) : cast
     }
 

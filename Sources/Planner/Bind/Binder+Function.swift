@@ -33,7 +33,7 @@ extension Binder {
             )
         }
         try refuseStar(in: call, name)
-        if let moment = currentMoment(name) {
+        if let moment = try currentMoment(name, at: span) {
             guard call.arguments.isEmpty else {
                 throw PlanError(.invalid, "\(name) takes no arguments", at: span)
             }
@@ -77,6 +77,9 @@ extension Binder {
         _ name: String,
         _ span: SourceSpan
     ) throws -> BoundExpression {
+        if let zoned = try bindZoned(function, given, name, span) {
+            return zoned.children.allSatisfy(\.isConstant) ? try folded(zoned, at: span) : zoned
+        }
         var arguments = given
         // A literal string takes the type of what it stands beside (greatest(d, '2024-01-01')).
         switch function {
@@ -136,21 +139,19 @@ extension Binder {
         return result
     }
 
-    /// `current_date` and its kin: constants of the statement.
-    private func currentMoment(_ name: String) -> BoundExpression? {
-        let now = environment.nowMicros
-        let dayMicros: Int64 = 86_400_000_000
-        let day = now >= 0 ? now / dayMicros : (now - dayMicros + 1) / dayMicros
+    /// `current_date` and its kin: constants of the statement, by the clocks of the session's zone.
+    private func currentMoment(_ name: String, at span: SourceSpan) throws -> BoundExpression? {
+        let now = BoundExpression.constant(.timestamptz(environment.nowMicros), .timestamptz)
         switch name {
         case "now", "current_timestamp", "transaction_timestamp", "statement_timestamp",
             "get_current_timestamp":
-            return .constant(.timestamptz(now), .timestamptz)
+            return now
         case "localtimestamp", "current_localtimestamp":
-            return .constant(.timestamp(now), .timestamp)
+            return try folded(converted(now, to: .timestamp), at: span)
         case "current_date", "today":
-            return .constant(.date(Int32(truncatingIfNeeded: day)), .date)
+            return try folded(converted(now, to: .date), at: span)
         case "current_time", "localtime", "current_localtime", "get_current_time":
-            return .constant(.time(now - day * dayMicros), .time)
+            return try folded(converted(now, to: .time), at: span)
         default: return nil
         }
     }

@@ -13,11 +13,28 @@ extension Binder {
         case ("encode", 2), ("decode", 2):
             return try bindEncoding(name, arguments, at: span)
         case ("age", 1):
-            let today = environment.nowMicros - floorRest(environment.nowMicros, 86_400_000_000)
-            let midnight = BoundExpression.constant(.timestamp(today), .timestamp)
-            return try call_(.age, [midnight, arguments[0]], name, span)
+            let now = BoundExpression.constant(.timestamptz(environment.nowMicros), .timestamptz)
+            let today = try folded(converted(now, to: .date), at: span)
+            return try call_(.age, [today, arguments[0]], name, span)
         case ("strftime", 2) where arguments[0].type == .string && arguments[1].type != .string:
             return try call_(.strftime, [arguments[1], arguments[0]], name, span)
+        case ("timezone", 2):
+            return try bindZone(arguments[1], arguments[0], at: span)
+        case ("timezone", 1), ("timezone_hour", 1), ("timezone_minute", 1):
+            return try bindSpecialPart(name, arguments[0], at: span)
+        case ("make_timestamptz", 1), ("make_timestamptz", 6):
+            if arguments.count == 1 {
+                let utc = try call_(.makeTimestamp, arguments, name, span)
+                return try bindZone(utc, text("UTC"), at: span)
+            }
+            return try bindZone(
+                try call_(.makeTimestamp, arguments, name, span),
+                zoneConstant,
+                at: span
+            )
+        case ("make_timestamptz", 7):
+            let clock = try call_(.makeTimestamp, Array(arguments.dropLast()), name, span)
+            return try bindZone(clock, arguments[6], at: span)
         case ("era", 1): return try bindSpecialPart("era", arguments[0], at: span)
         case ("nanosecond", 1): return try bindSpecialPart("nanosecond", arguments[0], at: span)
         case ("date_part", 2), ("datepart", 2), ("extract", 2):
@@ -67,11 +84,6 @@ extension Binder {
         }
     }
 
-    private func floorRest(_ value: Int64, _ divisor: Int64) -> Int64 {
-        let rest = value % divisor
-        return rest < 0 ? rest + divisor : rest
-    }
-
     /// Parts of a date that are computed from others; nil for those with a kernel.
     private mutating func bindSpecialPart(
         _ part: String,
@@ -98,6 +110,17 @@ extension Binder {
                 otherwise: .constant(.null, .int64),
                 .int64
             )
+        case "timezone", "timezone_hour", "timezone_minute":
+            let instant = try coerce(moment, to: .timestamptz, at: span)
+            let seconds = try call_(.zoneOffset, [instant, zoneConstant], part, span)
+            switch part {
+            case "timezone": return seconds
+            case "timezone_hour":
+                return try bindBinary(.integerDivide, seconds, number(3600), at: span)
+            default:
+                let minutes = try bindBinary(.integerDivide, seconds, number(60), at: span)
+                return try bindBinary(.modulo, minutes, number(60), at: span)
+            }
         case "julian": return try call_(.julian, [moment], part, span)
         case "nanosecond", "nanoseconds", "ns":
             return try bindBinary(.multiply, try plain("microsecond"), number(1000), at: span)

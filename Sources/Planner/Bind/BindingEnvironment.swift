@@ -76,6 +76,8 @@ package struct BindingEnvironment: Sendable {
     package var nullsFirst = NullPlacement.last
     /// Whether sorts descend unless told otherwise.
     package var isDescending = false
+    /// The zone whose clocks the session means: `SET TimeZone`.
+    package var timeZone = "UTC"
     /// What `current_setting` gives, by names in lower case.
     package var settings: [String: String] = [:]
     /// Evaluates an expression without columns.

@@ -14,6 +14,13 @@ extension FunctionCatalog {
                 argumentTypes: [.string] + types.dropFirst().map { $0 == .null ? .string : $0 },
                 type: .string
             )
+        case .bitCount:
+            guard types.count == 1, types[0].isInteger || types[0] == .null else { return nil }
+            return FunctionMatch(
+                function: function,
+                argumentTypes: [types[0] == .int64 ? .int64 : .int32],
+                type: .int32
+            )
         case .try:
             guard types.count == 1 else { return nil }
             return FunctionMatch(function: function, argumentTypes: types, type: types[0])
@@ -69,7 +76,6 @@ extension FunctionCatalog {
         case .roundEven: [([.float64, .float64], .float64)]
         case .gcd, .lcm: [([.int64, .int64], .int64)]
         case .factorial: [([.int64], .decimal(precision: 38, scale: 0))]
-        case .bitCount: [([.int32], .int32), ([.int64], .int32)]
         case .widthBucket: [([.float64, .float64, .float64, .int64], .int64)]
         case .random: [([], .float64)]
         case .age: [([.timestamp, .timestamp], .interval)]
@@ -93,6 +99,12 @@ extension FunctionCatalog {
         case .justifyHours, .justifyDays, .justifyInterval: [([.interval], .interval)]
         case .tryStrptime: [([.string, .string], .timestamp)]
         case .combineDateTime: [([.date, .time], .timestamp)]
+        case .zoneLocal: [([.timestamptz, .string], .timestamp)]
+        case .zoneInstant: [([.timestamp, .string], .timestamptz)]
+        case .zoneText: [([.timestamptz, .string], .string)]
+        case .zoneParse, .tryZoneParse: [([.string, .string], .timestamptz)]
+        case .zoneOffset: [([.timestamptz, .string], .int64)]
+        case .zoneAdd, .zoneSubtract: [([.timestamptz, .interval, .string], .timestamptz)]
         case .uuid, .uuidV7: [([], .uuid)]
         case .uuidVersion: [([.uuid], .int32)]
         case .uuidTimestamp: [([.uuid], .timestamptz)]

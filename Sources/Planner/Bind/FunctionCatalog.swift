@@ -35,6 +35,7 @@ enum FunctionCatalog {
         case "regexp_full_match": .regexpFullMatch
         case "mismatches": .hamming
         case "editdist3": .levenshtein
+        case "strlen": .octetLength
         case "to_hex": .hex
         case "to_binary": .bin
         case "from_hex": .unhex
@@ -48,7 +49,9 @@ enum FunctionCatalog {
         case "datesub": .dateSub
         case "normalized_interval": .justifyInterval
         case "gen_random_uuid", "uuidv4": .uuid
-        case "bit_length", "combine_date_time": nil
+        case "bit_length", "combine_date_time", "zone_local", "zone_instant", "zone_text",
+            "zone_parse", "try_zone_parse", "zone_offset", "zone_add", "zone_subtract":
+            nil
         default: ScalarFunction(rawValue: name)
         }
     }

@@ -22,12 +22,4 @@ extension FunctionDescription {
         current_setting ¦ current_setting(name) → text ¦ The value of a setting. ¦ current_setting('timezone')
         version ¦ version() → text ¦ The program and its version. ¦ starts_with(version(), 'Varve')
         """#
-
-    static let aggregateLines = #"""
-        # Aggregates
-        """#
-
-    static let windowLines = #"""
-        # Window functions
-        """#
 }

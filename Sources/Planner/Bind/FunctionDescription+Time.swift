@@ -18,6 +18,10 @@ extension FunctionDescription {
         make_date ¦ make_date(year, month, day) → date, make_date(days) ¦ A date from its parts, or from days since 1970. ¦ make_date(2024, 2, 29)
         make_time ¦ make_time(hour, minute, second) → time ¦ A time from its parts. ¦ make_time(12, 34, 56.5)
         make_timestamp ¦ make_timestamp(year, month, day, hour, minute, second) → timestamp, make_timestamp(micros) ¦ A timestamp from its parts, or from microseconds since 1970. ¦ make_timestamp(2024, 2, 29, 12, 34, 56.5)
+        make_timestamptz ¦ make_timestamptz(year, month, day, hour, minute, second [, zone]) → timestamptz ¦ The instant at which the clocks of a zone (the session's by default) show a time. ¦ make_timestamptz(2024, 7, 1, 12, 0, 0, 'Europe/Zurich') = TIMESTAMPTZ '2024-07-01 10:00:00+00'
+        timezone ¦ timezone(zone, time) → timestamp or timestamptz ¦ What a zone's clocks show at an instant, or when they show a time; time AT TIME ZONE zone. ¦ timezone('Europe/Zurich', TIMESTAMPTZ '2024-07-01 10:00:00+00')
+        timezone_hour ¦ timezone_hour(timestamptz) → bigint ¦ The whole hours of the session's zone's offset from UTC. ¦ timezone_hour(TIMESTAMPTZ '2024-07-01 10:00:00+00')
+        timezone_minute ¦ timezone_minute(timestamptz) → bigint ¦ The minutes behind them. ¦ timezone_minute(TIMESTAMPTZ '2024-07-01 10:00:00+00')
         strftime ¦ strftime(time, format) → text ¦ A moment in the form of a format such as %d.%m.%Y. ¦ strftime(DATE '2024-02-29', '%d.%m.%Y')
         strptime ¦ strptime(text, format) → timestamp ¦ The moment that a text in the form of a format names. ¦ strptime('29.02.2024', '%d.%m.%Y')
         try_strptime ¦ try_strptime(text, format) → timestamp ¦ As strptime; null for a text that has not the form. ¦ try_strptime('soon', '%d.%m.%Y')

@@ -270,7 +270,7 @@ package struct Optimiser {
         switch expression {
         case .column(let id, _): return ids.contains(id)
         case .arithmetic(_, let a, let b, _): return isNullWhen(ids, a) || isNullWhen(ids, b)
-        case .negate(let a), .cast(let a, _, _): return isNullWhen(ids, a)
+        case .negate(let a), .cast(let a, _, _), .located(let a, _): return isNullWhen(ids, a)
         default: return false
         }
     }

@@ -14,6 +14,7 @@ struct Simplifier {
         case .compare(let op, let a, let b): return comparison(op, a, b)
         case .conditional(let branches, let otherwise, let type):
             return conditional(branches, otherwise, type)
+        case .located: return inner
         default: return folded(inner)
         }
     }
@@ -110,7 +111,7 @@ struct Simplifier {
         _ value: Value,
         _ type: DataType
     ) -> BoundExpression? {
-        guard case .cast(let inner, _, isTry: false) = a else { return nil }
+        guard case .cast(let inner, _, isTry: false) = a.unlocated else { return nil }
         switch (inner.type, value) {
         case (.date, .timestamp(let micros)):
             let day: Int64 = 86_400_000_000

@@ -36,6 +36,17 @@ package enum AggregateFunction: String, Sendable, Hashable, CaseIterable {
     case list
     /// How often each value comes, as a map ordered by value.
     case histogram
+    case skewness, kurtosis, kurtosisPopulation = "kurtosis_pop", sem
+    case geometricMean = "geometric_mean"
+    /// Sums and means of doubles that lose nothing on the way.
+    case fsum, favg
+    case entropy, mad
+    case approxCountDistinct = "approx_count_distinct"
+    /// At the fraction that is the call's constant.
+    case approxQuantile = "approx_quantile"
+    case regrSlope = "regr_slope", regrIntercept = "regr_intercept", regrR2 = "regr_r2"
+    case regrCount = "regr_count", regrAvgX = "regr_avgx", regrAvgY = "regr_avgy"
+    case regrSxx = "regr_sxx", regrSyy = "regr_syy", regrSxy = "regr_sxy"
 
     /// The function that a name in SQL means; nil when it is not an aggregate.
     package static func named(_ name: String) -> AggregateFunction? {
@@ -49,6 +60,8 @@ package enum AggregateFunction: String, Sendable, Hashable, CaseIterable {
         case "group_concat", "listagg": .stringAgg
         case "quantile", "percentile_disc": .quantileDiscrete
         case "percentile_cont": .quantileContinuous
+        case "geomean": .geometricMean
+        case "kahan_sum", "sumkahan": .fsum
         case "count_star": nil
         default: AggregateFunction(rawValue: name)
         }
@@ -70,9 +83,20 @@ package enum AggregateFunction: String, Sendable, Hashable, CaseIterable {
         }
     }
 
+    /// Whether it is of pairs of numbers.
+    package var isOfPairs: Bool {
+        switch self {
+        case .correlation, .covarianceSample, .covariancePopulation, .regrSlope, .regrIntercept,
+            .regrR2, .regrCount, .regrAvgX, .regrAvgY, .regrSxx, .regrSyy, .regrSxy:
+            true
+        default: false
+        }
+    }
+
     /// Whether duplicates change nothing.
     package var ignoresDuplicates: Bool {
         switch self {
+        case .approxCountDistinct: true
         case .min, .max, .anyValue, .boolAnd, .boolOr, .first, .bitAnd, .bitOr: true
         default: false
         }

@@ -98,6 +98,8 @@ package indirect enum BoundExpression: Sendable, Hashable {
     case call(ScalarFunction, [BoundExpression], DataType)
     /// A function of lists, structs, maps or JSON; what its lambdas capture comes last.
     case nested(NestedFunction, [BoundExpression], DataType)
+    /// An expression that may fail, with where the statement has it.
+    case located(BoundExpression, ExpressionOrigin)
 
     package struct Branch: Sendable, Hashable {
         package var condition: BoundExpression
@@ -117,7 +119,7 @@ package indirect enum BoundExpression: Sendable, Hashable {
             type
         case .compare, .isDistinct, .and, .or, .not, .isNull, .isTruth, .inSet, .pattern:
             .boolean
-        case .negate(let operand): operand.type
+        case .negate(let operand), .located(let operand, _): operand.type
         }
     }
 
@@ -130,7 +132,7 @@ package indirect enum BoundExpression: Sendable, Hashable {
             [a, b]
         case .and(let all), .or(let all), .call(_, let all, _), .nested(_, let all, _): all
         case .not(let a), .isNull(let a, _), .isTruth(let a, _, _), .negate(let a),
-            .cast(let a, _, _), .inSet(let a, _, _):
+            .cast(let a, _, _), .inSet(let a, _, _), .located(let a, _):
             [a]
         case .conditional(let branches, let otherwise, _):
             branches.flatMap { [$0.condition, $0.value] } + (otherwise.map { [$0] } ?? [])
@@ -195,7 +197,17 @@ package indirect enum BoundExpression: Sendable, Hashable {
             var new: [BoundExpression] = []
             for one in all { new.append(try transform(one)) }
             return .nested(function, new, type)
+        case .located(let a, let origin):
+            let inner = try transform(a)
+            // A constant cannot fail any more.
+            return inner.isConstant ? inner : .located(inner, origin)
         }
+    }
+
+    /// The expression without where it stands.
+    package var unlocated: BoundExpression {
+        if case .located(let inner, _) = self { return inner.unlocated }
+        return self
     }
 
     /// The columns it reads.

@@ -41,6 +41,10 @@ package enum ScalarFunction: String, Sendable, Hashable, CaseIterable {
     case justifyHours = "justify_hours", justifyDays = "justify_days"
     case justifyInterval = "justify_interval", tryStrptime = "try_strptime"
     case combineDateTime = "combine_date_time"
+    /// What a zone's clocks show at instants, and when they show a time; the zone is argument 1.
+    case zoneLocal = "zone_local", zoneInstant = "zone_instant"
+    case zoneText = "zone_text", zoneParse = "zone_parse", tryZoneParse = "try_zone_parse"
+    case zoneOffset = "zone_offset", zoneAdd = "zone_add", zoneSubtract = "zone_subtract"
     // Everything
     case hash, uuid, uuidV7 = "uuidv7", uuidVersion = "uuid_extract_version"
     case uuidTimestamp = "uuid_extract_timestamp"
@@ -69,7 +73,8 @@ package enum ScalarFunction: String, Sendable, Hashable, CaseIterable {
             .substring, .splitPart, .gamma, .lgamma, .atanh, .gcd, .lcm, .factorial, .widthBucket,
             .dateSub, .timeBucket, .makeTime, .epochMicros, .epochNanos, .justifyHours,
             .justifyDays, .justifyInterval, .combineDateTime, .uuidTimestamp, .error, .overlay,
-            .dateTrunc, .replace, .tryStrptime:
+            .dateTrunc, .replace, .tryStrptime, .zoneLocal, .zoneInstant, .zoneText, .zoneParse,
+            .tryZoneParse, .zoneOffset, .zoneAdd, .zoneSubtract:
             true
         default: false
         }

@@ -154,7 +154,7 @@ final class ServerRunner: StatementRunner {
                 }
                 if statement.givesRows {
                     try await consume(
-                        .rows(RowSource(schema: schema) { try await rows.next() })
+                        .rows(RowSource(schema: schema, next: { try await rows.next() }))
                     )
                     return
                 }

@@ -58,13 +58,13 @@ final class StatementPrinter: Sendable {
             case .rows(let rows):
                 var writer = try RowWriter(
                     format: options.format,
-                    schema: rows.schema,
+                    schema: options.format.isForPeople ? rows.shownSchema : rows.schema,
                     to: descriptor,
                     isPlan: statement.statement.givesPlan
                 )
                 while let batch = try await rows.next() {
                     rowCount.value += batch.rowCount
-                    try writer.write(batch)
+                    try writer.write(options.format.isForPeople ? rows.shown(batch) : batch)
                 }
                 try writer.finish()
             case .done(let summary):

@@ -7,8 +7,23 @@ import Tables
 /// Rows of a result, wherever they come from.
 struct RowSource: Sendable {
     let schema: Schema
+    /// The schema and the rows as people see them: instants by the clocks of the session's zone.
+    let shownSchema: Schema
+    let shown: @Sendable (RecordBatch) throws -> RecordBatch
     /// The next batch, to one reader at a time; nil after the last one.
     let next: @Sendable () async throws -> RecordBatch?
+
+    init(
+        schema: Schema,
+        shownSchema: Schema? = nil,
+        shown: @escaping @Sendable (RecordBatch) throws -> RecordBatch = { $0 },
+        next: @escaping @Sendable () async throws -> RecordBatch?
+    ) {
+        self.schema = schema
+        self.shownSchema = shownSchema ?? schema
+        self.shown = shown
+        self.next = next
+    }
 }
 
 /// The outcome of one statement, handed over while it runs.
@@ -56,9 +71,13 @@ struct LocalRunner: StatementRunner {
         try await session.run(statement.statement, parameters: parameters) { outcome in
             switch outcome {
             case .rows(let rows):
-                try await consume(
-                    .rows(RowSource(schema: rows.schema) { try await rows.next() })
+                let source = RowSource(
+                    schema: rows.schema,
+                    shownSchema: rows.shownSchema,
+                    shown: { try rows.shown($0) },
+                    next: { try await rows.next() }
                 )
+                try await consume(.rows(source))
             case .done(let summary): try await consume(.done(summary))
             }
         }
