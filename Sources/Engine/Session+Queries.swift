@@ -18,6 +18,8 @@ struct PreparedQuery: Sendable {
     var inputs: [ResolvedSource]
     /// The views that the query goes through.
     var views: Set<TableIdentifier> = []
+    /// The temporary views that it goes through.
+    var usesTemporary: Set<String> = []
 }
 
 /// Rows that a query may name though no catalog has them.
@@ -94,7 +96,8 @@ extension Session {
             schema: schema,
             sources: resolver.sources,
             inputs: resolver.inputs,
-            views: resolver.views
+            views: resolver.views,
+            usesTemporary: resolver.usesTemporary
         )
     }
 

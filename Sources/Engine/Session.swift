@@ -67,6 +67,8 @@ package actor Session {
     /// A table that has no such branch is read as `main` says; the first write makes the branch of that.
     package private(set) var branch: String?
     var transaction: OpenTransaction?
+    /// Views that only this session has, by folded name.
+    var temporaryViews: [String: ViewDefinition] = [:]
     /// Counts what the session's statements read.
     package nonisolated let meter = ScanMeter()
 

@@ -15,6 +15,12 @@ package struct Binder {
     /// Views being expanded, to refuse one that contains itself.
     var openViews: [ViewDefinition] = []
     private var depth = 0
+    /// Defaults of the columns of the table that is changed, by name.
+    package var defaults: [String: SQL.Expression] = [:]
+    /// Whether the columns of what a MERGE reads are only found behind its name.
+    package var hidesMergeSource = false
+    /// Columns that take no value but their own, by name.
+    package var generatedColumns: Set<String> = []
 
     struct CommonTable {
         var name: Identifier
