@@ -20,6 +20,8 @@ struct PreparedQuery: Sendable {
     var views: Set<TableIdentifier> = []
     /// How it runs.
     var options: QueryOptions
+    /// The temporary views that it goes through.
+    var usesTemporary: Set<String> = []
 }
 
 /// Rows that a query may name though no catalog has them.
@@ -108,7 +110,8 @@ extension Session {
             sources: resolver.sources,
             inputs: resolver.inputs,
             views: resolver.views,
-            options: queryOptions
+            options: queryOptions,
+            usesTemporary: resolver.usesTemporary
         )
     }
 

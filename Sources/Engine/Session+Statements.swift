@@ -68,17 +68,13 @@ extension Session {
         case .insert(let insert): try await runInsert(insert, parameters, consume)
         case .delete(let delete): try await runDelete(delete, parameters, consume)
         case .update(let update):
-            guard update.returning.isEmpty else {
-                throw PlanError(.unsupported, "RETURNING is not supported yet", at: update.span)
-            }
-            try await runChange(update.table, "UPDATE", parameters, consume) {
+            let returning = Returning(update.returning, parameters, update.alias)
+            try await runChange(update.table, "UPDATE", returning, parameters, consume) {
                 try $0.bind(update, over: $1)
             }
         case .merge(let merge):
-            guard merge.returning.isEmpty else {
-                throw PlanError(.unsupported, "RETURNING is not supported yet", at: merge.span)
-            }
-            try await runChange(merge.table, "MERGE", parameters, consume) {
+            let returning = Returning(merge.returning, parameters, merge.alias, isMerge: true)
+            try await runChange(merge.table, "MERGE", returning, parameters, consume) {
                 try $0.bind(merge, over: $1)
             }
         case .createView(let create):
@@ -87,6 +83,7 @@ extension Session {
         case .comment(let comment):
             try requireMain("COMMENT ON")
             try await runComment(comment, consume)
+        case .copy(let copy): try await runCopy(copy, parameters, consume)
         case .truncate(let truncate): try await runTruncate(truncate, consume)
         default:
             throw PlanError(.unsupported, "this statement is not supported yet")

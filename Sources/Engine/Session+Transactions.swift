@@ -161,7 +161,10 @@ extension Session {
         if let lineage { transaction?.lineage.append(try CommitLineage(json: lineage.json)) }
         transaction?.staged = staged.snapshot
         transaction?.stagedKeys += staged.keys
-        transaction?.operations += operations
+        // What was staged in between has other names then; the whole transaction is held to what it pinned.
+        transaction?.operations += operations.filter {
+            if case .require = $0 { false } else { true }
+        }
         for operation in operations { transaction?.changed.formUnion(operation.changedNames) }
         return staged.receipt
     }

@@ -75,6 +75,8 @@ package actor Session {
     var macros: [String: CreateMacro] = [:]
     /// The zone whose clocks timestamps without one mean: `SET TimeZone`.
     package var timeZone: String { settings.timeZone }
+    /// Views that only this session has, by folded name.
+    var temporaryViews: [String: ViewDefinition] = [:]
     /// Counts what the session's statements read.
     package nonisolated let meter = ScanMeter()
 

@@ -14,6 +14,8 @@ final class SourceResolver: @unchecked Sendable {
     private(set) var inputs: [ResolvedSource] = []
     /// The views that were looked up.
     var views: Set<TableIdentifier> = []
+    /// The names of temporary views that were looked up.
+    var usesTemporary: Set<String> = []
     let session: Session
     private var snapshot: CatalogSnapshot?
 

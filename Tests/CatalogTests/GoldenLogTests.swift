@@ -3,6 +3,7 @@ import Bytes
 import Catalog
 import CommitLog
 import Glibc
+import Iceberg
 import ObjectStorage
 import Testing
 import TestSupport
@@ -67,8 +68,41 @@ import TestSupport
                 .dropNamespace(planes.namespace),
                 id: "register"
             )
+            let (late, slow2) = (try table("late"), try table("slow", in: "a"))
+            try await catalog.commit(
+                .createView(late, metadata: try view(catalog, late, 2), replaces: false),
+                .createView(slow2, metadata: try view(catalog, slow2, 3), replaces: false),
+                id: "views"
+            )
+            try await catalog.commit(
+                .createView(late, metadata: try view(catalog, late, 4), replaces: true),
+                .dropView(slow2),
+                .renameView(late, to: slow2),
+                id: "views again"
+            )
         }
         return memory
+    }
+
+    private func view(
+        _ catalog: WarehouseCatalog,
+        _ name: TableIdentifier,
+        _ number: Int
+    ) throws -> ViewMetadata {
+        ViewMetadata(
+            uuid: uuid(number),
+            location: catalog.defaultLocation(of: name, uuid: uuid(number)),
+            schema: try Schema(
+                fields: [NestedField(id: 1, name: "x", required: false, type: .long)]
+            ),
+            version: ViewMetadata.Version(
+                representations: [
+                    .init(sql: "SELECT x FROM flights WHERE x > \(number)", dialect: "varve")
+                ],
+                defaultNamespace: ["main"]
+            ),
+            properties: [:]
+        )
     }
 
     private func files() async throws -> [String: [UInt8]] {
@@ -84,7 +118,7 @@ import TestSupport
     @Test("the golden log is byte for byte what this program writes")
     func writing() async throws {
         let files = try await files()
-        #expect(files.count == 8)
+        #expect(files.count == 10)
         if EnvironmentVariables.process["VARVE_WRITE_VECTORS"] != nil {
             for (name, bytes) in files {
                 let file = try #require(fopen("\(folder)/\(name)", "w"))
@@ -116,7 +150,10 @@ import TestSupport
         #expect(try state.allTables() == [try table("flights")])
         #expect(state.table(try table("flights"))?.uuid == uuid(1))
         let commits = try await catalog.commits(from: 1)
-        #expect(commits.map(\.position) == [1, 2, 3, 4, 5, 5, 6, 7])
+        #expect(commits.map(\.position) == [1, 2, 3, 4, 5, 5, 6, 7, 8, 9])
+        #expect(try state.allViews() == [try table("slow", in: "a")])
+        #expect(state.view(try table("slow", in: "a"))?.uuid == uuid(2))
+        #expect(try await catalog.snapshot(at: 8).state.allViews().count == 2)
         #expect(commits[4].lineage?["job"]?.string == "load")
         let middle = try await catalog.snapshot(at: 3)
         #expect(try middle.state.allTables() == [try table("flights")])

@@ -16,6 +16,10 @@ enum SystemTable: String, CaseIterable {
     case schemata = "information_schema.schemata"
     case standardTables = "information_schema.tables"
     case standardColumns = "information_schema.columns"
+    case views = "varve.views"
+    case constraints = "varve.constraints"
+    case standardViews = "information_schema.views"
+    case tableConstraints = "information_schema.table_constraints"
 
     static let namespaces = ["varve", "information_schema"]
 
@@ -111,6 +115,7 @@ enum SystemTable: String, CaseIterable {
                 Field("column_default", .string), Field("is_nullable", .string, isNullable: false),
                 Field("data_type", .string, isNullable: false),
             ])
+        case .views, .constraints, .standardViews, .tableConstraints: declaredSchema
         }
     }
 }
@@ -190,23 +195,31 @@ extension SourceResolver {
             let names = own + SystemTable.namespaces.filter { !own.contains($0) }
             return names.map { [catalog, .string($0), .null] }
         case .standardTables:
-            return try snapshot.state.allTables().map {
+            let tables = try snapshot.state.allTables().map { ($0, "BASE TABLE") }
+            let views = try snapshot.state.allViews().map { ($0, "VIEW") }
+            return (tables + views).map { name, kind in
                 [
-                    catalog, .string($0.namespace.description), .string($0.name),
-                    .string("BASE TABLE"),
+                    catalog, .string(name.namespace.description), .string(name.name),
+                    .string(kind),
                 ]
             }
+        case .views, .constraints, .standardViews, .tableConstraints:
+            return try await declaredRows(of: kind, snapshot, catalog)
         case .standardColumns:
-            return try await loadedTables(snapshot).flatMap { table in
-                table.metadata.currentSchema.fields.enumerated().map { index, field in
+            let views = try await standardColumns(ofViews: snapshot, catalog)
+            let rows = try await loadedTables(snapshot).flatMap { table -> [[Value]] in
+                let declared = (try? TableDeclarations(table.metadata))?.columns ?? [:]
+                return table.metadata.currentSchema.fields.enumerated().map { index, field in
                     [
                         catalog, .string(table.identifier.namespace.description),
                         .string(table.identifier.name), .string(field.name),
-                        .int32(Int32(clamping: index + 1)), .null,
+                        .int32(Int32(clamping: index + 1)),
+                        declared[field.id]?.defaultText.map { .string($0) } ?? .null,
                         .string(field.required ? "NO" : "YES"), .string(typeName(field)),
                     ]
                 }
             }
+            return rows + views
         case .columns:
             return try await loadedTables(snapshot).flatMap { table in
                 table.metadata.currentSchema.fields.enumerated().map { index, field in
@@ -244,11 +257,11 @@ extension SourceResolver {
     }
 
     /// As DESCRIBE names the type; the specification's own name where there is no column type.
-    private func typeName(_ field: NestedField) -> String {
+    func typeName(_ field: NestedField) -> String {
         (try? Field(field))?.type.description ?? "\(field.type)"
     }
 
-    private func loadedTables(_ snapshot: CatalogSnapshot) async throws -> [LoadedTable] {
+    func loadedTables(_ snapshot: CatalogSnapshot) async throws -> [LoadedTable] {
         let catalog = try await session.engine.catalog(creating: false)
         var loaded: [LoadedTable] = []
         for table in try snapshot.state.allTables() {

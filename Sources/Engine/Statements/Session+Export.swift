@@ -26,16 +26,32 @@ extension Session {
         format: FileFormat? = nil,
         parameters: Parameters = [:]
     ) async throws -> ExportReceipt {
-        guard let format = format ?? ExternalFiles.format(of: path) else {
+        var options = CopyFormat()
+        options.format = format
+        return try await export(
+            try Parser.parseQuery(text),
+            to: path,
+            options,
+            parameters: parameters
+        )
+    }
+
+    /// Writes the rows of a query to a file, which appears whole or not at all.
+    func export(
+        _ query: Query,
+        to path: String,
+        _ options: CopyFormat,
+        parameters: Parameters
+    ) async throws -> ExportReceipt {
+        guard let format = options.format ?? ExternalFiles.format(of: path) else {
             throw EngineError(
                 .invalid,
                 "the format of \"\(path)\" cannot be told from its name",
                 hint: "End it in .csv, .ndjson, .json, .parquet or .arrow."
             )
         }
-        let query = try Parser.parseQuery(text)
         let prepared = try await prepare(query, parameters)
-        let encoder = try FileEncoder(format, path: path, schema: prepared.schema)
+        let encoder = try FileEncoder(format, path: path, schema: prepared.schema, options)
         let upload = try await engine.beginExport(path)
         do {
             let receipt = try await withRows(of: prepared) { rows in
@@ -142,16 +158,24 @@ private struct FileEncoder: Sendable {
     private let compression: StreamFormat?
     private let isArray: Bool
     private let delimiter: UInt8
+    private let hasHeader: Bool
     private let schema: Columnar.Schema
 
-    init(_ format: FileFormat, path: String, schema: Columnar.Schema) throws {
+    init(
+        _ format: FileFormat,
+        path: String,
+        schema: Columnar.Schema,
+        _ options: CopyFormat
+    ) throws {
         self.format = format
         self.schema = schema
         let name = path.lowercased()
         compression =
-            name.hasSuffix(".gz") ? .gzip : name.hasSuffix(".zst") ? .zstd : nil
-        isArray = name.contains(".json") && !name.contains(".jsonl")
-        delimiter = UInt8(ascii: name.contains(".tsv") ? "\t" : ",")
+            options.compression
+            ?? (name.hasSuffix(".gz") ? .gzip : name.hasSuffix(".zst") ? .zstd : nil)
+        isArray = options.isArray ?? (name.contains(".json") && !name.contains(".jsonl"))
+        delimiter = options.delimiter ?? UInt8(ascii: name.contains(".tsv") ? "\t" : ",")
+        hasHeader = options.hasHeader
         if compression != nil, format == .parquet {
             throw EngineError(.invalid, "a Parquet file is compressed inside, not as a whole")
         }
@@ -182,7 +206,11 @@ private struct FileEncoder: Sendable {
                 switch encoder.format {
                 case .csv:
                     form = .csv(
-                        try CSVWriter(schema: encoder.schema, delimiter: encoder.delimiter)
+                        try CSVWriter(
+                            schema: encoder.schema,
+                            delimiter: encoder.delimiter,
+                            hasHeader: encoder.hasHeader
+                        )
                     )
                 case .json where encoder.isArray:
                     form = .array(NDJSONWriter(schema: encoder.schema))

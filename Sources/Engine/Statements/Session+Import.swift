@@ -95,9 +95,10 @@ extension Session {
             do {
                 return try await importOnce(request, ImportProgress())
             } catch let error as CatalogError {
-                guard error.code == .alreadyExists, attempt < Self.createAttemptCountMax else {
-                    throw error
-                }
+                // Rules of the table may have come meanwhile, or rows that these must not repeat.
+                guard error.code == .alreadyExists || error.code == .conflict,
+                    attempt < Self.createAttemptCountMax
+                else { throw error }
                 attempt += 1
             }
         }
@@ -153,19 +154,19 @@ extension Session {
             operations.append(.createTable(target, metadata: table.metadata))
             fields = try Columnar.Schema(table.metadata.currentSchema).fields
         }
-        let written = try await writeRows(
-            of: try prepared.cast(to: fields),
-            to: table,
-            fields: fields
-        )
+        let (rows, shapedFields) = try shaped(prepared, targets: fields, table: table)
+        let written = try await writeRows(of: rows, to: table, fields: shapedFields)
         if !written.files.isEmpty || request.mode == .overwrite {
-            operations.append(
-                fileChange(
+            do {
+                operations += try await verifiedChange(
                     request.mode == .overwrite ? .overwrite(.always) : .append,
                     added: written.files,
                     table: table
                 )
-            )
+            } catch {
+                await discard(written.files, of: table, after: error)
+                throw error
+            }
         }
         if request.onError == .quarantine, progress.rejectedRowCount > 0 {
             operations += try await quarantine(

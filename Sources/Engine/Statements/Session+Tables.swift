@@ -53,15 +53,22 @@ extension Session {
                 hint: "Use CREATE TABLE IF NOT EXISTS, CREATE OR REPLACE TABLE, or another name."
             )
         }
+        if exists {
+            try await refuseReferenced([target], try await catalogSnapshot(creating: true))
+        }
+        if let like = create.like {
+            return try await runCreateTableLike(create, like, target, exists, consume)
+        }
         var prepared: PreparedQuery?
         if let query = create.query { prepared = try await prepare(query, parameters) }
         let uuid = engine.options.ambient.uuidV4()
+        let drafts = try await foreignKeyDrafts(create, target)
         let metadata = try newTable(
             create,
             prepared?.schema,
             target,
             uuid: uuid,
-            parameters,
+            drafts,
             location: create.location ?? catalog.defaultLocation(of: target, uuid: uuid)
         )
         let table = OpenTable(
@@ -74,6 +81,7 @@ extension Session {
         var operations: [CatalogOperation] = []
         if exists { operations.append(.dropTable(target, purge: false)) }
         operations.append(.createTable(target, metadata: metadata))
+        operations += try referrerChanges(metadata, target)
         var rowCount: Int?
         var lineageFacts: LineageRecord?
         if let prepared, create.isWithData {
@@ -85,7 +93,11 @@ extension Session {
             )
             rowCount = written.rowCount
             if !written.files.isEmpty {
-                operations.append(fileChange(.append, added: written.files, table: table))
+                operations += try await verifiedChange(
+                    .append,
+                    added: written.files,
+                    table: table
+                )
             }
             lineageFacts = try lineage(
                 of: prepared,
@@ -118,7 +130,7 @@ extension Session {
         _ queried: Columnar.Schema?,
         _ target: TableIdentifier,
         uuid: String,
-        _ parameters: Parameters,
+        _ foreignKeys: [ForeignKeyDraft],
         location: String
     ) throws -> TableMetadata {
         var fields: [Field] = []
@@ -143,6 +155,11 @@ extension Session {
             }
         } else {
             for column in create.columns {
+                if column.type == nil, let generated = column.generated {
+                    let type = try generatedType(generated, create)
+                    fields.append(Field(column.name.name, type))
+                    continue
+                }
                 guard let type = column.type else {
                     throw PlanError(
                         .invalid,
@@ -172,42 +189,30 @@ extension Session {
         var nested = plain.fields
         for (index, column) in create.columns.enumerated() where index < nested.count {
             nested[index].doc = column.comment
-            if column.defaultValue != nil || column.check != nil || column.isUnique {
-                throw PlanError(
-                    .unsupported,
-                    "DEFAULT, CHECK and UNIQUE of columns are not supported yet",
-                    at: column.span
-                )
-            }
         }
-        var keys = create.columns.filter(\.isPrimaryKey).map(\.name)
-        for constraint in create.constraints {
-            guard case .primaryKey(let columns) = constraint else {
-                throw PlanError(
-                    .unsupported,
-                    "only PRIMARY KEY is supported as a table constraint",
-                    at: create.span
-                )
-            }
-            keys += columns
-        }
-        let keyIDs = try keys.map { key -> Int in
-            guard let index = fields.firstIndex(where: { key.means($0.name) }) else {
-                throw PlanError(
-                    .invalid,
-                    "the key names \"\(key.name)\", which is no column",
-                    at: key.span
-                )
-            }
+        var builder = DeclarationBuilder(
+            tableName: target.name,
+            schema: plain,
+            environment: environment([:]),
+            declarations: TableDeclarations()
+        )
+        let keyIDs = try declare(create, foreignKeys, uuid: uuid, target, &builder)
+        for index in nested.indices where keyIDs.contains(nested[index].id) {
             nested[index].required = true
-            return nested[index].id
         }
-        let schema = try Iceberg.Schema(fields: nested, identifierFieldIDs: keyIDs)
+        let schema = try Iceberg.Schema(
+            fields: nested,
+            identifierFieldIDs: TableEditor.canIdentify(keyIDs, plain) ? keyIDs : []
+        )
         var properties = Dictionary(
             create.properties.map { ($0.key, $0.value) },
             uniquingKeysWith: { $1 }
         )
         if let comment = create.comment { properties["comment"] = comment }
+        if let key = TableDeclarations.keys.first(where: { properties[$0] != nil }) {
+            throw PlanError(.invalid, "the property \(key) is not set by hand", at: create.span)
+        }
+        properties.merge(builder.declarations.properties.compactMapValues { $0 }) { $1 }
         return try TableMetadata.create(
             schema: schema,
             spec: UnboundPartitionSpec(
@@ -316,6 +321,9 @@ extension Session {
                     operations.append(.dropNamespace(namespace))
                 }
             case .view:
+                if name.count == 1, temporaryViews.removeValue(forKey: name[0].folded) != nil {
+                    continue
+                }
                 let view = try identifier(name.map(\.folded))
                 guard state.view(view) != nil else {
                     if drop.isIfExists, state.table(view) == nil { continue }
@@ -325,6 +333,10 @@ extension Session {
             }
         }
         var position: Int64?
+        let dropped = operations.compactMap { operation -> TableIdentifier? in
+            if case .dropTable(let table, _) = operation { table } else { nil }
+        }
+        try await refuseReferenced(dropped, try await catalogSnapshot(creating: false))
         if !operations.isEmpty { position = try await commit(operations).position }
         try await consume(
             .done(StatementSummary(tag: "DROP \(drop.kind.rawValue)", position: position))
@@ -362,8 +374,18 @@ extension Session {
                 changes.append(action)
             }
         }
+        if changes.contains(where: \.concernsRows) {
+            let position = try await alterRows(alter, changes, operations)
+            return try await consume(
+                .done(StatementSummary(tag: "ALTER TABLE", position: position))
+            )
+        }
         if !changes.isEmpty {
-            let editor = TableEditor(session: self, actions: changes)
+            let editor = TableEditor(
+                session: self,
+                actions: changes,
+                tableName: table.identifier.name
+            )
             // Made from the table as it is when the commit is tried, whatever came between.
             operations.insert(
                 .changeTable(table.identifier) { base in
@@ -460,16 +482,26 @@ extension OpenTable {
                 .joined(separator: "''") + "'"
         }
         let schema = metadata.currentSchema
+        let declared = try? TableDeclarations(metadata)
         let name = (identifier.namespace.levels + [identifier.name]).map(quoted)
             .joined(separator: ".")
         let columns = schema.fields.map { field -> String in
             let type = (try? DataType(field.type)).map(\.description) ?? "\(field.type)"
             var line = "  \(quoted(field.name)) \(type)"
             if field.required { line += " NOT NULL" }
+            if let column = declared?.columns[field.id] {
+                if let text = column.defaultText { line += " DEFAULT (\(text))" }
+                if let generated = column.generated {
+                    line += " GENERATED ALWAYS AS (\(generated.text)) "
+                    line += column.isStored ? "STORED" : "VIRTUAL"
+                }
+            }
             if let doc = field.doc { line += " COMMENT \(literal(doc))" }
             return line
         }
-        var text = "CREATE TABLE \(name) (\n" + columns.joined(separator: ",\n") + "\n)"
+        let rules = (declared?.constraints ?? []).map { "  " + $0.text(schema, quoted) }
+        var text =
+            "CREATE TABLE \(name) (\n" + (columns + rules).joined(separator: ",\n") + "\n)"
         let parts = metadata.defaultSpec.fields.compactMap { field -> String? in
             guard field.transform != .void,
                 let source = schema.field(id: field.sourceID)
@@ -482,8 +514,9 @@ extension OpenTable {
             }
         }
         if !parts.isEmpty { text += "\nPARTITIONED BY (\(parts.joined(separator: ", ")))" }
-        if !metadata.properties.isEmpty {
-            let all = metadata.properties.sorted { $0.key < $1.key }
+        let properties = metadata.properties.filter { !TableDeclarations.keys.contains($0.key) }
+        if !properties.isEmpty {
+            let all = properties.sorted { $0.key < $1.key }
                 .map { "\(literal($0.key)) = \(literal($0.value))" }
             text += "\nTBLPROPERTIES (\(all.joined(separator: ", ")))"
         }

@@ -95,22 +95,17 @@ extension Session {
             operations.append(.createTable(target, metadata: table.metadata))
             fields = try Columnar.Schema(table.metadata.currentSchema).fields
         }
-        let written = try await writeRows(
-            of: try prepared.cast(to: fields),
-            to: table,
-            fields: fields
-        )
+        let (rows, shapedFields) = try shaped(prepared, targets: fields, table: table)
+        let written = try await writeRows(of: rows, to: table, fields: shapedFields)
         do {
             let (outcomes, warnings) = try await check(plan, written, table)
             let dropped = try await countDrops(plan)
             let replaces = plan.kind == .full
             if !written.files.isEmpty || replaces {
-                operations.append(
-                    fileChange(
-                        replaces ? .overwrite(.always) : .append,
-                        added: written.files,
-                        table: table
-                    )
+                operations += try await verifiedChange(
+                    replaces ? .overwrite(.always) : .append,
+                    added: written.files,
+                    table: table
                 )
             }
             let lineage = try lineage(

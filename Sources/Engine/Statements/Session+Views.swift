@@ -60,6 +60,10 @@ extension Session {
         _ parameters: Parameters,
         _ consume: Consumer
     ) async throws {
+        if create.isTemporary {
+            try await makeTemporaryView(create)
+            return try await consume(.done(StatementSummary(tag: "CREATE VIEW")))
+        }
         try requirePresent()
         let target = try identifier(create.name.map(\.folded))
         let state = try await catalogSnapshot(creating: true).state
@@ -105,6 +109,45 @@ extension Session {
         }
     }
 
+    /// Makes a view that lives as long as the session, and hides others of its name.
+    private func makeTemporaryView(_ create: CreateView) async throws {
+        guard let name = create.name.last, create.name.count == 1 else {
+            throw PlanError(
+                .invalid,
+                "a temporary view lies in no namespace",
+                at: create.name.span
+            )
+        }
+        let folded = name.folded
+        if temporaryViews[folded] != nil, !create.isOrReplace {
+            if create.isIfNotExists { return }
+            throw EngineError(
+                .alreadyExists,
+                "temporary view \"\(folded)\" already exists",
+                hint: "Use CREATE OR REPLACE TEMP VIEW."
+            )
+        }
+        let (text, prepared) = try await boundView(
+            folded,
+            create.query,
+            columns: create.columns
+        )
+        if prepared.usesTemporary.contains(folded) {
+            throw PlanError(
+                .invalid,
+                "view \"\(folded)\" would contain itself",
+                at: create.span
+            )
+        }
+        temporaryViews[folded] = ViewDefinition(
+            name: "temp.\(folded)",
+            query: try Parser.parseQuery(text),
+            // Names are looked up as if they stood in the statement: other temporary views first.
+            namespace: [],
+            columns: prepared.schema.fields.map(\.name)
+        )
+    }
+
     /// The metadata of a view, whose query is bound once to know its columns.
     private func newView(
         _ target: TableIdentifier,
@@ -114,6 +157,14 @@ extension Session {
         at span: SourceSpan
     ) async throws -> ViewMetadata {
         let (text, prepared) = try await boundView(target.name, query, columns: columns)
+        if let temporary = prepared.usesTemporary.first {
+            throw PlanError(
+                .invalid,
+                "view \"\(target)\" cannot read the temporary view \"\(temporary)\"",
+                hint: "Make it temporary too: CREATE TEMP VIEW.",
+                at: span
+            )
+        }
         if prepared.views.contains(target) {
             throw PlanError(.invalid, "view \"\(target)\" would contain itself", at: span)
         }
@@ -430,6 +481,10 @@ extension ViewMetadata {
 extension SourceResolver {
     /// The view that a name means; nil when it means something else.
     func view(_ parts: [String]) async throws -> ViewDefinition? {
+        if parts.count == 1, let own = await session.temporaryViews[parts[0]] {
+            usesTemporary.insert(parts[0])
+            return own
+        }
         if parts.count == 2, SystemTable(rawValue: parts.joined(separator: ".")) != nil {
             return nil
         }

@@ -13,26 +13,38 @@ extension Session {
     func runChange(
         _ name: ObjectName,
         _ tag: String,
+        _ returning: Returning?,
         _ parameters: Parameters,
-        _ consume: Consumer,
+        _ consume: @escaping Consumer,
         _ bind: (inout Binder, SourceTable) throws -> ChangePlan
     ) async throws {
         try requirePresent()
-        let summary = try await retryingConflicts {
-            try await changeRows(name, tag, parameters, bind)
+        let (summary, returned) = try await retryingConflicts {
+            try await changeRows(name, tag, returning, parameters, bind)
         }
+        if let returned { return try await consumeRows(returned, consume) }
         try await consume(.done(summary))
     }
 
     private func changeRows(
         _ name: ObjectName,
         _ tag: String,
+        _ returning: Returning?,
         _ parameters: Parameters,
         _ bind: (inout Binder, SourceTable) throws -> ChangePlan
-    ) async throws -> StatementSummary {
+    ) async throws -> (StatementSummary, ReturnedRows?) {
         let snapshot = try await catalogSnapshot(creating: false)
         let table = try await openTable(name.map(\.folded), in: snapshot)
-        let reader = try TableReader(table.metadata, storage: table.storage)
+        let reader = try TableReader(
+            table.metadata,
+            at: defaultVersion(of: table.metadata),
+            storage: table.storage,
+            metadataFile: table.metadataLocation
+        )
+        let declared = try TableDeclarations(table.metadata)
+        let defaults = try defaults(of: table)
+        let generated = declared.columns.filter { $0.value.generated != nil }.keys
+            .compactMap { table.metadata.currentSchema.field(id: $0)?.name }
         let columns = try reader.columns()
         // The table's columns, and where each row is beside them.
         let seen = Columnar.Schema(
@@ -66,6 +78,8 @@ extension Session {
         while bound == nil {
             do {
                 binder = Binder(environment: environment)
+                binder.defaults = defaults
+                binder.generatedColumns = Set(generated)
                 bound = try bind(&binder, source)
             } catch let missing as MissingTable {
                 try await supply(missing, to: &environment, resolver)
@@ -85,13 +99,25 @@ extension Session {
             var written: PreparedQuery?
             // What is inserted depends on all of the table; what is rewritten only on its files.
             if let inserted = bound.inserted {
-                let prepared = try finish(inserted, resolver)
+                let prepared = try regenerated(
+                    try finish(inserted, resolver),
+                    declared,
+                    table.metadata.currentSchema
+                )
                 let rows = try await writeRows(of: prepared, to: table, fields: columns.fields)
                 added += rows.files
                 rowCount += rows.rowCount
                 if rows.rowCount > 0 { written = prepared }
             }
-            guard rowCount > 0 else { return StatementSummary(tag: tag, rowCount: 0) }
+            let returned = try await returning?.rows(
+                of: bound,
+                insertedFiles: added,
+                table,
+                declared,
+                resolver,
+                self
+            )
+            guard rowCount > 0 else { return (StatementSummary(tag: tag, rowCount: 0), returned) }
             var removed: [DataFile] = []
             if changedCount > 0 {
                 var part = try await reader.plan()
@@ -101,7 +127,11 @@ extension Session {
                     sourceID,
                     with: TableReadSource(reader: reader, fieldIDs: fieldIDs, chosen: part)
                 )
-                let prepared = try finish(bound.rewritten, resolver)
+                let prepared = try regenerated(
+                    try finish(bound.rewritten, resolver),
+                    declared,
+                    table.metadata.currentSchema
+                )
                 added += try await writeRows(of: prepared, to: table, fields: columns.fields).files
                 written = prepared
             }
@@ -113,7 +143,7 @@ extension Session {
             let operation: SnapshotOperation =
                 removed.isEmpty ? .append : added.isEmpty ? .delete : .overwrite
             let receipt = try await commit(
-                [fileChange(kind, added: added, table: table, operation: operation)],
+                try await verifiedChange(kind, added: added, table: table, operation: operation),
                 lineage: try lineage(
                     of: written,
                     outputs: columns.fields,
@@ -122,19 +152,17 @@ extension Session {
                     operation: operation.rawValue
                 )
             )
-            return StatementSummary(
+            let summary = StatementSummary(
                 tag: tag,
                 rowCount: rowCount,
                 position: receipt.position,
-                snapshotID: receipt.tables.first?.metadata.currentSnapshotID
+                snapshotID: writtenSnapshot(receipt)
             )
+            return (summary, returned)
         } catch {
             // Without a commit nobody refers to the files; of an unknown outcome they must stay.
             let severalRows = (error as? ExecutionError) == .severalRows
-            if Self.isConflict(error) || error is ExecutionError {
-                let keys = added.compactMap { try? table.storage.key(of: $0.filePath) }
-                try? await table.storage.store.delete(keys)
-            }
+            await discard(added, of: table, after: error)
             guard severalRows, bound.isByOtherRows else { throw error }
             throw PlanError(
                 .invalid,

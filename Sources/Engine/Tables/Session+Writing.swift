@@ -81,6 +81,7 @@ extension Session {
             guard let metadata = now.metadata else {
                 throw EngineError(.notFound, "table \(table.identifier) was dropped meanwhile")
             }
+            try Self.checkDeclarations(metadata, were: base)
             if let branch, metadata.refs[branch]?.kind == .tag {
                 throw EngineError(
                     .invalid,
@@ -113,67 +114,31 @@ extension Session {
         }
     }
 
+    /// That a table still asks of its rows what it asked when they were written.
+    static func checkDeclarations(
+        _ now: TableMetadata,
+        were before: TableMetadata
+    ) throws(CatalogError) {
+        let required = Set(now.currentSchema.fields.lazy.filter(\.required).map(\.id))
+        let then = Set(before.currentSchema.fields.lazy.filter(\.required).map(\.id))
+        guard required.isSubset(of: then),
+            TableDeclarations.areEqual(now.properties, before.properties)
+        else {
+            throw CatalogError(
+                .conflict,
+                "another commit changed the constraints or defaults of the table"
+            )
+        }
+    }
+
     /// The snapshot that a commit left on the branch that the session writes to.
-    private func writtenSnapshot(_ receipt: CommitReceipt) -> Int64? {
+    func writtenSnapshot(_ receipt: CommitReceipt) -> Int64? {
         guard let metadata = receipt.tables.first?.metadata else { return nil }
         guard let branch else { return metadata.currentSnapshotID }
         return metadata.refs[branch]?.snapshotID
     }
 
     // MARK: INSERT
-
-    func runInsert(
-        _ insert: Insert,
-        _ parameters: Parameters,
-        _ consume: Consumer
-    ) async throws {
-        try requirePresent()
-        guard insert.returning.isEmpty else {
-            throw PlanError(.unsupported, "RETURNING is not supported yet", at: insert.span)
-        }
-        let snapshot = try await catalogSnapshot(creating: true)
-        let table = try await openTable(insert.table.map(\.folded), in: snapshot)
-        guard case .query(var query) = insert.source else {
-            throw PlanError(
-                .unsupported,
-                "DEFAULT VALUES is not supported yet",
-                at: insert.span
-            )
-        }
-        if let with = insert.with {
-            guard query.with == nil else {
-                throw PlanError(.unsupported, "two WITH clauses in one INSERT", at: insert.span)
-            }
-            query.with = with
-        }
-        let columns = try Columnar.Schema(table.metadata.currentSchema)
-        let targets: [Field]?
-        if insert.columns.isEmpty {
-            targets = nil
-        } else {
-            targets = try insert.columns.map { name in
-                try columns.field(named: name, of: table.identifier)
-            }
-        }
-        let receipt = try await write(
-            query,
-            parameters,
-            to: table,
-            mapping: insert.isByName ? .byName : .positions(targets),
-            mode: insert.isOverwrite ? .overwrite : .append,
-            job: LineageJob(kind: "sql")
-        )
-        try await consume(
-            .done(
-                StatementSummary(
-                    tag: "INSERT",
-                    rowCount: receipt.rowCount,
-                    position: receipt.position,
-                    snapshotID: receipt.snapshotID
-                )
-            )
-        )
-    }
 
     /// Which columns of a query go to which of a table.
     enum ColumnMapping {
@@ -187,6 +152,7 @@ extension Session {
         var rowCount: Int
         var position: Int64
         var snapshotID: Int64?
+        var returned: ReturnedRows?
     }
 
     /// Runs a query and commits its rows to a table.
@@ -196,10 +162,18 @@ extension Session {
         to table: OpenTable,
         mapping: ColumnMapping,
         mode: WriteMode,
-        job: LineageJob
+        job: LineageJob,
+        returning: Returning? = nil
     ) async throws -> WriteReceipt {
         let prepared = try await prepare(query, parameters)
-        return try await write(prepared, to: table, mapping: mapping, mode: mode, job: job)
+        return try await write(
+            prepared,
+            to: table,
+            mapping: mapping,
+            mode: mode,
+            job: job,
+            returning: returning
+        )
     }
 
     func write(
@@ -207,13 +181,14 @@ extension Session {
         to table: OpenTable,
         mapping: ColumnMapping,
         mode: WriteMode,
-        job: LineageJob
+        job: LineageJob,
+        returning: Returning? = nil
     ) async throws -> WriteReceipt {
         let columns = try Columnar.Schema(table.metadata.currentSchema)
         let targets: [Field]
         switch mapping {
         case .positions(let named):
-            targets = named ?? columns.fields
+            targets = try named ?? writable(columns.fields, of: table)
             guard targets.count == prepared.schema.count else {
                 throw PlanError(
                     .invalid,
@@ -233,29 +208,47 @@ extension Session {
         for field in targets where !seen.insert(field.id ?? 0).inserted {
             throw PlanError(.invalid, "column \"\(field.name)\" is written twice")
         }
-        let cast = try prepared.cast(to: targets)
-        let written = try await writeRows(of: cast, to: table, fields: targets)
+        let (rows, fields) = try shaped(prepared, targets: targets, table: table)
+        let written = try await writeRows(of: rows, to: table, fields: fields)
         let kind: Tables.TableChange.Kind =
             mode == .append ? .append : .overwrite(.always)
         if written.files.isEmpty && mode == .append {
             let position = try await engine.catalog(creating: false).known.position
             return WriteReceipt(rowCount: 0, position: position, snapshotID: nil)
         }
-        let receipt = try await commit(
-            [fileChange(kind, added: written.files, table: table)],
-            lineage: try lineage(
-                of: prepared,
-                outputs: targets,
-                table: table,
-                job: job,
-                replaces: mode == .overwrite
+        do {
+            let operations = try await verifiedChange(kind, added: written.files, table: table)
+            let returned = try await returned(returning, of: written.files, table)
+            let receipt = try await commit(
+                operations,
+                lineage: try lineage(
+                    of: prepared,
+                    outputs: targets,
+                    table: table,
+                    job: job,
+                    replaces: mode == .overwrite
+                )
             )
-        )
-        return WriteReceipt(
-            rowCount: written.rowCount,
-            position: receipt.position,
-            snapshotID: writtenSnapshot(receipt)
-        )
+            return WriteReceipt(
+                rowCount: written.rowCount,
+                position: receipt.position,
+                snapshotID: writtenSnapshot(receipt),
+                returned: returned
+            )
+        } catch {
+            await discard(written.files, of: table, after: error)
+            throw error
+        }
+    }
+
+    /// Removes files that no commit refers to, where the error says that none does.
+    func discard(_ files: [DataFile], of table: OpenTable, after error: any Error) async {
+        let isSure =
+            Self.isConflict(error) || error is ExecutionError || error is EngineError
+            || error is PlanError
+        guard isSure else { return }
+        let keys = files.compactMap { try? table.storage.key(of: $0.filePath) }
+        try? await table.storage.store.delete(keys)
     }
 
     // MARK: DELETE
@@ -263,15 +256,17 @@ extension Session {
     func runDelete(
         _ delete: Delete,
         _ parameters: Parameters,
-        _ consume: Consumer
+        _ consume: @escaping Consumer
     ) async throws {
         try requirePresent()
         guard delete.returning.isEmpty, delete.using.isEmpty, delete.with == nil else {
-            throw PlanError(
-                .unsupported,
-                "DELETE with USING, WITH or RETURNING is not supported yet",
-                at: delete.span
-            )
+            return try await runChange(
+                delete.table,
+                "DELETE",
+                Returning(delete.returning, parameters, delete.alias),
+                parameters,
+                consume
+            ) { try $0.bind(delete, over: $1) }
         }
         let summary = try await retryingConflicts { try await deleteRows(delete, parameters) }
         try await consume(.done(summary))
@@ -279,9 +274,9 @@ extension Session {
 
     /// Reads the table anew when another writer replaced a file that the statement was to replace:
     /// nothing that it saw was promised to anybody.
-    func retryingConflicts(
-        _ body: () async throws -> StatementSummary
-    ) async throws -> StatementSummary {
+    func retryingConflicts<R: Sendable>(
+        _ body: () async throws -> R
+    ) async throws -> R {
         var attempt = 0
         while true {
             do {
@@ -329,14 +324,12 @@ extension Session {
         let operation: SnapshotOperation = removal.added.isEmpty ? .delete : .overwrite
         do {
             let receipt = try await commit(
-                [
-                    fileChange(
-                        .rewrite(removed: removal.removed, predicate: removal.predicate),
-                        added: removal.added,
-                        table: table,
-                        operation: operation
-                    )
-                ],
+                try await verifiedChange(
+                    .rewrite(removed: removal.removed, predicate: removal.predicate),
+                    added: removal.added,
+                    table: table,
+                    operation: operation
+                ),
                 lineage: try lineage(ofRemovalFrom: [table], operation: operation.rawValue)
             )
             return StatementSummary(
@@ -346,11 +339,7 @@ extension Session {
                 snapshotID: writtenSnapshot(receipt)
             )
         } catch {
-            // A conflict means that nothing happened: nobody refers to the rewritten files.
-            if Self.isConflict(error) {
-                let keys = removal.added.compactMap { try? table.storage.key(of: $0.filePath) }
-                try? await table.storage.store.delete(keys)
-            }
+            await discard(removal.added, of: table, after: error)
             throw error
         }
     }
@@ -523,10 +512,17 @@ extension Session {
         for name in truncate.tables {
             tables.append(try await openTable(name.map(\.folded), in: snapshot))
         }
+        var operations: [CatalogOperation] = []
+        for table in tables {
+            operations += try await verifiedChange(
+                .overwrite(.always),
+                added: [],
+                table: table,
+                operation: .delete
+            )
+        }
         let receipt = try await commit(
-            tables.map {
-                fileChange(.overwrite(.always), added: [], table: $0, operation: .delete)
-            },
+            operations,
             lineage: try lineage(ofRemovalFrom: tables, operation: "delete")
         )
         try await consume(
@@ -557,7 +553,9 @@ extension Columnar.Schema {
 
 extension PreparedQuery {
     /// The same rows with their columns cast to the types of a table's fields.
-    func cast(to fields: [Field]) throws -> PreparedQuery {
+    ///
+    /// - Parameter isExplicit: as CAST does, not only as an assignment may.
+    func cast(to fields: [Field], isExplicit: Bool = false) throws -> PreparedQuery {
         var result = self
         let expressions = try zip(schema.fields, fields).enumerated().map {
             index,
@@ -565,7 +563,7 @@ extension PreparedQuery {
             let (from, to) = pair
             let column = BoundExpression.column(ColumnID(index), from.type)
             if from.type == to.type { return column }
-            guard Self.canAssign(from.type, to.type) else {
+            guard isExplicit || Self.canAssign(from.type, to.type) else {
                 throw PlanError(
                     .invalid,
                     "column \"\(to.name)\" is of type \(to.type), the value is of type \(from.type)",

@@ -160,9 +160,14 @@ package struct SchemaChange: Sendable {
     }
 
     /// Forbids nulls in a column, which is possible only while the table has no snapshot.
-    package mutating func makeRequired(_ name: String) throws(IcebergError) {
+    ///
+    /// - Parameter isChecked: the caller has looked at all rows, and none has null in it.
+    package mutating func makeRequired(
+        _ name: String,
+        isChecked: Bool = false
+    ) throws(IcebergError) {
         let field = try field(name)
-        if !field.required, hasRows {
+        if !field.required, hasRows, !isChecked {
             throw invalid(
                 "column \(name) cannot become required: rows that exist may have null in it"
             )

@@ -14,11 +14,14 @@ package struct ChangePlan: Sendable {
     package var isByOtherRows: Bool
     /// What the changed rows were before, where that is a condition over the table alone.
     package var condition: (condition: BoundExpression, scan: LogicalPlan)?
+    /// The changed rows as they are afterwards, those that go as they were: the table's columns, then
+    /// whether the row goes.
+    package var returned: LogicalPlan
 }
 
 extension Binder {
     /// A scan of the table that is changed: its columns, then each row's file and position in it.
-    private struct Target {
+    struct Target {
         var plan: LogicalPlan
         var scope: Scope
         var columns: [PlanColumn]
@@ -27,7 +30,7 @@ extension Binder {
     }
 
     /// - Parameter table: its last two columns are the file of each row and the position in it.
-    private mutating func target(
+    mutating func target(
         _ table: SourceTable,
         name: ObjectName,
         alias: Identifier?
@@ -81,7 +84,21 @@ extension Binder {
                 inserted: nil,
                 isByOtherRows: false,
                 condition: filterAttachments.isEmpty
-                    ? condition.map { ($0, target.plan) } : nil
+                    ? condition.map { ($0, target.plan) } : nil,
+                returned: .project(
+                    target.columns.enumerated().map { index, column in
+                        LogicalPlan.Projection(
+                            values[index] ?? column.reference,
+                            newColumn(column.name, column.type)
+                        )
+                    } + [
+                        LogicalPlan.Projection(
+                            .constant(.boolean(false), .boolean),
+                            newColumn("deleted", .boolean)
+                        )
+                    ],
+                    isMet.map { .filter($0, all) } ?? all
+                )
             )
         }
         // The rows of FROM that go with each row of the table.
@@ -132,6 +149,7 @@ extension Binder {
                     at: path.span
                 )
             }
+            try binder.checkNotGenerated(target.columns[index].name, expression, at: path.span)
             guard values[index] == nil else {
                 throw PlanError(.invalid, "column \"\(name.name)\" is set twice", at: path.span)
             }
@@ -166,7 +184,7 @@ extension Binder {
         to column: PlanColumn,
         _ context: inout ExpressionContext
     ) throws -> BoundExpression {
-        if case .defaultValue = expression.node { return .constant(.null, column.type) }
+        if case .defaultValue = expression.node { return try defaultValue(of: column) }
         let value = try bind(expression, &context)
         return try assigned(value, to: column, at: expression.span)
     }
@@ -191,7 +209,7 @@ extension Binder {
     // MARK: Changes of rows that others decide
 
     /// Rows of the target beside what changes them.
-    private struct Change {
+    struct Change {
         var pairs: LogicalPlan
         var target: Target
         /// Whether the row goes; nil when none does.
@@ -201,7 +219,7 @@ extension Binder {
     }
 
     /// The plan of changes, none of which may name a row of the target twice.
-    private mutating func changePlan(
+    mutating func changePlan(
         _ changes: [Change],
         _ table: SourceTable,
         _ name: ObjectName,
@@ -269,7 +287,13 @@ extension Binder {
             ),
             inserted: inserted,
             isByOtherRows: true,
-            condition: nil
+            condition: nil,
+            returned: .project(
+                (columns.dropFirst(3) + [columns[2]]).map {
+                    LogicalPlan.Projection($0.reference, newColumn($0.name, $0.type))
+                },
+                all
+            )
         )
     }
 
@@ -285,7 +309,7 @@ extension Binder {
         var changes: [Change] = []
         if !of(.matched).isEmpty {
             let own = self.target(table, name: merge.table, alias: merge.alias)
-            let source = try bindFrom([merge.source])
+            let source = try bindMergeSource(merge)
             let (condition, attachments) = try condition(merge, own, source)
             let pairs = LogicalPlan.join(
                 LogicalPlan.Join(kind: .cross, left: own.plan, right: source.plan)
@@ -300,7 +324,7 @@ extension Binder {
         }
         if !of(.notMatchedBySource).isEmpty {
             let own = self.target(table, name: merge.table, alias: merge.alias)
-            let source = try bindFrom([merge.source])
+            let source = try bindMergeSource(merge)
             let (condition, attachments) = try condition(merge, own, source)
             guard attachments.isEmpty else {
                 throw PlanError(
@@ -472,7 +496,7 @@ extension Binder {
     ) throws -> LogicalPlan? {
         guard !clauses.isEmpty else { return nil }
         let target = target(table, name: merge.table, alias: merge.alias)
-        let source = try bindFrom([merge.source])
+        let source = try bindMergeSource(merge)
         let (condition, attachments) = try condition(merge, target, source)
         guard attachments.isEmpty else {
             throw PlanError(
@@ -496,7 +520,7 @@ extension Binder {
             let condition =
                 try clause.condition.map { try bindBoolean($0, &context) }
                 ?? .constant(.boolean(true), .boolean)
-            var row = target.columns.map { BoundExpression.constant(.null, $0.type) }
+            var row = try target.columns.map { try defaultValue(of: $0) }
             var isIdle = false
             switch clause.action {
             case .insert(let names, let values):
@@ -526,6 +550,7 @@ extension Binder {
                     )
                 }
                 for (place, value) in zip(positions, values) {
+                    try checkNotGenerated(target.columns[place].name, value, at: clause.span)
                     row[place] = try assigned(value, to: target.columns[place], &context)
                 }
             case .insertAll:

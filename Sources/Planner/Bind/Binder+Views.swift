@@ -24,6 +24,7 @@ extension Binder {
     func lookedUp(_ name: ObjectName) -> [String] {
         let parts = name.map(\.folded)
         guard parts.count == 1, let namespace = openViews.last?.namespace else { return parts }
+        // A temporary view has none.
         return namespace + parts
     }
 

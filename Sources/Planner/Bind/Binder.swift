@@ -30,6 +30,12 @@ package struct Binder {
     var openCommonTables: [Identifier] = []
     /// Above 0 within what may never be computed (a branch of CASE): its failures are left to the rows.
     var guardedDepth = 0
+    /// Defaults of the columns of the table that is changed, by name.
+    package var defaults: [String: SQL.Expression] = [:]
+    /// Whether the columns of what a MERGE reads are only found behind its name.
+    package var hidesMergeSource = false
+    /// Columns that take no value but their own, by name.
+    package var generatedColumns: Set<String> = []
 
     struct CommonTable {
         var name: Identifier

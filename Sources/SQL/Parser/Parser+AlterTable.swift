@@ -45,6 +45,7 @@ extension Parser {
     private mutating func parseAdd() throws(SQLError) -> AlterTableAction {
         advance()
         if take(.partition, .field) { return .addPartitionField(try parsePartitionField()) }
+        if let constraint = try parseTableConstraint() { return .addConstraint(constraint) }
         _ = take(.column)
         let isIfNotExists = try takeIfNotExists()
         let start = token
@@ -81,6 +82,12 @@ extension Parser {
             let name = try parseReferenceName(kind)
             return .dropReference(kind, name, isIfExists: isIfExists)
         }
+        if take(.constraint) {
+            let isIfExists = try takeIfExists()
+            let name = try parseIdentifier("the name of a constraint")
+            if !take(.cascade) { _ = take(.restrict) }
+            return .dropConstraint(name, isIfExists: isIfExists)
+        }
         _ = take(.column)
         let isIfExists = try takeIfExists()
         let column = try parseObjectName("a column name")
@@ -106,7 +113,7 @@ extension Parser {
 
     private mutating func parseColumnChange() throws(SQLError) -> ColumnChange {
         if let place = try parsePlace() { return .place(place) }
-        if take(.type) { return .type(try parseTypeName()) }
+        if take(.type) { return try parseNewType() }
         if take(.comment) {
             return .comment(take(.null) ? nil : try parseString("a comment or NULL"))
         }
@@ -123,7 +130,7 @@ extension Parser {
                     candidates: [.data, .type, .not, .default]
                 )
             }
-            return .type(try parseTypeName())
+            return try parseNewType()
         }
         guard take(.drop) else {
             throw unexpected(
@@ -137,6 +144,12 @@ extension Parser {
         }
         try expect(.null)
         return .dropNotNull
+    }
+
+    /// `type [USING expression]`.
+    private mutating func parseNewType() throws(SQLError) -> ColumnChange {
+        let type = try parseTypeName()
+        return take(.using) ? .typeUsing(type, try parseExpression()) : .type(type)
     }
 
     private mutating func parseColumnPaths() throws(SQLError) -> [ObjectName] {

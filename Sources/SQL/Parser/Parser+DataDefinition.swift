@@ -25,6 +25,16 @@ extension Parser {
         case .keyword(.schema), .keyword(.namespace), .keyword(.database):
             guard !isOrReplace, !isTemporary else { break }
             return .createSchema(try parseCreateSchema(start))
+        case .keyword(.unique) where !isOrReplace && !isTemporary:
+            return try parseCreateIndex(start)
+        case .identifier where atWord("index", token):
+            return try parseCreateIndex(start)
+        case .identifier where atWord("sequence", token):
+            throw error(
+                "sequences are not supported: a counter that many writers share would make them wait",
+                at: token,
+                hint: "Use uuid(), or max(id) + row_number() OVER () in one INSERT."
+            )
         default:
             break
         }
@@ -58,7 +68,16 @@ extension Parser {
             isWithData: true,
             span: start.span
         )
-        if at(.leftParenthesis) { try parseTableElements(&table) }
+        if at(.leftParenthesis), peek().kind == .keyword(.like) {
+            advance()
+            advance()
+            table.like = try parseObjectName("a table name")
+            try expect(.rightParenthesis)
+        } else if take(.like) {
+            table.like = try parseObjectName("a table name")
+        } else if at(.leftParenthesis) {
+            try parseTableElements(&table)
+        }
         try parseTableClauses(&table)
         if take(.as) {
             guard startsQuery() || at(.leftParenthesis) else { throw unexpected("a query") }
@@ -69,10 +88,12 @@ extension Parser {
                 try expect(.data)
             }
         }
-        guard !table.columns.isEmpty || table.query != nil else {
+        guard !table.columns.isEmpty || table.query != nil || table.like != nil else {
             throw unexpected("\"(\" with columns or AS with a query", candidates: [.as])
         }
-        if table.query == nil, let untyped = table.columns.first(where: { $0.type == nil }) {
+        if table.query == nil,
+            let untyped = table.columns.first(where: { $0.type == nil && $0.generated == nil })
+        {
             throw SQLError(
                 code: .syntax,
                 message: "the column \(untyped.name.name) has no type",
@@ -99,28 +120,6 @@ extension Parser {
         }
     }
 
-    private mutating func parseTableConstraint() throws(SQLError) -> TableConstraint? {
-        var name: Identifier?
-        if take(.constraint) { name = try parseIdentifier("a name for the constraint") }
-        if take(.primary) {
-            guard token.kind == .identifier, text.source(token).lowercased() == "key" else {
-                throw unexpected("KEY")
-            }
-            advance()
-            return .primaryKey(try parseColumnNames())
-        }
-        if take(.unique) { return .unique(try parseColumnNames()) }
-        if take(.check) {
-            try expect(.leftParenthesis)
-            let condition = try parseExpression()
-            try expect(.rightParenthesis)
-            return .check(condition, name: name)
-        }
-        if at(.foreign) { throw error("foreign keys are not supported") }
-        guard name == nil else { throw unexpected("PRIMARY KEY, UNIQUE or CHECK") }
-        return nil
-    }
-
     /// `name [type] [NOT NULL] [DEFAULT …] [COMMENT '…'] [PRIMARY KEY] …`.
     mutating func parseColumnDefinition() throws(SQLError) -> ColumnDefinition {
         let start = token
@@ -144,7 +143,9 @@ extension Parser {
             comment: nil,
             span: start.span
         )
-        if isName(token) || at(.array), !at(.comment) { column.type = try parseTypeName() }
+        if isName(token) || at(.array), !at(.comment), !startsGenerated() {
+            column.type = try parseTypeName()
+        }
         while try parseColumnOption(&column) {}
         column.span = span(from: start)
         return column
@@ -168,10 +169,7 @@ extension Parser {
             column.comment = try parseString("a comment")
         case .keyword(.primary):
             advance()
-            guard token.kind == .identifier, text.source(token).lowercased() == "key" else {
-                throw unexpected("KEY")
-            }
-            advance()
+            try expectWord("key")
             column.isPrimaryKey = true
         case .keyword(.unique):
             advance()
@@ -182,7 +180,11 @@ extension Parser {
             column.check = try parseExpression()
             try expect(.rightParenthesis)
         case .keyword(.references):
-            throw error("foreign keys are not supported")
+            advance()
+            column.reference = try parseForeignKeyTarget()
+        case .identifier, .keyword(.as):
+            guard startsGenerated() else { return false }
+            column.generated = try parseGenerated()
         case .keyword(.collate):
             throw error("collations of columns are not supported")
         default:

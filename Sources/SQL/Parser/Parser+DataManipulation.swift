@@ -4,6 +4,7 @@ extension Parser {
     mutating func parseInsert(with: WithClause?) throws(SQLError) -> Insert {
         let start = advance()
         let isOverwrite = take(.overwrite)
+        let alternative = isOverwrite ? nil : try parseInsertAlternative()
         if isOverwrite {
             _ = take(.into)
         } else {
@@ -18,9 +19,10 @@ extension Parser {
         if at(.leftParenthesis), !startsParenthesisedQuery() {
             columns = try parseColumnNames()
         }
-        let isByName = take(.by)
-        if isByName {
+        var isByName = false
+        if take(.by), !takeAnyWord("position") {
             try expect(.name)
+            isByName = true
         }
         let source: Insert.Source
         if take(.default, .values) {
@@ -34,6 +36,8 @@ extension Parser {
             }
             source = .query(try parseQuery())
         }
+        var conflict = alternative
+        if conflict == nil { conflict = try parseInsertConflict() }
         return Insert(
             with: with,
             table: table,
@@ -43,7 +47,8 @@ extension Parser {
             isOverwrite: isOverwrite,
             source: source,
             returning: try parseReturning(),
-            span: span(from: start)
+            span: span(from: start),
+            conflict: conflict
         )
     }
 
@@ -89,7 +94,7 @@ extension Parser {
         return identifier(advance())
     }
 
-    private mutating func parseAssignments() throws(SQLError) -> [Assignment] {
+    mutating func parseAssignments() throws(SQLError) -> [Assignment] {
         try list { (parser) throws(SQLError) in
             let targets: [ObjectName]
             if parser.at(.leftParenthesis) {

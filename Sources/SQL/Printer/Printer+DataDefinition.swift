@@ -13,6 +13,10 @@ extension Printer {
         writeCreate("TABLE", isOrReplace: table.isOrReplace, isTemporary: table.isTemporary)
         if table.isIfNotExists { text += "IF NOT EXISTS " }
         write(table.name)
+        if let like = table.like {
+            text += " LIKE "
+            write(like)
+        }
         if !table.columns.isEmpty || !table.constraints.isEmpty {
             text += " ("
             list(table.columns) { $0.write($1) }
@@ -92,6 +96,12 @@ extension Printer {
             write(check)
             text += ")"
         }
+        if let target = column.reference { write(target) }
+        if let generated = column.generated {
+            text += " GENERATED ALWAYS AS ("
+            write(generated.expression)
+            text += generated.isStored ? ") STORED" : ") VIRTUAL"
+        }
     }
 
     @inline(never)
@@ -112,6 +122,24 @@ extension Printer {
             text += "CHECK ("
             write(condition)
             text += ")"
+        case .foreignKey(let columns, let target):
+            text += "FOREIGN KEY "
+            writeNames(columns)
+            write(target)
+        case .named(let name, let inner):
+            text += "CONSTRAINT "
+            write(name)
+            text += " "
+            write(inner)
+        }
+    }
+
+    private mutating func write(_ target: ForeignKeyTarget) {
+        text += " REFERENCES "
+        write(target.table)
+        if !target.columns.isEmpty {
+            text += " "
+            writeNames(target.columns)
         }
     }
 
@@ -225,6 +253,12 @@ extension Printer {
             .dropPartitionField, .replacePartitionField, .writeOrderedBy, .setIdentifierFields,
             .dropIdentifierFields, .createReference, .dropReference:
             writeTableChange(action)
+        case .addConstraint(let constraint):
+            text += "ADD "
+            write(constraint)
+        case .dropConstraint(let name, let isIfExists):
+            text += isIfExists ? "DROP CONSTRAINT IF EXISTS " : "DROP CONSTRAINT "
+            write(name)
         }
     }
 
@@ -245,6 +279,10 @@ extension Printer {
         case .type(let type):
             text += " SET DATA TYPE "
             write(type)
+        case .typeUsing(let type, let value):
+            text += " TYPE "
+            write(type)
+            writeClause(" USING ", value)
         case .setNotNull: text += " SET NOT NULL"
         case .dropNotNull: text += " DROP NOT NULL"
         case .setDefault(let value): writeClause(" SET DEFAULT ", value)

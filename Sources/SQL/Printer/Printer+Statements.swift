@@ -44,7 +44,10 @@ extension Printer {
     @inline(never)
     private mutating func write(_ insert: Insert) {
         write(insert.with)
-        text += insert.isOverwrite ? "INSERT OVERWRITE " : "INSERT INTO "
+        switch insert.conflict {
+        case let conflict? where conflict.action == .replace: text += "INSERT OR REPLACE INTO "
+        default: text += insert.isOverwrite ? "INSERT OVERWRITE " : "INSERT INTO "
+        }
         write(insert.table)
         writeTargetAlias(insert.alias)
         if !insert.columns.isEmpty {
@@ -59,7 +62,26 @@ extension Printer {
         case .defaultValues:
             text += " DEFAULT VALUES"
         }
+        if let conflict = insert.conflict { write(conflict) }
         writeReturning(insert.returning)
+    }
+
+    private mutating func write(_ conflict: InsertConflict) {
+        switch conflict.action {
+        case .replace: return
+        case .nothing, .update: text += " ON CONFLICT"
+        }
+        if !conflict.columns.isEmpty {
+            text += " "
+            writeNames(conflict.columns)
+        }
+        guard case .update(let assignments, let filter) = conflict.action else {
+            text += " DO NOTHING"
+            return
+        }
+        text += " DO UPDATE SET "
+        write(assignments)
+        writeClause(" WHERE ", filter)
     }
 
     @inline(never)

@@ -32,6 +32,9 @@ package enum AlterTableAction: Sendable, Hashable {
 
     case createReference(CreateReference)
     case dropReference(ReferenceKind, Identifier, isIfExists: Bool)
+
+    case addConstraint(TableConstraint)
+    case dropConstraint(Identifier, isIfExists: Bool)
 }
 
 /// `ADD COLUMN [IF NOT EXISTS] definition [FIRST | AFTER column]`.
@@ -52,6 +55,8 @@ package enum ColumnPlace: Sendable, Hashable {
 /// `ALTER COLUMN c …`.
 package enum ColumnChange: Sendable, Hashable {
     case type(TypeName)
+    /// `TYPE type USING expression`.
+    case typeUsing(TypeName, Expression)
     case setNotNull
     case dropNotNull
     case setDefault(Expression)

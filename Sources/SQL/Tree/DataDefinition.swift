@@ -20,6 +20,8 @@ package struct CreateTable: Sendable, Hashable {
     /// False for `AS query WITH NO DATA`.
     package var isWithData: Bool
     package var span: SourceSpan
+    /// `LIKE t`: the columns and rules of another table.
+    package var like: ObjectName?
 }
 
 /// `name type [NOT NULL] [DEFAULT …] [COMMENT '…'] [PRIMARY KEY]`.
@@ -34,6 +36,8 @@ package struct ColumnDefinition: Sendable, Hashable {
     package var check: Expression?
     package var comment: String?
     package var span: SourceSpan
+    package var generated: GeneratedColumn?
+    package var reference: ForeignKeyTarget?
 }
 
 /// A rule that stands beside the columns of a table.
@@ -42,6 +46,9 @@ package enum TableConstraint: Sendable, Hashable {
     case primaryKey([Identifier])
     case unique([Identifier])
     case check(Expression, name: Identifier?)
+    case foreignKey([Identifier], ForeignKeyTarget)
+    /// `CONSTRAINT name …` of what has no name of its own.
+    indirect case named(Identifier, TableConstraint)
 }
 
 /// A partition or sort transform: `day(ts)`, `bucket(16, id)`, `truncate(4, s)` or a bare column.

@@ -19,6 +19,7 @@ package struct Insert: Sendable, Hashable {
     package var source: Source
     package var returning: [SelectItem]
     package var span: SourceSpan
+    package var conflict: InsertConflict?
 }
 
 /// `path, … = value`.

@@ -290,3 +290,17 @@ package struct TablePlan: Sendable {
         hasDeletes ? nil : files.reduce(0) { $0 &+ $1.file.recordCount }
     }
 }
+
+extension PlannedFile {
+    /// A data file that was written and that no commit refers to yet.
+    package init(written file: DataFile) {
+        self.init(entry: ManifestEntry(status: .added, snapshotID: nil, file: file))
+    }
+}
+
+extension TablePlan {
+    /// All rows of some files.
+    package init(_ files: [PlannedFile]) {
+        self.init(predicate: .always, files: files)
+    }
+}

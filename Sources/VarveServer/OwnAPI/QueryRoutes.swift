@@ -122,6 +122,7 @@ struct QueryRoutes: Sendable {
                 }
             }
         } catch {
+            await session.abandonTransaction()
             throw PlacedError(
                 error: error,
                 statement: count > 1 ? min(progress.now.statements + 1, count) : nil
