@@ -2,7 +2,7 @@
 import copy
 
 from fuzzer_expressions import E, KINDS, CHECKED, ExpressionMaker, Scope
-from fuzzer_tree import Choice, Expression, Item, NAMES, Node, Optional, Query, Sequence, TotalOrder
+from fuzzer_tree import Choice, Expression, Item, NAMES, Node, Optional, Query, Sequence, TotalOrder, plainest
 
 PAIRS = 150_000
 MANY = 2_000
@@ -49,11 +49,13 @@ class QueryMaker(ExpressionMaker):
 
     def query(self, depth, kinds=None, outer=None, limit=True):
         share = self.chance.random()
-        if share < 0.12 and depth < 2:
+        if share < 0.1 and kinds is None:
+            return self.scan(limit)
+        if share < 0.22 and depth < 2:
             return self.set_operation(depth, kinds, outer)
-        if share < 0.15 and depth > 0:
+        if share < 0.25 and depth > 0:
             return self.values(kinds)
-        if share < 0.5:
+        if share < 0.55:
             return self.grouped(depth, kinds, outer, limit)
         return self.plain(depth, kinds, outer, limit)
 
@@ -82,6 +84,9 @@ class QueryMaker(ExpressionMaker):
         value = self.aggregate_of(kind, inner)
         return E(kind, "(SELECT ", value, " FROM ", source.node, where, ")", bound=value.bound, wide=value.wide, scale=value.scale)
 
+    def not_null(self, kind, scope):
+        return Node("coalesce(", self.super_expression(kind, scope, 2), ", ", plainest(kind), ")")
+
     def super_expression(self, kind, scope, depth):
         return super().expression(kind, scope, depth)
 
@@ -90,14 +95,17 @@ class QueryMaker(ExpressionMaker):
         where = Optional(" WHERE ", self.condition(inner, 1)) if self.often(0.8) else ""
         pick = self.chance.randint(0, 5)
         if pick <= 1:
-            return E("boolean", self.one("", "NOT "), "EXISTS (SELECT ", self.one("1", "*"), " FROM ", source.node, where, ")")
+            return E("boolean", self.one("(", "(NOT "), "EXISTS (SELECT ", self.one("1", "*"), " FROM ", source.node, where, "))")
         kind = self.one("int", "int", "text", "date", "double", "decimal", self.kind(scope))
         if kind in ("interval", "list"):
             kind = "int"
         a, b = self.super_expression(kind, scope, 2), self.super_expression(kind, inner, 2)
         if pick == 2:
+            # Without NULL: DuckDB answers NULL for (1, 'a') IN (SELECT 2, NULL), though 1 is not 2.
             other = self.one("int", "text")
-            return E("boolean", "((", a, ", ", self.super_expression(other, scope, 2), ")", self.one(" IN ", " NOT IN "), "(SELECT ", b, ", ", self.super_expression(other, inner, 2), " FROM ",
+            kind = self.one("int", "text")
+            a, b = self.not_null(kind, scope), self.not_null(kind, inner)
+            return E("boolean", "((", a, ", ", self.not_null(other, scope), ")", self.one(" IN ", " NOT IN "), "(SELECT ", b, ", ", self.not_null(other, inner), " FROM ",
                      source.node, where, "))")
         if pick == 3:
             return E("boolean", "(", a, self.one(" = ", " <> ", " < ", " <= ", " > ", " >= "), self.one("ANY", "ALL"), " (SELECT ", b, " FROM ", source.node, where, "))")
@@ -129,7 +137,7 @@ class QueryMaker(ExpressionMaker):
     def equality(self, left, right):
         """A condition that two sources' columns are equal; nil when they have none of a kind."""
         pairs = [(a, b) for a in left for b in right if a.kind == b.kind and a.kind not in ("double", "real", "list", "interval")]
-        likely = [(a, b) for a, b in pairs if a.kind == "int" and a.bound <= 300 and b.bound <= 300 or a.kind in ("text", "date")]
+        likely = [(a, b) for a, b in pairs if a.kind == "int" and a.bound <= 300 and b.bound <= 300 or a.kind == "text" and a.bound == b.bound == 6 or a.kind == "date"]
         if not pairs:
             return None
         a, b = self.chance.choice(likely if likely and self.often(0.85) else pairs)
@@ -342,14 +350,13 @@ class QueryMaker(ExpressionMaker):
                 kind = "text"
             value = self.expression(kind, scope, 2)
             function = one("lag", "lead", "first_value", "last_value", "nth_value")
-            nulls = one("", "", " IGNORE NULLS")
+            if "RANGE" in str(frame):
+                frame, order = "", Node(" ORDER BY ", ", ".join(scope.keys))
+            nulls = one("", "", " IGNORE NULLS") if self.can("calls under IGNORE NULLS") or "(" not in str(value) else ""
             if function in ("lag", "lead"):
                 arguments = Node("(", value, Optional(f", {self.chance.randint(0, 3)}"), nulls, ")")
                 return E(kind, function, arguments, " OVER (", partition, order, ")", bound=value.bound, wide=value.wide, scale=value.scale)
             arguments = Node("(", value, f", {self.chance.randint(1, 4)}" if function == "nth_value" else "", nulls, ")")
-            if "RANGE" in str(frame):
-                frame = ""
-                order = Node(" ORDER BY ", ", ".join(scope.keys))
             return E(kind, function, arguments, " OVER (", partition, order, frame, ")", bound=value.bound, wide=value.wide, scale=value.scale)
         value = self.aggregate(scope, window=True)
         return E(value.kind, value, " OVER (", partition, order, frame, ")", bound=value.bound, wide=value.wide, scale=value.scale, inexact=value.inexact)
@@ -370,8 +377,8 @@ class QueryMaker(ExpressionMaker):
         names = [item.name for item in items.parts]
         self.chance.shuffle(names)
         directions = [(name, self.one("", "", "DESC", "NULLS FIRST", "DESC NULLS LAST", "ASC NULLS LAST", "DESC NULLS FIRST")) for name in names]
-        count = self.one(0, 1, 3, 10, 100)
-        rest = f" LIMIT {count}" + self.one("", "", f" OFFSET {self.one(0, 1, 5, 50)}") if rows > MANY or self.often(0.7) else self.one("", f" OFFSET {self.one(1, 3)}")
+        count = self.one(*[1, 3, 10, 30, 100] * 4, 0)
+        rest = f" LIMIT {count}" + self.one("", "", f" OFFSET {self.one(0, 1, 2, 5, 5, 50)}") if rows > MANY or self.often(0.7) else self.one("", f" OFFSET {self.one(1, 3)}")
         return Optional(TotalOrder(items, directions, rest)), min(rows, count) if "LIMIT" in rest else rows
 
     def result(self, parts, items, rows):
@@ -382,6 +389,45 @@ class QueryMaker(ExpressionMaker):
 
     def wanted(self, scope, kinds, most):
         return kinds if kinds is not None else [self.kind(scope) for _ in range(self.chance.randint(1, most))]
+
+    def scan(self, limit):
+        """One table with conditions that statistics and indexes may decide."""
+        table = self.one(self.world.tables[0], self.chance.choice(self.world.tables))
+        columns = [leaf("r", column) for column in table.columns]
+        tests = []
+        for _ in range(self.one(1, 1, 2, 3)):
+            column = self.chance.choice(columns).copy()
+            literal = self.literal(column.kind)
+            pick = self.chance.randint(0, 6)
+            if pick == 0:
+                test = E("boolean", column, self.one(" IS NULL", " IS NOT NULL"))
+            elif pick == 1:
+                test = E("boolean", column, self.one(" IN (", " NOT IN ("), Sequence([self.literal(column.kind) for _ in range(self.one(1, 2, 5, 40))]), ")")
+            elif pick == 2:
+                low, high = sorted([str(literal), str(self.literal(column.kind))])
+                test = E("boolean", column, f" BETWEEN {low} AND {high}")
+            elif pick == 3 and column.kind == "text":
+                test = E("boolean", column, self.one(" LIKE 'key 0000%'", " LIKE 'a%'", " LIKE ''", " NOT LIKE 'key%'", " ^@ 'key 0'", " LIKE '%0'"))
+            elif pick == 4 and column.kind == "boolean":
+                test = self.one(column, E("boolean", "NOT ", column))
+            else:
+                test = E("boolean", column, self.one(" = ", " <> ", " < ", " <= ", " > ", " >= ", " IS DISTINCT FROM "), literal)
+            tests.append(test)
+        where = Node(" WHERE ", Sequence(tests, self.one(" AND ", " AND ", " OR ")))
+        scope = Scope(columns, None, [f"r.{table.key}"], table.rows)
+        if self.often(0.4):
+            values = [E("int", "count(*)", bound=10**7, wide=True)] + [self.aggregate(scope) if self.often(0.3) else self.extreme(self.chance.choice(columns)) for _ in range(self.one(0, 1, 3))]
+            where = where if self.often(0.8) else ""
+        else:
+            values = self.chance.sample(columns, self.chance.randint(1, min(4, len(columns))))
+        items = Sequence([Item(value.copy(), self.fresh("o")) for value in values])
+        ending, rows = self.end(items, table.rows if "count(" not in str(items) else 1, limit)
+        return self.result(["SELECT ", items, f" FROM {table.name} AS r", where, ending], items, rows)
+
+    def extreme(self, column):
+        if column.kind in ("boolean", "list"):
+            return E("int", "count(", column.copy(), ")", bound=10**7, wide=True)
+        return E(column.kind, self.one("min(", "max("), column.copy(), ")", bound=column.bound, wide=column.wide, scale=column.scale)
 
     def plain(self, depth, kinds, outer, limit):
         source, scope = self.from_clause(depth, outer)
@@ -394,7 +440,7 @@ class QueryMaker(ExpressionMaker):
                 value = self.expression(kind, scope)
             items.append(Item(value, self.fresh("o")))
         items = Sequence(items)
-        where = Optional(" WHERE ", self.condition(scope)) if self.often(0.65) else ""
+        where = Optional(" WHERE ", self.condition(scope)) if self.often(0.5) else ""
         parts = ["SELECT ", Choice(self.one("", "", "", "DISTINCT "), ""), items, " FROM ", source, where]
         if windows and self.often(0.3):
             ranked = self.window(scope)
@@ -426,7 +472,7 @@ class QueryMaker(ExpressionMaker):
         else:
             items = [Item(self.expression(kind, after) if known else self.aggregate_of(kind, scope), self.fresh("o")) for kind in kinds]
         items = Sequence(items)
-        where = Optional(" WHERE ", self.condition(scope)) if self.often(0.5) else ""
+        where = Optional(" WHERE ", self.condition(scope)) if self.often(0.4) else ""
         group = ""
         if keys:
             form = self.chance.random()

@@ -38,10 +38,13 @@ OPEN_BUGS = {
     "strlen": 2,
     "aggregates of outer columns": 3,
     "frames over constants": 4,
+    "numbers in any text": 5,
+    "calls under IGNORE NULLS": 6,
 }
 
 # What DuckDB 1.5.5 gets wrong, cannot do, or decides otherwise: a pattern of the query, one of DuckDB's outcome, one of varve's, and the reason.
 KNOWN_DIFFERENCES = [
+    (r"CUBE|ROLLUP|GROUPING SETS|HAVING", r"must appear in the GROUP BY clause", r"^rows$", "DuckDB does not always know the expression of a key again"),
     ("", r"INTERNAL Error|Serialization Error|Not implemented Error|not yet supported|not supported|Binder Error: .*(correlated|LATERAL|lateral)", "", "DuckDB cannot do it, or fails by a bug of its own"),
 ]
 
@@ -122,6 +125,8 @@ class Duck:
         self.connection.execute("SET disabled_optimizers = 'join_filter_pushdown'")
         self.connection.execute("SET TimeZone = 'UTC'")
         self.connection.execute("SET order_by_non_integer_literal = true")
+        # Above this number of rows ASOF joins find rows for a NULL.
+        self.connection.execute("SET asof_loop_join_threshold = 1000000000")
 
     def ask(self, text):
         timer = threading.Timer(20, self.connection.interrupt)
@@ -205,7 +210,8 @@ def difference(got, expected):
         return "columns", f"varve {got.num_columns} columns, DuckDB {expected.num_columns}"
     for place, (mine, theirs) in enumerate(zip(got.schema.types, expected.schema.types)):
         a, b = family(mine), family(theirs)
-        if a != b and "null" not in (a, b):
+        # DuckDB's optimiser makes what is always NULL an INTEGER.
+        if a != b and "null" not in (a, b) and expected.column(place).null_count < expected.num_rows:
             return "types", f"column {place}: varve {mine}, DuckDB {theirs}"
     if got.num_rows != expected.num_rows:
         return "rows", f"varve {got.num_rows} rows, DuckDB {expected.num_rows}\n  varve:  {sample(got)}\n  DuckDB: {sample(expected)}"
@@ -319,7 +325,6 @@ class Fuzzer:
                 continue
             aliases = re.findall(re.escape(table.name) + r" AS (\w+)", query)
             used = [column for column in table.columns if any(f"{alias}.{column.name}" in query for alias in aliases) or f"({column.name}" in query] or table.columns[:1]
-            rows = self.duck.connection.execute(f"SELECT {', '.join(column.name for column in used)} FROM {table.name} ORDER BY {table.key}").fetchall()
             literals = self.literals(table, used)
 
             def text(some):
