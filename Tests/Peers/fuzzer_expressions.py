@@ -5,6 +5,7 @@ import math
 from fuzzer_tree import NAMES, Expression, Optional, Sequence
 from fuzzer_worlds import DATES, MOMENTS, TEXTS, TIMES, UUIDS
 
+NESTED = ("interval", "list", "struct")
 KINDS = ["boolean", "int", "int", "int", "double", "decimal", "text", "text", "date", "timestamp", "time", "instant", "blob", "uuid", "real"]
 CHECKED = 2**31
 LIMIT = 2**61
@@ -54,6 +55,8 @@ class ExpressionMaker:
 
     def expression(self, kind, scope, depth=0):
         """Any expression of a kind."""
+        if kind in ("list", "struct"):
+            return scope.of(self.chance, kind) or E(kind, f"CAST(NULL AS {NAMES[kind]})")
         if depth >= 3 or self.often(0.35 + 0.1 * depth):
             leaf = scope.of(self.chance, kind) if self.often(0.9) else None
             return leaf if leaf is not None else self.literal(kind)
@@ -65,7 +68,7 @@ class ExpressionMaker:
         if self.often(0.04):
             return E(kind, f"CAST(NULL AS {NAMES[kind]})", bound=0)
         one = self.one
-        if kind not in ("boolean", "interval", "list", "real") and self.often(0.4):
+        if kind not in ("boolean", "real") + NESTED and self.often(0.4):
             return self.datum(kind)
         if kind == "int":
             number = one(0, 1, 2, 3, -1, 7, 10, self.chance.randint(-20, 20), self.chance.randint(0, 1000))
@@ -79,7 +82,7 @@ class ExpressionMaker:
                 "instant": ["TIMESTAMPTZ '2024-02-29 12:30:15+00'", "TIMESTAMPTZ '2000-01-01 02:00:00+02'"], "blob": ["'abc'::BLOB", "''::BLOB"],
                 "uuid": ["'123e4567-e89b-12d3-a456-426614174000'::UUID", "'00000000-0000-0000-0000-000000000000'::UUID"],
                 "interval": ["INTERVAL 1 DAY", "INTERVAL '1 month'", "INTERVAL '36 hours'", "INTERVAL '1 year 2 days'", "INTERVAL '-90 minutes'"],
-                "list": ["[1, 2]", "[]::INTEGER[]", "[3, NULL]"]}[kind]
+                "list": ["[1, 2]", "[]::INTEGER[]", "[3, NULL]"], "struct": ["{'a': 1, 'b': 'x'}"]}[kind]
         return E(kind, one(*text), bound=100, scale=2)
 
     def datum(self, kind):
@@ -121,13 +124,14 @@ class ExpressionMaker:
             return E(kind, *arms, other, " END", **both)
         if pick == 2:
             chosen = self.kind(scope)
+            chosen = "int" if chosen in NESTED else chosen
             subject = self.expression(chosen, scope, deeper)
             return E(kind, "CASE ", subject, " WHEN ", self.expression(chosen, scope, deeper), " THEN ", a, " ELSE ", b, " END", **both)
         if pick == 3:
             return E(kind, self.one("coalesce", "ifnull"), "(", a, ", ", b, ")", **both)
         if pick == 4:
             return E(kind, "nullif(", a, ", ", b, ")", bound=a.bound, wide=a.wide or b.wide, scale=max(a.scale, b.scale))
-        if pick == 5 and kind not in ("interval", "list"):
+        if pick == 5 and kind not in NESTED:
             return E(kind, self.one("greatest", "least"), "(", a, ", ", b, ")", **both)
         if pick == 6:
             return E(kind, "if(", self.boolean_value(scope, deeper), ", ", a, ", ", b, ")", **both)
@@ -165,7 +169,9 @@ class ExpressionMaker:
         if pick == 7:
             return E("boolean", one("isnan", "isinf", "isfinite"), "(", self.expression(one("double", "real"), scope, deeper), ")")
         kind = self.kind(scope)
-        if kind in ("interval", "list"):
+        if kind in ("list", "struct"):
+            return E("boolean", "(", self.expression(kind, scope, deeper), one(" IS NULL", " IS NOT NULL"), ")")
+        if kind in NESTED:
             kind = "int"
         a = self.expression(kind, scope, deeper)
         if pick == 8:
@@ -184,7 +190,7 @@ class ExpressionMaker:
                 return E("boolean", "(", a, one(" = ", " < ", " >= ", " <> "), self.expression(other, scope, deeper), ")")
         if pick == 14 and self.can("row values"):
             b = self.kind(scope)
-            if b not in ("interval", "list"):
+            if b not in NESTED:
                 return E("boolean", "((", a, ", ", self.expression(b, scope, 3), ")", one(" = ", " <> ", " < ", " >= "), "(", self.expression(kind, scope, 3), ", ",
                          self.expression(b, scope, 3), "))")
         return E("boolean", "(", a, one(" = ", " <> ", " < ", " <= ", " > ", " >= "), self.expression(kind, scope, deeper), ")")
@@ -201,7 +207,15 @@ class ExpressionMaker:
 
     def int(self, scope, depth):
         deeper, one = depth + 1, self.one
-        pick = self.chance.randint(0, 19)
+        pick = self.chance.randint(0, 22)
+        if pick == 20:
+            return E("int", one("levenshtein(", "damerau_levenshtein("), self.text_value(scope, deeper), ", ", self.text_value(scope, 3), ")", bound=10**5, wide=True)
+        if pick == 21:
+            # Without epoch_ms: before 1970 DuckDB cuts towards zero.
+            return E("int", "epoch_us(", self.expression(one("date", "timestamp", "instant"), scope, deeper), ")", bound=2**62, wide=True)
+        if pick == 22:
+            a = self.small(scope, deeper, 2**30)
+            return E("int", "round(", a, one(", -1)", ", 1)", ", -2)"), bound=a.bound * 2 + 100, wide=a.wide)
         if pick <= 5:
             a, b = self.small(scope, deeper, 2**30), self.small(scope, deeper, 2**30)
             op = one("+", "-", "*", "+", "-")
@@ -317,7 +331,9 @@ class ExpressionMaker:
             return E("decimal", "(CAST(", a, " AS DECIMAL(9, 2)) * ", one("2.5", "CAST(0.25 AS DECIMAL(3, 2))", "1.10"), ")", bound=a.bound * 3, scale=4) if a.bound < 10**7 else a
         if pick == 3:
             a = self.decimal_value(scope, deeper)
-            return E("decimal", one("abs", "-", "round", "floor", "ceil"), "(", a, ")", bound=a.bound + 1, scale=a.scale)
+            if self.often(0.3):
+                return E("decimal", one("round(", "trunc("), a, one(", 1)", ", 0)", ", 2)"), bound=a.bound + 1, scale=a.scale)
+            return E("decimal", one("abs", "-", "round", "floor", "ceil", "trunc"), "(", a, ")", bound=a.bound + 1, scale=a.scale)
         if pick == 4:
             return E("decimal", "CAST(", self.small(scope, deeper, 10**6), " AS DECIMAL(9, 2))", bound=10**7, scale=2)
         if pick == 5:
@@ -332,7 +348,17 @@ class ExpressionMaker:
     def text(self, scope, depth):
         deeper, one = depth + 1, self.one
         a = self.text_value(scope, deeper)
-        pick = self.chance.randint(0, 21)
+        pick = self.chance.randint(0, 26)
+        if pick == 22:
+            return E("text", "translate(", a, ", ", one("'abc'", "'é日'", "'aa'"), ", ", one("'xyz'", "''", "'x'"), ")")
+        if pick == 23:
+            return E("text", one("hex", "to_base64_", "url_encode", "strip_accents").replace("to_base64_", "hex"), "(", a, ")")
+        if pick == 24:
+            return E("text", "chr(65 + ", E("int", "CAST(abs(", self.small(scope, deeper, 1000), ") % 60 AS INTEGER)", bound=60), ")")
+        if pick == 25:
+            return E("text", one("format('{}|{}', ", "printf('%s-%s', "), a, ", ", self.text_value(scope, deeper), ")")
+        if pick == 26:
+            return E("text", one("upper(", "lower(", "hex(", "bin("), E("text", "CAST(", self.expression("int", scope, deeper), " AS VARCHAR)"), ")")
         if pick <= 1:
             # DuckDB makes the capital sharp s of 2017; Unicode's own mapping of one character leaves it.
             return E("text", one("upper", "lower"), "(replace(", a, ", 'ß', 's'))")

@@ -1,8 +1,8 @@
 """Random queries over a world of tables, all of whose rows are decided by the data alone."""
 import copy
 
-from fuzzer_expressions import E, KINDS, CHECKED, ExpressionMaker, Scope
-from fuzzer_tree import Choice, Expression, Item, NAMES, Node, Optional, Query, Sequence, TotalOrder, plainest
+from fuzzer_expressions import E, NESTED, ExpressionMaker, Scope
+from fuzzer_tree import Choice, Item, NAMES, Node, Optional, Query, Sequence, TotalOrder, plainest
 
 PAIRS = 150_000
 MANY = 2_000
@@ -50,7 +50,7 @@ class QueryMaker(ExpressionMaker):
     def query(self, depth, kinds=None, outer=None, limit=True):
         share = self.chance.random()
         if share < 0.1 and kinds is None:
-            return self.scan(limit)
+            return self.risky() if self.often(0.25) and depth == 0 else self.scan(limit)
         if share < 0.22 and depth < 2:
             return self.set_operation(depth, kinds, outer)
         if share < 0.25 and depth > 0:
@@ -97,7 +97,7 @@ class QueryMaker(ExpressionMaker):
         if pick <= 1:
             return E("boolean", self.one("(", "(NOT "), "EXISTS (SELECT ", self.one("1", "*"), " FROM ", source.node, where, "))")
         kind = self.one("int", "int", "text", "date", "double", "decimal", self.kind(scope))
-        if kind in ("interval", "list"):
+        if kind in NESTED:
             kind = "int"
         a, b = self.super_expression(kind, scope, 2), self.super_expression(kind, inner, 2)
         if pick == 2:
@@ -136,7 +136,7 @@ class QueryMaker(ExpressionMaker):
 
     def equality(self, left, right):
         """A condition that two sources' columns are equal; nil when they have none of a kind."""
-        pairs = [(a, b) for a in left for b in right if a.kind == b.kind and a.kind not in ("double", "real", "list", "interval")]
+        pairs = [(a, b) for a in left for b in right if a.kind == b.kind and a.kind not in ("double", "real") + NESTED]
         likely = [(a, b) for a, b in pairs if a.kind == "int" and a.bound <= 300 and b.bound <= 300 or a.kind == "text" and a.bound == b.bound == 6 or a.kind == "date"]
         if not pairs:
             return None
@@ -239,6 +239,7 @@ class QueryMaker(ExpressionMaker):
         if kind == "int" and self.often(0.6):
             return self.one(E("int", "count(*)", bound=10**7, wide=True), E("int", "CAST(sum(", self.small(scope, 2, 10**9), ") AS BIGINT)", bound=10**16, wide=True),
                             E("int", "count(", self.plain_value(scope, depth=2), ")", bound=10**7, wide=True))
+        kind = "int" if kind in NESTED and not self.can("nested values") else kind
         value = self.expression(kind, scope, 2)
         if kind == "boolean":
             return E(kind, self.one("bool_and(", "bool_or("), value, ")")
@@ -247,13 +248,18 @@ class QueryMaker(ExpressionMaker):
     def aggregate(self, scope, window=False):
         """An aggregate with FILTER, DISTINCT and ORDER BY."""
         one, scope = self.one, self.own(scope)
-        pick = self.chance.randint(0, 17)
+        pick = self.chance.randint(0, 20)
         shown = {"inexact": True}
         distinct = Choice("DISTINCT ", "") if not window and self.often(0.2) else ""
         more = Optional(" FILTER (WHERE ", self.joining(scope), ")") if self.often(0.2) else ""
         wide = {"bound": 10**16, "wide": True}
         if pick <= 1:
             return E("int", "count(*)", more, bound=10**7, wide=True)
+        if pick == 18 and (not window or self.can("windows of pairs")):
+            return E("double", one("corr(", "covar_pop(", "covar_samp("), self.small(scope, 1, 10**5), ", ", self.small(scope, 1, 10**5), ")", more, bound=10**11, **shown)
+        if pick == 19 and not window:
+            return E("double", "product(", E("int", "(", self.small(scope, 1, 10**5), " % 3)", bound=3), ")", more, bound=1e300, **shown)
+        # Without count_if: of no rows DuckDB 1.5.5 answers NULL, which no other count does.
         if pick == 2:
             return E("int", "count(", distinct, self.plain_value(scope), ")", more, bound=10**7, wide=True)
         if pick == 3 and not window:
@@ -264,7 +270,7 @@ class QueryMaker(ExpressionMaker):
             return E("double", "avg(", distinct, self.small(scope, 1, 10**9) if self.often(0.6) else self.decimal_value(scope, 1), ")", more, bound=10**9, **shown)
         if pick in (6, 7):
             kind = self.kind(scope)
-            if kind in ("list", "interval", "boolean"):
+            if kind in NESTED + ("boolean",):
                 kind = "int"
             value = self.expression(kind, scope, 1)
             return E(kind, one("min(", "max("), value, ")", more, bound=value.bound, wide=value.wide, scale=value.scale)
@@ -346,7 +352,7 @@ class QueryMaker(ExpressionMaker):
                 frame = Optional(f" GROUPS {between}")
         if total and pick <= 6:
             kind = self.kind(scope)
-            if kind in ("interval", "list"):
+            if kind in NESTED:
                 kind = "text"
             value = self.expression(kind, scope, 2)
             function = one("lag", "lead", "first_value", "last_value", "nth_value")
@@ -399,7 +405,7 @@ class QueryMaker(ExpressionMaker):
             column = self.chance.choice(columns).copy()
             literal = self.literal(column.kind)
             pick = self.chance.randint(0, 6)
-            if pick == 0:
+            if pick == 0 or column.kind in NESTED and not self.can("nested values"):
                 test = E("boolean", column, self.one(" IS NULL", " IS NOT NULL"))
             elif pick == 1:
                 test = E("boolean", column, self.one(" IN (", " NOT IN ("), Sequence([self.literal(column.kind) for _ in range(self.one(1, 2, 5, 40))]), ")")
@@ -424,8 +430,22 @@ class QueryMaker(ExpressionMaker):
         ending, rows = self.end(items, table.rows if "count(" not in str(items) else 1, limit)
         return self.result(["SELECT ", items, f" FROM {table.name} AS r", where, ending], items, rows)
 
+    def risky(self):
+        """One calculation on all rows of a table that may overflow: both refuse, or both answer."""
+        table = self.chance.choice(self.world.tables[1:])
+        columns = [leaf("r", column) for column in table.columns]
+        numbers = [column for column in columns if column.kind in ("int", "decimal")]
+        a, b, one = self.chance.choice(numbers), self.chance.choice(numbers), self.one
+        whole = self.chance.choice([column for column in columns if column.kind == "int"])
+        text = one(f"{a} {one('+', '-', '*')} {b}", f"-{a}", f"abs({a})", f"CAST({a} AS {one('INTEGER', 'BIGINT', 'DECIMAL(9, 2)', 'DECIMAL(4, 1)', 'DOUBLE', 'REAL', 'BOOLEAN', 'VARCHAR')})",
+                   f"TRY_CAST({self.chance.choice(columns)} AS {one('INTEGER', 'BIGINT', 'DECIMAL(9, 2)', 'DECIMAL(4, 1)', 'DOUBLE', 'DATE', 'TIMESTAMP', 'BOOLEAN', 'VARCHAR', 'TIME', 'UUID')})",
+                   f"CAST({self.chance.choice(columns)} AS {one('DATE', 'TIMESTAMP', 'TIME', 'DOUBLE', 'VARCHAR', 'TIMESTAMPTZ', 'BLOB')})",
+                   f"{whole} {one('//', '%')} {one('3', '(-1)', '7')}", f"{a} + {one('1', '2147483647', '9223372036854775807')}", f"round({a}, {one('1', '-1', '0')})")
+        items = Sequence([Item(columns[0].copy(), self.fresh("o")), Item(E("text", text), self.fresh("o"))])
+        return self.result(["SELECT ", items, f" FROM {table.name} AS r"], items, table.rows)
+
     def extreme(self, column):
-        if column.kind in ("boolean", "list"):
+        if column.kind in NESTED + ("boolean",):
             return E("int", "count(", column.copy(), ")", bound=10**7, wide=True)
         return E(column.kind, self.one("min(", "max("), column.copy(), ")", bound=column.bound, wide=column.wide, scale=column.scale)
 
@@ -441,7 +461,13 @@ class QueryMaker(ExpressionMaker):
             items.append(Item(value, self.fresh("o")))
         items = Sequence(items)
         where = Optional(" WHERE ", self.condition(scope)) if self.often(0.5) else ""
-        parts = ["SELECT ", Choice(self.one("", "", "", "DISTINCT "), ""), items, " FROM ", source, where]
+        first = Choice(self.one("", "", "", "DISTINCT "), "")
+        if scope.keys and kinds is None and not windows and self.often(0.08):
+            # The first row of each of some values, in a total order.
+            by = self.chance.choice([column for column in scope.leaves if column.kind not in NESTED]).copy()
+            rest = Node(" ORDER BY ", by.copy(), self.one("", " DESC", " NULLS FIRST"), ", ", ", ".join(scope.keys))
+            return self.result(["SELECT DISTINCT ON (", by, ") ", items, " FROM ", source, where, rest], items, scope.rows)
+        parts = ["SELECT ", first, items, " FROM ", source, where]
         if windows and self.often(0.3):
             ranked = self.window(scope)
             if not ranked.inexact and ranked.kind in ("int", "double"):
@@ -456,7 +482,7 @@ class QueryMaker(ExpressionMaker):
         scope.nests = False
         wanted = self.wanted(scope, kinds, 4)
         keys = [self.plain_value(scope, kind, self.one(0, 1, 2)) for kind in wanted[:self.one(0, 1, 1, 2, 3)]]
-        keys = [key for key in keys if any(str(key).count(str(column)) for column in scope.leaves) and key.kind not in ("list", "interval")]
+        keys = [key for key in keys if any(str(key).count(str(column)) for column in scope.leaves) and key.kind not in NESTED]
         aggregates = [self.aggregate(scope) for _ in range(self.chance.randint(1, 3))]
         known = [key for key in keys] + [value for value in aggregates if not value.inexact]
         after = Scope([copy.deepcopy(value) for value in known], None)
@@ -517,6 +543,17 @@ class QueryMaker(ExpressionMaker):
         word = self.one(" UNION ", " UNION ALL ", " INTERSECT ", " EXCEPT ", " INTERSECT ALL ", " EXCEPT ALL ", " UNION ALL ")
         for mine, other in zip(left.columns, right.columns):
             mine.bound, mine.wide, mine.scale = max(mine.bound or 0, other.bound or 0), mine.wide or other.wide, max(mine.scale, other.scale)
+        if self.often(0.1) and left.items is not None and right.items is not None and len({item.name for item in left.items.parts}) == len(kinds):
+            # By name, in another order.
+            for mine, other in zip(left.items.parts, right.items.parts):
+                right_name = mine.name
+                if "ORDER BY" in str(right) or "GROUP BY" in str(right):
+                    break
+                other.name, other.parts[-1] = right_name, f" AS {right_name}"
+            else:
+                self.chance.shuffle(right.items.parts)
+                word = self.one(" UNION BY NAME ", " UNION ALL BY NAME ")
+                left.items.minimum = right.items.minimum = len(kinds)
         query = Query("(", left, ")", word, "(", right, ")", columns=left.columns)
         query.rows = left.rows + right.rows
         return query

@@ -52,13 +52,13 @@ class Expression(Node):
 
 
 NAMES = {"boolean": "BOOLEAN", "int": "INTEGER", "double": "DOUBLE", "real": "REAL", "decimal": "DECIMAL(9, 2)", "text": "VARCHAR", "date": "DATE", "time": "TIME",
-         "timestamp": "TIMESTAMP", "instant": "TIMESTAMPTZ", "blob": "BLOB", "uuid": "UUID", "interval": "INTERVAL", "list": "INTEGER[]"}
+         "timestamp": "TIMESTAMP", "instant": "TIMESTAMPTZ", "blob": "BLOB", "uuid": "UUID", "interval": "INTERVAL", "list": "INTEGER[]", "struct": "STRUCT(a INTEGER, b VARCHAR)"}
 
 
 def plainest(kind):
     return {"boolean": "TRUE", "int": "1", "double": "1e0", "real": "1e0::REAL", "decimal": "1.5", "text": "'a'", "date": "DATE '2000-01-01'",
             "time": "TIME '12:00:00'", "timestamp": "TIMESTAMP '2000-01-01 00:00:00'", "instant": "TIMESTAMPTZ '2000-01-01 00:00:00+00'",
-            "blob": "'a'::BLOB", "uuid": "'00000000-0000-0000-0000-000000000001'::UUID", "interval": "INTERVAL 1 DAY", "list": "[1, 2]"}[kind]
+            "blob": "'a'::BLOB", "uuid": "'00000000-0000-0000-0000-000000000001'::UUID", "interval": "INTERVAL 1 DAY", "list": "[1, 2]", "struct": "{'a': 1, 'b': 'x'}"}[kind]
 
 
 class Optional(Node):

@@ -127,7 +127,12 @@ class World:
 
     def other(self, name):
         chance = self.chance
-        pick = chance.randint(0, 6)
+        pick = chance.randint(0, 8)
+        if pick == 7:
+            return Column(name, "list", pyarrow.list_(pyarrow.int32())), [[], [1], [1, 2, None], [None], list(range(30))]
+        if pick == 8:
+            return (Column(name, "struct", pyarrow.struct([("a", pyarrow.int32()), ("b", pyarrow.string())])),
+                    [{"a": 1, "b": "x"}, {"a": None, "b": ""}, {"a": 2, "b": None}, {"a": -1, "b": "a longer text than is inlined"}])
         if pick == 0:
             return Column(name, "boolean", pyarrow.bool_()), [True, False]
         if pick == 1:
