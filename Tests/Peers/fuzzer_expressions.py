@@ -428,7 +428,8 @@ class ExpressionMaker:
         if pick == 5:
             return E("date", "CAST(date_trunc(", one("'month'", "'year'", "'week'", "'quarter'", "'decade'"), ", ", a, ") AS DATE)")
         if pick == 6:
-            return E("date", "TRY_CAST(", self.text_value(scope, deeper), " AS DATE)")
+            # Without text behind the date, which DuckDB passes over.
+            return E("date", "TRY_CAST(", E("text", "regexp_extract(", self.text_value(scope, deeper), ", '^[0-9-]*$')"), " AS DATE)")
         return E("date", "make_date(2000 + ", E("int", "abs(", self.small(scope, deeper, 20), ")", bound=20), ", 2, 28)")
 
     def timestamp(self, scope, depth):

@@ -43,7 +43,7 @@ class QueryMaker(ExpressionMaker):
 
     def make(self):
         """One query."""
-        self.subqueries = self.one(0, 0, 1, 2, 3)
+        self.subqueries = self.one(0, 0, 1, 2, 3, 4)
         query = self.with_common(0) if self.often(0.15) else self.query(0)
         return query
 
@@ -62,19 +62,65 @@ class QueryMaker(ExpressionMaker):
     # Subqueries in expressions.
 
     def expression(self, kind, scope, depth=0):
-        if self.subqueries > 0 and self.may_nest and depth < 3 and getattr(scope, "nests", False) and self.often(0.12):
+        if self.subqueries > 0 and self.may_nest and depth < 3 and getattr(scope, "nests", False) and self.often(0.15):
             self.subqueries -= 1
             return self.boolean_subquery(scope) if kind == "boolean" else self.scalar_subquery(kind, scope)
         return super().expression(kind, scope, depth)
 
     def inner_from(self, scope):
         """One small source for a subquery that may look outside."""
-        outer = Scope(scope.leaves, keys=scope.keys, rows=scope.rows) if not getattr(scope, "aggregated", False) else None
+        around = scope.leaves + (scope.outer.leaves if scope.outer is not None else [])
+        outer = Scope(around, keys=scope.keys, rows=scope.rows) if not getattr(scope, "aggregated", False) and self.often(0.75) else None
         source = self.source(2, largest=200)
-        inner = Scope(source.columns, outer if self.often(0.7) else None, source.keys, source.rows, [source])
+        if self.often(0.3):
+            # Two sources, joined.
+            other = self.source(2, largest=60)
+            equal = self.equality(source.columns, other.columns)
+            if equal is not None:
+                word = self.one(" JOIN ", " LEFT JOIN ", " FULL JOIN ", " SEMI JOIN ", " ANTI JOIN ")
+                one_side = "SEMI" in word or "ANTI" in word
+                source = Source(Node(source.node, Choice(word, " JOIN "), other.node, " ON ", equal), "", source.columns + ([] if one_side else other.columns),
+                                source.keys if one_side else source.keys + other.keys if source.keys and other.keys else None, max(source.rows, other.rows))
+        inner = Scope(source.columns, outer, source.keys, source.rows, [source])
+        inner.nests = self.often(0.3)
         return source, inner
 
+    def subselect(self, kind, scope):
+        """SELECT value AS x with whatever may stand below an aggregate, looking outside; its value."""
+        source, inner = self.inner_from(scope)
+        where = Optional(" WHERE ", self.condition(inner, 1)) if self.often(0.85) else ""
+        value = self.super_expression(kind, inner, 2)
+        pick = self.chance.randint(0, 5)
+        if pick == 0:
+            return Node("SELECT DISTINCT ", value, " AS x FROM ", source.node, where), value
+        if pick == 1:
+            return Node("SELECT ", value, " AS x FROM ", source.node, where, " GROUP BY ", value.copy(), Optional(f" HAVING count(*) > {self.chance.randint(0, 2)}")), value
+        if pick == 2:
+            count = self.chance.randint(1, 3)
+            return Node("SELECT ", value, " AS x FROM ", source.node, where, " ORDER BY ", value.copy(), self.one("", " DESC", " NULLS FIRST"), f" LIMIT {count}"), value
+        if pick == 3 and kind == "int":
+            inner.nests, before = False, self.may_nest
+            self.may_nest = False
+            rank = self.window(Scope(source.columns, None, source.keys, source.rows, [source]))
+            self.may_nest = before
+            if rank.kind == "int" and not rank.inexact:
+                return Node("SELECT ", rank, " AS x FROM ", source.node, where), E("int", "", bound=2**63, wide=True)
+        return Node("SELECT ", value, " AS x FROM ", source.node, where), value
+
     def scalar_subquery(self, kind, scope):
+        if kind not in NESTED and self.often(0.5):
+            select, value = self.subselect(kind, scope)
+            how = {"bound": value.bound, "wide": value.wide, "scale": value.scale}
+            if self.often(0.25):
+                other, second = self.subselect(kind, scope)
+                how = {"bound": max(value.bound or 0, second.bound or 0), "wide": True, "scale": max(value.scale, second.scale)}
+                select = Node("(", select, ")", self.one(" UNION ", " UNION ALL ", " INTERSECT ", " EXCEPT "), "(", other, ")")
+            alias = self.fresh("s")
+            if kind == "boolean":
+                return E(kind, f"(SELECT {self.one('bool_and', 'bool_or')}({alias}.x) FROM (", select, f") AS {alias})")
+            if kind == "int" and self.often(0.5):
+                return E(kind, f"(SELECT {self.one('count(*)', f'count({alias}.x)', f'count(DISTINCT {alias}.x)')} FROM (", select, f") AS {alias})", bound=10**6, wide=True)
+            return E(kind, f"(SELECT {self.one('min', 'max')}({alias}.x) FROM (", select, f") AS {alias})", **how)
         source, inner = self.inner_from(scope)
         where = Optional(" WHERE ", self.condition(inner, 1)) if self.often(0.8) else ""
         if self.often(0.3) and source.keys and not inner.outer:
@@ -129,6 +175,9 @@ class QueryMaker(ExpressionMaker):
             query = self.values(None)
             alias = self.fresh("v")
             return Source(Node("(", query, f") AS {alias}"), alias, [leaf(alias, column) for column in query.columns], None, 4, query.columns)
+        if largest > 10_000 and depth < 2 and self.often(0.08):
+            table, alias = self.world.tables[0], self.fresh("r")
+            return Source(Node(f"{table.name} AS {alias}"), alias, [leaf(alias, column) for column in table.columns], [f"{alias}.{table.key}"], table.rows, table.columns)
         tables = [table for table in self.world.tables if table.rows <= largest] or [min(self.world.tables, key=lambda table: table.rows)]
         table = self.chance.choice(tables if self.often(0.15) else [table for table in tables if table.rows <= 200] or tables)
         alias = self.fresh("r")
@@ -154,6 +203,17 @@ class QueryMaker(ExpressionMaker):
                 joined = self.lateral(scope, depth)
                 node = Node(node, joined.node)
                 leaves, keys, rows, sources = leaves + joined.columns, None, rows * joined.rows, sources + [joined]
+                continue
+            if sources[-1].rows == rows and rows > 1000 and keys and len(keys) == 1 and self.often(0.4):
+                # Many rows with many rows, by their keys.
+                table, alias = self.world.tables[0], self.fresh("r")
+                columns = [leaf(alias, column) for column in table.columns]
+                word = self.one(" JOIN ", " LEFT JOIN ", " RIGHT JOIN ", " FULL JOIN ", " SEMI JOIN ", " ANTI JOIN ")
+                distance = self.one("", "", f" + {self.chance.randint(1, 9000)}", " * 2")
+                node = Node(node, word, f"{table.name} AS {alias} ON {keys[0]} = {alias}.{table.key}{distance}")
+                if "SEMI" not in word and "ANTI" not in word:
+                    other = Source(node, alias, columns, [f"{alias}.{table.key}"], rows, table.columns)
+                    leaves, keys, sources = leaves + columns, keys + other.keys, sources + [other]
                 continue
             other = self.source(depth, largest=max(1, min(200, PAIRS // max(rows, 1))) if rows > 200 else 10_000 if rows < 15 else 200)
             both = Scope(leaves + other.columns, None, None, rows)
@@ -340,7 +400,15 @@ class QueryMaker(ExpressionMaker):
         if total and self.often(0.6):
             frame = Optional(f" {one('ROWS', 'ROWS', 'GROUPS')} {between}", exclude)
         elif order and self.often(0.5):
-            if self.often(0.4):
+            if self.often(0.2):
+                # Distances in time.
+                moment = self.one("date", "timestamp")
+                found = [column for column in scope.leaves if column.kind == moment]
+                if found:
+                    low, high = self.one("1 DAY", "1 YEAR", "400 DAY"), self.one("1 MONTH", "36 HOUR", "2 DAY")
+                    order = Node(" ORDER BY ", self.chance.choice(found).copy(), one("", " DESC", " NULLS FIRST"))
+                    frame = Node(f" RANGE BETWEEN INTERVAL {low} PRECEDING AND ", one("CURRENT ROW", f"INTERVAL {high} FOLLOWING", "UNBOUNDED FOLLOWING"))
+            elif self.often(0.5):
                 number = self.small(scope, 2, 10**6)
                 if not self.can("frames over constants") and not self.names_column(number, scope):
                     number = Node(scope.keys[0] if scope.keys else str(scope.leaves[0]) if scope.leaves and scope.leaves[0].kind == "int" else "")
@@ -371,6 +439,17 @@ class QueryMaker(ExpressionMaker):
         """Whether an expression names a column of the scope itself."""
         text = str(value)
         return any(str(column) in text for column in scope.leaves)
+
+    def over_groups(self, known):
+        """A window over the rows that groups make; equal rows are peers."""
+        one, some = self.one, [value for value in known if value.kind not in NESTED]
+        order = Node(" ORDER BY ", Sequence([Node(self.chance.choice(some).copy(), one("", " DESC", " NULLS FIRST")) for _ in range(one(1, 1, 2))])) if some else ""
+        partition = Optional("PARTITION BY ", self.chance.choice(some).copy()) if some and self.often(0.4) else ""
+        numbers = [value for value in some if value.kind == "int" and value.bound <= 10**9]
+        if numbers and self.often(0.4):
+            return E("int", one("sum(", "max(", "min(", "count("), self.chance.choice(numbers).copy(), ") OVER (", partition, order, ")", bound=10**16, wide=True, inexact=True)
+        function = one("rank()", "dense_rank()", "count(*)", "sum(count(*))", "max(count(*))")
+        return E("int", function, " OVER (", partition, order, ")", bound=10**9, wide=True, inexact=function.startswith("sum"))
 
     # Queries.
 
@@ -479,15 +558,18 @@ class QueryMaker(ExpressionMaker):
 
     def grouped(self, depth, kinds, outer, limit):
         source, scope = self.from_clause(depth, outer)
-        scope.nests = False
+        scope.nests = self.often(0.3) and self.can("subqueries in aggregates")
+        self.may_nest, before = False, self.may_nest
         wanted = self.wanted(scope, kinds, 4)
         keys = [self.plain_value(scope, kind, self.one(0, 1, 2)) for kind in wanted[:self.one(0, 1, 1, 2, 3)]]
         keys = [key for key in keys if any(str(key).count(str(column)) for column in scope.leaves) and key.kind not in NESTED]
+        self.may_nest = before
         aggregates = [self.aggregate(scope) for _ in range(self.chance.randint(1, 3))]
+        scope.nests = depth < 2
         known = [key for key in keys] + [value for value in aggregates if not value.inexact]
         after = Scope([copy.deepcopy(value) for value in known], None)
         after.aggregated = True
-        after.nests = False
+        after.nests = self.often(0.4)
         items = []
         for key in keys:
             items.append(Item(key.copy(), self.fresh("g")))
@@ -495,6 +577,8 @@ class QueryMaker(ExpressionMaker):
             items += [Item(value.copy(), self.fresh("a")) for value in aggregates]
             if self.often(0.3) and known:
                 items.append(Item(self.expression(self.kind(after), after), self.fresh("o")))
+            if self.often(0.2):
+                items.append(Item(self.over_groups(known), self.fresh("o")))
         else:
             items = [Item(self.expression(kind, after) if known else self.aggregate_of(kind, scope), self.fresh("o")) for kind in kinds]
         items = Sequence(items)
@@ -511,7 +595,9 @@ class QueryMaker(ExpressionMaker):
                 group = Node(self.one(" GROUP BY ROLLUP (", " GROUP BY CUBE ("), Sequence([key.copy() for key in keys]), ")")
             elif form < 0.35 and len(set(texts)) == len(texts):
                 sets = True
-                some = [Node("(", ", ".join(str(key) for key in keys if self.often(0.6)), ")") for _ in range(self.chance.randint(1, 3))]
+                some = [", ".join(str(key) for key in keys if self.often(0.6)) for _ in range(self.chance.randint(1, 3))]
+                # One empty set at most: DuckDB makes one row of several.
+                some = [Node("(", text, ")") for place, text in enumerate(some) if text or "" not in some[:place]]
                 group = Node(" GROUP BY GROUPING SETS (", Sequence(some), ")")
             else:
                 group = Node(" GROUP BY ", Sequence([key.copy() for key in keys]))
