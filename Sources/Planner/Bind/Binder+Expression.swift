@@ -216,6 +216,7 @@ extension Binder {
             return try bind(alias.expression, &context)
         }
         if let column = try outerColumn(name, at: span) { return column }
+        if let column = try bindOuterAlias(name) { return column }
         let text = name.map(\.name).joined(separator: ".")
         try checkQualifier(name, context.scope)
         let near = nearest(
