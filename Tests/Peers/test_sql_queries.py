@@ -154,6 +154,8 @@ SELECT id AS a, row_number() OVER (ORDER BY a DESC) AS r FROM t
 SELECT k AS a FROM t GROUP BY a ORDER BY a + 1
 SELECT id+1 AS a FROM t QUALIFY row_number() OVER (ORDER BY a) < 3
 SELECT id AS a FROM t WHERE a IN (SELECT id FROM u)
+SELECT id AS a, (SELECT max(v) FROM u WHERE u.id = a) m FROM t
+SELECT id + 1 AS a, a * 2 AS b, EXISTS (SELECT 1 FROM u WHERE u.id = b - 3) m FROM t
 SELECT upper(s) AS s2, s2 || 'x' AS s3, s3 LIKE 'A%' AS ok FROM t
 SELECT x AS id, id AS j FROM t
 SELECT count(*) AS c FROM t HAVING c > 1

@@ -224,6 +224,7 @@ extension Binder {
         }
         if let field = try bindFieldPath(name, context.scope, at: span) { return field }
         if let column = try outerColumn(name, at: span) { return column }
+        if let column = try bindOuterAlias(name) { return column }
         for level in outerLevels.reversed() {
             if let field = try bindFieldPath(name, level.scope, at: span) { return field }
         }

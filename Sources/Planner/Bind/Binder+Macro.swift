@@ -206,3 +206,26 @@ extension [Identifier] {
     /// The dotted name, for messages.
     fileprivate var text: String { map(\.name).joined(separator: ".") }
 }
+
+extension Binder {
+    /// A name of the select list of a query around this one, as what it stands for there; nil where
+    /// there is none, or where it is more than an expression of that query's columns.
+    mutating func bindOuterAlias(_ name: ObjectName) throws -> BoundExpression? {
+        guard name.count == 1 else { return nil }
+        for index in outerLevels.indices.reversed() {
+            let level = outerLevels[index]
+            guard let alias = level.aliases.first(where: { name[0].means($0.name.name) }) else {
+                continue
+            }
+            let saved = outerLevels
+            outerLevels.removeLast(outerLevels.count - index)
+            defer { outerLevels = saved }
+            var outer = ExpressionContext(scope: level.scope, clause: "a subquery")
+            outer.aliases = level.aliases
+            outer.openAliases = [alias.name.name]
+            let bound = try bind(alias.expression, &outer)
+            return outer.attachments.isEmpty ? bound : nil
+        }
+        return nil
+    }
+}

@@ -9,7 +9,13 @@ extension Binder {
         _ query: Query,
         _ context: ExpressionContext
     ) throws -> LogicalPlan {
-        outerLevels.append(OuterLevel(scope: context.scope, aggregates: context.aggregates))
+        outerLevels.append(
+            OuterLevel(
+                scope: context.scope,
+                aggregates: context.aggregates,
+                aliases: context.aliases.filter { !context.openAliases.contains($0.name.name) }
+            )
+        )
         defer { outerLevels.removeLast() }
         return try bind(query: query)
     }

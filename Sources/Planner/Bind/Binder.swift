@@ -57,6 +57,8 @@ package struct Binder {
         var scope: Scope
         /// Where aggregates over this level's columns alone belong; nil where none may stand.
         var aggregates: AggregateCollector?
+        /// Names of this level's select list that may be used here.
+        var aliases: [(name: Identifier, expression: SQL.Expression)] = []
     }
 
     package init(environment: BindingEnvironment) {
