@@ -21,6 +21,8 @@ extension FunctionDescription {
         first arbitrary ¦ first(value [ORDER BY …]) → value ¦ The first value, null or not. ¦ first(s ORDER BY v)
         last ¦ last(value [ORDER BY …]) → value ¦ The last value, null or not. ¦ last(s ORDER BY v)
         string_agg group_concat listagg ¦ string_agg(text [, separator] [ORDER BY …]) → text ¦ The texts with a separator between them. ¦ string_agg(s, '-' ORDER BY v)
+        list array_agg ¦ list(value [ORDER BY …]) → list ¦ All values, null or not, as a list. ¦ list(s ORDER BY v)
+        histogram ¦ histogram(value) → map ¦ How often each value comes, in the order of the values. ¦ histogram(s)
         bool_and every ¦ bool_and(boolean) → boolean ¦ Whether all are true. ¦ bool_and(v > 0)
         bool_or ¦ bool_or(boolean) → boolean ¦ Whether one is true. ¦ bool_or(v > 2)
         bit_and ¦ bit_and(integer) → integer ¦ Bits that all have. ¦ bit_and(v)
