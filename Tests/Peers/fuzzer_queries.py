@@ -155,7 +155,8 @@ class QueryMaker(ExpressionMaker):
                      source.node, where, "))")
         if pick == 3:
             return E("boolean", "(", a, self.one(" = ", " <> ", " < ", " <= ", " > ", " >= "), self.one("ANY", "ALL"), " (SELECT ", b, " FROM ", source.node, where, "))")
-        return E("boolean", "(", a, self.one(" IN ", " NOT IN "), "(SELECT ", b, " FROM ", source.node, where, "))")
+        negated = self.can("constants NOT IN subqueries") or self.names_column(a, scope)
+        return E("boolean", "(", a, self.one(" IN ", " NOT IN ") if negated else " IN ", "(SELECT ", b, " FROM ", source.node, where, "))")
 
     # FROM.
 
@@ -537,6 +538,8 @@ class QueryMaker(ExpressionMaker):
                 value = self.window(scope)
             else:
                 value = self.expression(kind, scope)
+            if depth > 0 and kind == "boolean" and not self.can("filters on IN of subqueries") and "IN (SELECT" in str(value):
+                value = E("boolean", "coalesce(", value, ", NULL)")
             items.append(Item(value, self.fresh("o")))
         items = Sequence(items)
         where = Optional(" WHERE ", self.condition(scope)) if self.often(0.5) else ""
