@@ -399,8 +399,8 @@ class ExpressionMaker:
             kind = one("date", "timestamp")
             return E("text", one("dayname", "monthname"), "(", self.expression(kind, scope, deeper), ")")
         if pick == 19:
-            # Of equal values either zero may be shown; adding zero makes both the same.
-            return E("text", "CAST((", self.expression("double", scope, deeper), " + 0e0) AS VARCHAR)")
+            # Of equal values either zero may be shown; adding zero makes both the same. DuckDB shows the sign of what is no number.
+            return E("text", "replace(CAST((", self.expression("double", scope, deeper), " + 0e0) AS VARCHAR), '-nan', 'nan')")
         kind = one("int", "int", "decimal", "date", "timestamp", "time", "boolean", "uuid", "instant", "blob")
         if kind == "instant":
             # Around it a call, as DuckDB answers NULL for CAST(instant AS VARCHAR) >= 'no time'.

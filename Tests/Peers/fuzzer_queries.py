@@ -2,7 +2,7 @@
 import copy
 
 from fuzzer_expressions import E, NESTED, ExpressionMaker, Scope
-from fuzzer_tree import Choice, Item, NAMES, Node, Optional, Query, Sequence, TotalOrder, plainest
+from fuzzer_tree import Choice, Item, Mirror, NAMES, Node, Optional, Query, Sequence, TotalOrder, plainest
 
 PAIRS = 150_000
 MANY = 2_000
@@ -94,10 +94,10 @@ class QueryMaker(ExpressionMaker):
         if pick == 0:
             return Node("SELECT DISTINCT ", value, " AS x FROM ", source.node, where), value
         if pick == 1:
-            return Node("SELECT ", value, " AS x FROM ", source.node, where, " GROUP BY ", value.copy(), Optional(f" HAVING count(*) > {self.chance.randint(0, 2)}")), value
+            return Node("SELECT ", value, " AS x FROM ", source.node, where, " GROUP BY ", Mirror(value), Optional(f" HAVING count(*) > {self.chance.randint(0, 2)}")), value
         if pick == 2:
             count = self.chance.randint(1, 3)
-            return Node("SELECT ", value, " AS x FROM ", source.node, where, " ORDER BY ", value.copy(), self.one("", " DESC", " NULLS FIRST"), f" LIMIT {count}"), value
+            return Node("SELECT ", value, " AS x FROM ", source.node, where, " ORDER BY ", Mirror(value), self.one("", " DESC", " NULLS FIRST"), f" LIMIT {count}"), value
         if pick == 3 and kind == "int":
             inner.nests, before = False, self.may_nest
             self.may_nest = False
@@ -153,10 +153,11 @@ class QueryMaker(ExpressionMaker):
             a, b = self.not_null(kind, scope), self.not_null(kind, inner)
             return E("boolean", "((", a, ", ", self.not_null(other, scope), ")", self.one(" IN ", " NOT IN "), "(SELECT ", b, ", ", self.not_null(other, inner), " FROM ",
                      source.node, where, "))")
+        if not self.can("constants NOT IN subqueries") and not self.names_column(a, scope):
+            a = E(kind, plainest(kind))
         if pick == 3:
             return E("boolean", "(", a, self.one(" = ", " <> ", " < ", " <= ", " > ", " >= "), self.one("ANY", "ALL"), " (SELECT ", b, " FROM ", source.node, where, "))")
-        negated = self.can("constants NOT IN subqueries") or self.names_column(a, scope)
-        return E("boolean", "(", a, self.one(" IN ", " NOT IN ") if negated else " IN ", "(SELECT ", b, " FROM ", source.node, where, "))")
+        return E("boolean", "(", a, self.one(" IN ", " NOT IN "), "(SELECT ", b, " FROM ", source.node, where, "))")
 
     # FROM.
 
@@ -344,7 +345,7 @@ class QueryMaker(ExpressionMaker):
             return E("double", "sum(", self.tame(scope, 1), ")", more, bound=10**16, **shown)
         if pick == 11 and not window:
             value = self.text_value(scope, 1)
-            return E("text", "string_agg(", value, ", ", one("','", "''", "'; '"), " ORDER BY ", value.copy(), one("", " DESC", " NULLS FIRST"), ")", more)
+            return E("text", "string_agg(", value, ", ", one("','", "''", "'; '"), " ORDER BY ", Mirror(value), one("", " DESC", " NULLS FIRST"), ")", more)
         if pick == 12:
             return E("int", one("bit_and(", "bit_or(", "bit_xor("), self.small(scope, 1), ")", more, bound=2**63, wide=True)
         if pick == 13:
@@ -547,7 +548,7 @@ class QueryMaker(ExpressionMaker):
         if scope.keys and kinds is None and not windows and self.often(0.08):
             # The first row of each of some values, in a total order.
             by = self.chance.choice([column for column in scope.leaves if column.kind not in NESTED]).copy()
-            rest = Node(" ORDER BY ", by.copy(), self.one("", " DESC", " NULLS FIRST"), ", ", ", ".join(scope.keys))
+            rest = Node(" ORDER BY ", Mirror(by), self.one("", " DESC", " NULLS FIRST"), ", ", ", ".join(scope.keys))
             return self.result(["SELECT DISTINCT ON (", by, ") ", items, " FROM ", source, where, rest], items, scope.rows)
         parts = ["SELECT ", first, items, " FROM ", source, where]
         if windows and self.often(0.3):
