@@ -519,11 +519,18 @@ class QueryMaker(ExpressionMaker):
         a, b, one = self.chance.choice(numbers), self.chance.choice(numbers), self.one
         whole = self.chance.choice([column for column in columns if column.kind == "int"])
         text = one(f"{a} {one('+', '-', '*')} {b}", f"-{a}", f"abs({a})", f"CAST({a} AS {one('INTEGER', 'BIGINT', 'DECIMAL(9, 2)', 'DECIMAL(4, 1)', 'DOUBLE', 'REAL', 'BOOLEAN', 'VARCHAR')})",
-                   f"TRY_CAST({self.chance.choice(columns)} AS {one('INTEGER', 'BIGINT', 'DECIMAL(9, 2)', 'DECIMAL(4, 1)', 'DOUBLE', 'DATE', 'TIMESTAMP', 'BOOLEAN', 'VARCHAR', 'TIME', 'UUID')})",
+                   self.tried(columns),
                    f"CAST({self.chance.choice(columns)} AS {one('DATE', 'TIMESTAMP', 'TIME', 'DOUBLE', 'VARCHAR', 'TIMESTAMPTZ', 'BLOB')})",
                    f"{whole} {one('//', '%')} {one('3', '(-1)', '7')}", f"{a} + {one('1', '2147483647', '9223372036854775807')}", f"round({a}, {one('1', '-1', '0')})")
         items = Sequence([Item(columns[0].copy(), self.fresh("o")), Item(E("text", text), self.fresh("o"))])
         return self.result(["SELECT ", items, f" FROM {table.name} AS r"], items, table.rows)
+
+    def tried(self, columns):
+        column = self.chance.choice(columns)
+        kind = self.one("INTEGER", "BIGINT", "DECIMAL(9, 2)", "DECIMAL(4, 1)", "DOUBLE", "DATE", "TIMESTAMP", "BOOLEAN", "VARCHAR", "TIME", "UUID")
+        if column.kind == "text" and kind in ("INTEGER", "BIGINT") and not self.can("numbers in any text"):
+            kind = "VARCHAR"
+        return f"TRY_CAST({column} AS {kind})"
 
     def extreme(self, column):
         if column.kind in NESTED + ("boolean",):
