@@ -2,7 +2,7 @@
 import copy
 
 from fuzzer_expressions import E, NESTED, ExpressionMaker, Scope
-from fuzzer_tree import Choice, Item, NAMES, Node, Optional, Query, Sequence, TotalOrder, plainest
+from fuzzer_tree import Choice, Item, Mirror, NAMES, Node, Optional, Query, Sequence, TotalOrder, plainest
 
 PAIRS = 150_000
 MANY = 2_000
@@ -94,10 +94,10 @@ class QueryMaker(ExpressionMaker):
         if pick == 0:
             return Node("SELECT DISTINCT ", value, " AS x FROM ", source.node, where), value
         if pick == 1:
-            return Node("SELECT ", value, " AS x FROM ", source.node, where, " GROUP BY ", value.copy(), Optional(f" HAVING count(*) > {self.chance.randint(0, 2)}")), value
+            return Node("SELECT ", value, " AS x FROM ", source.node, where, " GROUP BY ", Mirror(value), Optional(f" HAVING count(*) > {self.chance.randint(0, 2)}")), value
         if pick == 2:
             count = self.chance.randint(1, 3)
-            return Node("SELECT ", value, " AS x FROM ", source.node, where, " ORDER BY ", value.copy(), self.one("", " DESC", " NULLS FIRST"), f" LIMIT {count}"), value
+            return Node("SELECT ", value, " AS x FROM ", source.node, where, " ORDER BY ", Mirror(value), self.one("", " DESC", " NULLS FIRST"), f" LIMIT {count}"), value
         if pick == 3 and kind == "int":
             inner.nests, before = False, self.may_nest
             self.may_nest = False
@@ -153,6 +153,8 @@ class QueryMaker(ExpressionMaker):
             a, b = self.not_null(kind, scope), self.not_null(kind, inner)
             return E("boolean", "((", a, ", ", self.not_null(other, scope), ")", self.one(" IN ", " NOT IN "), "(SELECT ", b, ", ", self.not_null(other, inner), " FROM ",
                      source.node, where, "))")
+        if not self.can("constants NOT IN subqueries") and not self.names_column(a, scope):
+            a = E(kind, plainest(kind))
         if pick == 3:
             return E("boolean", "(", a, self.one(" = ", " <> ", " < ", " <= ", " > ", " >= "), self.one("ANY", "ALL"), " (SELECT ", b, " FROM ", source.node, where, "))")
         return E("boolean", "(", a, self.one(" IN ", " NOT IN "), "(SELECT ", b, " FROM ", source.node, where, "))")
@@ -343,7 +345,7 @@ class QueryMaker(ExpressionMaker):
             return E("double", "sum(", self.tame(scope, 1), ")", more, bound=10**16, **shown)
         if pick == 11 and not window:
             value = self.text_value(scope, 1)
-            return E("text", "string_agg(", value, ", ", one("','", "''", "'; '"), " ORDER BY ", value.copy(), one("", " DESC", " NULLS FIRST"), ")", more)
+            return E("text", "string_agg(", value, ", ", one("','", "''", "'; '"), " ORDER BY ", Mirror(value), one("", " DESC", " NULLS FIRST"), ")", more)
         if pick == 12:
             return E("int", one("bit_and(", "bit_or(", "bit_xor("), self.small(scope, 1), ")", more, bound=2**63, wide=True)
         if pick == 13:
@@ -517,11 +519,18 @@ class QueryMaker(ExpressionMaker):
         a, b, one = self.chance.choice(numbers), self.chance.choice(numbers), self.one
         whole = self.chance.choice([column for column in columns if column.kind == "int"])
         text = one(f"{a} {one('+', '-', '*')} {b}", f"-{a}", f"abs({a})", f"CAST({a} AS {one('INTEGER', 'BIGINT', 'DECIMAL(9, 2)', 'DECIMAL(4, 1)', 'DOUBLE', 'REAL', 'BOOLEAN', 'VARCHAR')})",
-                   f"TRY_CAST({self.chance.choice(columns)} AS {one('INTEGER', 'BIGINT', 'DECIMAL(9, 2)', 'DECIMAL(4, 1)', 'DOUBLE', 'DATE', 'TIMESTAMP', 'BOOLEAN', 'VARCHAR', 'TIME', 'UUID')})",
+                   self.tried(columns),
                    f"CAST({self.chance.choice(columns)} AS {one('DATE', 'TIMESTAMP', 'TIME', 'DOUBLE', 'VARCHAR', 'TIMESTAMPTZ', 'BLOB')})",
                    f"{whole} {one('//', '%')} {one('3', '(-1)', '7')}", f"{a} + {one('1', '2147483647', '9223372036854775807')}", f"round({a}, {one('1', '-1', '0')})")
         items = Sequence([Item(columns[0].copy(), self.fresh("o")), Item(E("text", text), self.fresh("o"))])
         return self.result(["SELECT ", items, f" FROM {table.name} AS r"], items, table.rows)
+
+    def tried(self, columns):
+        column = self.chance.choice(columns)
+        kind = self.one("INTEGER", "BIGINT", "DECIMAL(9, 2)", "DECIMAL(4, 1)", "DOUBLE", "DATE", "TIMESTAMP", "BOOLEAN", "VARCHAR", "TIME", "UUID")
+        if column.kind == "text" and kind in ("INTEGER", "BIGINT") and not self.can("numbers in any text"):
+            kind = "VARCHAR"
+        return f"TRY_CAST({column} AS {kind})"
 
     def extreme(self, column):
         if column.kind in NESTED + ("boolean",):
@@ -537,6 +546,8 @@ class QueryMaker(ExpressionMaker):
                 value = self.window(scope)
             else:
                 value = self.expression(kind, scope)
+            if depth > 0 and kind == "boolean" and not self.can("filters on IN of subqueries") and "IN (SELECT" in str(value):
+                value = E("boolean", "coalesce(", value, ", NULL)")
             items.append(Item(value, self.fresh("o")))
         items = Sequence(items)
         where = Optional(" WHERE ", self.condition(scope)) if self.often(0.5) else ""
@@ -544,7 +555,7 @@ class QueryMaker(ExpressionMaker):
         if scope.keys and kinds is None and not windows and self.often(0.08):
             # The first row of each of some values, in a total order.
             by = self.chance.choice([column for column in scope.leaves if column.kind not in NESTED]).copy()
-            rest = Node(" ORDER BY ", by.copy(), self.one("", " DESC", " NULLS FIRST"), ", ", ", ".join(scope.keys))
+            rest = Node(" ORDER BY ", Mirror(by), self.one("", " DESC", " NULLS FIRST"), ", ", ", ".join(scope.keys))
             return self.result(["SELECT DISTINCT ON (", by, ") ", items, " FROM ", source, where, rest], items, scope.rows)
         parts = ["SELECT ", first, items, " FROM ", source, where]
         if windows and self.often(0.3):

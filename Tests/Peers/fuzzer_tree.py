@@ -61,6 +61,17 @@ def plainest(kind):
             "blob": "'a'::BLOB", "uuid": "'00000000-0000-0000-0000-000000000001'::UUID", "interval": "INTERVAL 1 DAY", "list": "[1, 2]", "struct": "{'a': 1, 'b': 'x'}"}[kind]
 
 
+class Mirror(Node):
+    """The text of another node, which stays the same when that becomes smaller."""
+
+    def __init__(self, node):
+        super().__init__()
+        self.node = node
+
+    def __str__(self):
+        return str(self.node)
+
+
 class Optional(Node):
     """A clause that a query need not have."""
 

@@ -48,7 +48,7 @@ def test_floats_are_compared_but_for_the_order_of_summation():
     nan = float("nan")
     assert difference(table(a=[0.1 + 0.2, nan, 1e300]), table(b=[nan, 1e300, 0.3])) is None
     assert difference(table(a=[0.3001]), table(b=[0.3]))[0] == "rows"
-    assert difference(table(a=[nan]), table(b=[None, ][:1] or [0.0]))[0] == "rows"
+    assert difference(table(a=[nan]), table(b=[0.0]))[0] == "rows"
 
 
 def test_types_are_compared_by_family():
@@ -68,4 +68,4 @@ def test_a_query_becomes_as_small_as_its_failure_allows():
     wrong = Expression("int", "wrong(", Expression("int", "y"), ")")
     items = Sequence([Item(Expression("int", "abs(", wrong, ")"), "o1"), Item(Expression("text", "'a'"), "o2")])
     query = Query("SELECT ", items, " FROM t", Optional(" WHERE ", Expression("boolean", "TRUE")), items=items)
-    assert minimised(query, lambda text: "wrong(" in text) == "SELECT wrong(1) AS o1 FROM t"
+    assert minimised(query, lambda text: "wrong(" in text) == "SELECT wrong(y) AS o1 FROM t"
