@@ -39,12 +39,9 @@ OPEN_BUGS = {
     "aggregates of outer columns": 3,
     "frames over constants": 4,
     "numbers in any text": 5,
-    "calls under IGNORE NULLS": 6,
     "windows of pairs": 7,
     "nested values": 8,
     "ordinals of aggregates": 10,
-    "filters on IN of subqueries": 11,
-    "constants NOT IN subqueries": 12,
 }
 
 # What DuckDB 1.5.5 gets wrong, cannot do, or decides otherwise: a pattern of the query, one of DuckDB's outcome, one of varve's, and the reason.

@@ -89,7 +89,7 @@ def test_changes_one_after_the_other_leave_the_rows_that_duckdb_has(pair):
 
 
 @pytest.mark.parametrize("statement, message", [
-    ("UPDATE t SET nope = 1", "no column"), ("UPDATE t SET k = 1, k = 2", "twice"), ("UPDATE t SET k = true", "type"), ("UPDATE t SET k = 1 RETURNING k", "not supported"),
+    ("UPDATE t SET nope = 1", "no column"), ("UPDATE t SET k = 1, k = 2", "twice"), ("UPDATE t SET k = true", "type"),
     ("UPDATE t SET k = s.k FROM s", "more than once"), ("MERGE INTO t USING (SELECT * FROM s UNION ALL SELECT * FROM s) AS s ON t.id = s.id WHEN MATCHED THEN DELETE", "more than once"),
     ("UPDATE t SET k = (SELECT k FROM s)", "more than one row"), ("MERGE INTO t USING s ON t.id = s.id WHEN MATCHED THEN INSERT *", "expected"), ("UPDATE nope SET k = 1", "nope"),
     ("UPDATE t SET k = CAST(2147483647 AS BIGINT) + id", "INTEGER|range|fit"),

@@ -67,7 +67,7 @@ CASES = [
     ("SET threads = ⟨'many'⟩", "threads is a number from 1 to 256"),
     ("SET memory_limit = ⟨'x'⟩", "memory_limit is an amount"),
     ("SET default_null_order = ⟨'up'⟩", 'there is no null order "up"'),
-    ("SET TimeZone = ⟨'Mars/Olympus'⟩", 'there is no time zone "Mars/Olympus"'),
+    ("SET TimeZone = ⟨'Mars/Olympus'⟩", 'time zone "Mars/Olympus" is unknown'),
     ("USE ⟨nix⟩", 'namespace "nix" does not exist'),
     ("EXECUTE ⟨nix⟩", 'there is no prepared statement "nix"'),
     ("DROP MACRO ⟨nix⟩", 'there is no macro "nix"'),

@@ -369,7 +369,6 @@ MAP {1:'2'}::MAP(VARCHAR,INT)
 {'a':1,'b':NULL}={'a':1,'b':NULL}
 {'a':1,'b':NULL}={'a':1,'b':1}
 {'a':1,'b':NULL}<{'a':1,'b':1}
-(1,NULL)=(1,NULL)
 (1,2)<(1,3)
 row(1,NULL) is null
 [1] is distinct from [1,NULL]

@@ -410,7 +410,7 @@ def test_settings_are_shown_set_and_reset(lake):
     assert {"threads", "TimeZone", "default_null_order"} <= {name for name, _, _ in lake.rows("SHOW ALL")}
     assert lake.rows("SELECT current_setting('nix', true) AS a") == [(None,)]
     with pytest.raises(VarveError, match="memory"):
-        lake.sql("SET memory_limit = '16MB'; SELECT count(DISTINCT i) FROM range(5000000) r(i)")
+        lake.sql("SET memory_limit = '16MB'; SELECT median(i) FROM range(5000000) r(i)")
 
 
 def test_summarize_counts_what_is_there(lake):

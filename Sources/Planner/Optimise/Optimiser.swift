@@ -166,12 +166,15 @@ package struct Optimiser {
         var conditions = conditions
         let leftIDs = Set(join.left.columns.map(\.id))
         let rightIDs = Set(join.right.columns.map(\.id))
+        var decided: LogicalPlan.Projection?
         if case .mark(let mark) = join.kind {
             // A mark that only decides which rows stay is a semi or an anti join.
             let uses = conditions.filter { $0.columnIDs.contains(mark) }
             if uses.count == 1, let use = uses.first {
                 let isNullable = join.conditions.contains { condition in
                     let columns = join.left.columns + join.right.columns
+                    // A constant NULL, say, which a comparison was found to be.
+                    if condition.children.count != 2 { return true }
                     return condition.children.contains { side in
                         guard case .column(let id, _) = side else { return true }
                         return columns.first { $0.id == id }?.isNullable ?? true
@@ -182,6 +185,11 @@ package struct Optimiser {
                 if case .not(.column) = use, !join.isNullAware || !isNullable { kind = .anti }
                 if let kind, !join.conditions.isEmpty {
                     conditions.removeAll { $0 == use }
+                    // Somebody above may still read what is known now.
+                    decided = LogicalPlan.Projection(
+                        .constant(.boolean(kind == .semi), .boolean),
+                        PlanColumn(id: mark, name: "mark", type: .boolean)
+                    )
                     join.kind = kind
                     join.conditions += join.correlations
                     join.correlations = []
@@ -248,7 +256,9 @@ package struct Optimiser {
         }
         join.left = push(toLeft, into: join.left)
         join.right = push(toRight, into: join.right)
-        return filtered(.join(join), above)
+        guard let decided else { return filtered(.join(join), above) }
+        let columns = join.columns.map { LogicalPlan.Projection($0.reference, $0) }
+        return filtered(.project(columns + [decided], .join(join)), above)
     }
 
     /// Whether the condition is not true for any row whose `ids` are all null.

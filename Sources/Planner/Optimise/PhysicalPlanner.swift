@@ -103,6 +103,9 @@ package struct PhysicalPlanner {
                 input,
                 needed: used.reduce(into: []) { $0.formUnion($1.expression.columnIDs) }
             )
+            if let layout = Self.renamed(below.layout, used) {
+                return Lowered(plan: below.plan, layout: layout)
+            }
             let positions = Positions(below.layout)
             return Lowered(
                 plan: .project(
@@ -413,6 +416,22 @@ package struct PhysicalPlanner {
             ),
             layout: layout
         )
+    }
+
+    /// The layout under the names of a projection that only names columns anew, each at most once; nil
+    /// for others.
+    private static func renamed(
+        _ layout: [ColumnID],
+        _ projections: [LogicalPlan.Projection]
+    ) -> [ColumnID]? {
+        var names: [ColumnID: ColumnID] = [:]
+        for projection in projections {
+            guard case .column(let id, _) = projection.expression,
+                names.updateValue(projection.column.id, forKey: id) == nil
+            else { return nil }
+        }
+        guard names.keys.allSatisfy(layout.contains) else { return nil }
+        return layout.map { names[$0] ?? $0 }
     }
 
     /// Whether it is clearly cheaper to build `left` into a table than `right`.

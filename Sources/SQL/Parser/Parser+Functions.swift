@@ -46,7 +46,9 @@ extension Parser {
     }
 
     @inline(never)
-    private mutating func takeNullTreatment() -> NullTreatment? {
+    private mutating func takeNullTreatment(afterCall: Bool = false) -> NullTreatment? {
+        // Before the end of an outer call's arguments it is the outer call's.
+        if afterCall, peek(2).kind == .symbol(.rightParenthesis) { return nil }
         if take(.ignore, .nulls) { return .ignore }
         return take(.respect, .nulls) ? .respect : nil
     }
@@ -68,7 +70,7 @@ extension Parser {
             try expect(.rightParenthesis)
         }
         try parseNthDirection(&call)
-        if let treatment = takeNullTreatment() { call.nullTreatment = treatment }
+        if let treatment = takeNullTreatment(afterCall: true) { call.nullTreatment = treatment }
         guard at(.over) else { return }
         let next = peek()
         guard next.kind == .symbol(.leftParenthesis) || isName(next) else { return }
