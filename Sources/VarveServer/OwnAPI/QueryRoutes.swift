@@ -30,6 +30,13 @@ struct QueryRoutes: Sendable {
     /// How far a query came.
     private final class Progress: Sendable {
         private let counts = Mutex((statements: 0, rows: 0))
+        private let answered = Mutex(false)
+
+        /// Whether all of the answer but its end has been written: a client that has read it may go away
+        /// before the server is done with the query.
+        var isAnswered: Bool { answered.withLock { $0 } }
+
+        func noteAnswer() { answered.withLock { $0 = true } }
 
         /// The number of the statement that now has an outcome, from 0.
         func nextStatement() -> Int {
@@ -55,20 +62,30 @@ struct QueryRoutes: Sendable {
                 let query = try QueryRequest(try RequestFields(parsing: bytes, "the body"))
                 try await run(query, format, request, progress)
             }
+        } catch  where progress.isAnswered && isCancellation(error) {
+            return nil
         } catch {
-            parts.metrics.queryEnded(
-                outcome: isCancellation(error) ? "cancelled" : "failed",
-                rows: progress.now.rows,
-                bytes: request.channel.byteCount
-            )
+            if !progress.isAnswered {
+                parts.metrics.queryEnded(
+                    outcome: isCancellation(error) ? "cancelled" : "failed",
+                    rows: progress.now.rows,
+                    bytes: request.channel.byteCount
+                )
+            }
             throw error
         }
+        return nil
+    }
+
+    /// Ends an answer, and counts the query before anybody can know that it has ended.
+    private func finish(_ request: ServerRequest, _ progress: Progress) async throws {
+        progress.noteAnswer()
         parts.metrics.queryEnded(
             outcome: "ok",
             rows: progress.now.rows,
             bytes: request.channel.byteCount
         )
-        return nil
+        try await request.channel.finish()
     }
 
     private func run(
@@ -157,7 +174,7 @@ struct QueryRoutes: Sendable {
         // A query that is cancelled ends like one without more rows; it must not look complete.
         try Task.checkCancellation()
         try await request.channel.write(piece + encoder.end())
-        try await request.channel.finish()
+        try await finish(request, progress)
     }
 
     /// What a statement without rows did, as a result of one row.
@@ -189,7 +206,7 @@ struct QueryRoutes: Sendable {
         try await begin(format, request)
         progress.add(rows: 1)
         try await request.channel.write(whole)
-        try await request.channel.finish()
+        try await finish(request, progress)
     }
 
     private func begin(_ format: ResultFormat, _ request: ServerRequest) async throws {
