@@ -9,6 +9,9 @@ import Tables
 ///
 /// The warehouse is opened when something first needs it: a query over files alone never touches it.
 package final class Engine: Sendable {
+    /// Of the program.
+    package static let version = "0.1.0"
+
     /// How an engine runs.
     package struct Options: Sendable {
         package var ambient = AmbientSources.system

@@ -55,6 +55,7 @@ extension Session {
             nowMicros: engine.options.ambient.time.nowMicros(),
             evaluate: { try evaluateConstant($0) }
         )
+        environment.version = Engine.version
         environment.user = context.actor
         environment.namespace = namespace
         environment.macros = macros

@@ -1,9 +1,10 @@
 import Ambient
 import ArgumentParser
+import Engine
 
 @main
 struct VarveCommand: AsyncParsableCommand {
-    static let version = "varve 0.1.0"
+    static let version = "varve \(Engine.version)"
 
     static let configuration = CommandConfiguration(
         commandName: "varve",

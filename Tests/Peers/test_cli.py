@@ -443,3 +443,8 @@ def test_ctrl_c_stops_what_would_run_for_hours_and_leaves_nothing_to_see(varve, 
     assert process.returncode == 1 and b"cancelled" in errors
     assert varve.rows("SHOW TABLES") == [("main", "t")]
     varve.verify()
+
+
+def test_sql_and_the_command_line_say_the_same_version(varve):
+    shown = subprocess.run([BINARY, "--version"], capture_output=True, timeout=300).stdout.decode().strip()
+    assert varve.value("SELECT version()").lower() == shown
