@@ -37,7 +37,14 @@ package final class Decompressor {
         let written: Int
         switch codec {
         case .zstd: written = try decompressZstd(source, into: target)
-        case .snappy: written = try decompressSnappy(source, into: target)
+        case .snappy:
+            guard SnappyDecoder.decode(source, into: target) else {
+                throw BytesError(
+                    .corrupt,
+                    "a snappy block is damaged, or does not hold \(target.count) bytes"
+                )
+            }
+            written = target.count
         case .lz4Raw: written = try decompressLZ4(source, into: target)
         case .gzip: written = try inflateBlock(source, into: target, windowBits: 15 + 16)
         case .deflate: written = try inflateBlock(source, into: target, windowBits: -15)
@@ -68,24 +75,6 @@ package final class Decompressor {
             throw BytesError(.corrupt, "a zstd block does not decompress: \(why)")
         }
         return written
-    }
-
-    private func decompressSnappy(
-        _ source: UnsafeRawBufferPointer,
-        into target: UnsafeMutableRawBufferPointer
-    ) throws(BytesError) -> Int {
-        let input = source.baseAddress?.assumingMemoryBound(to: CChar.self)
-        var length = 0
-        guard snappy_uncompressed_length(input, source.count, &length) == SNAPPY_OK,
-            length <= target.count
-        else {
-            throw BytesError(.corrupt, "a snappy block does not state a length that fits")
-        }
-        let output = target.baseAddress?.assumingMemoryBound(to: CChar.self)
-        guard snappy_uncompress(input, source.count, output, &length) == SNAPPY_OK else {
-            throw BytesError(.corrupt, "a snappy block does not decompress")
-        }
-        return length
     }
 
     private func decompressLZ4(

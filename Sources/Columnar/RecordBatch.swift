@@ -6,7 +6,7 @@ package struct RecordBatch: Sendable {
 
     /// Rows that operators aim to have in a batch; readers and operators may give fewer, and only
     /// those that say so give more.
-    package static let rowCountMax = 2048
+    package static let rowCountMax = 8192
 
     package init(schema: Schema, columns: [Column], rowCount: Int) {
         precondition(schema.count == columns.count)

@@ -92,6 +92,17 @@ package func withResult<R: Sendable>(
     }
 }
 
+extension PhysicalPlan {
+    /// Whether each row of one unfiltered scan becomes one row.
+    fileprivate var givesRowsOfScan: Bool {
+        switch self {
+        case .scan(let scan): scan.filters.isEmpty
+        case .project(_, let input), .profiled(_, let input): input.givesRowsOfScan
+        default: false
+        }
+    }
+}
+
 extension Result where Failure == any Error {
     fileprivate init(_ body: () async throws -> Success) async {
         do { self = .success(try await body()) } catch { self = .failure(error) }
@@ -108,12 +119,19 @@ final class QueryRunner {
     private let profile: QueryProfile?
     /// What joins that are built know of the keys that a scan below them should give, by its number.
     var keyFilters: [Int: [ScanKeyFilter]] = [:]
+    /// What sorts with a limit still want of the scan below them, by its number.
+    private var scanBounds: [Int: [ScanBound]] = [:]
     /// What plans that are used several times gave, by their number.
     private var sharedRows: [Int: SharedRows] = [:]
     /// The rows of the last rounds of the recursions under way, by their number.
     var workingTables: [Int: Chunk] = [:]
     /// Whether scans are read by one worker, so that rows come in the order of their tables.
     var isInOrder = false
+    /// Rows that are wanted of the scan under a LIMIT that nothing stands between; few.
+    private var wantedRowCount: Int?
+
+    /// Wanted rows up to which one worker reads them: those of about a row group.
+    private static let fewRowCountMax = 1 << 16
 
     init(
         team: WorkerTeam,
@@ -157,7 +175,9 @@ final class QueryRunner {
         case .limit(let count, let offset, let input):
             if count == 0 { return true }
             let state = LimitState(count: count, offset: offset)
-            _ = try run(input, into: sinks.map { LimitOperator(state, next: $0) })
+            try wanting(rows: count.map { $0.addingReportingOverflow(offset) }, of: input) {
+                _ = try run(input, into: sinks.map { LimitOperator(state, next: $0) })
+            }
             return !stream.wasAbandoned
         case .union(let inputs):
             for input in inputs {
@@ -208,6 +228,22 @@ final class QueryRunner {
         }
     }
 
+    /// Runs `body` so that the scan of `plan`, when it gives its rows as they are and only few are
+    /// wanted, is read by one worker and not ahead of that.
+    private func wanting(
+        rows: (partialValue: Int, overflow: Bool)?,
+        of plan: PhysicalPlan,
+        _ body: () throws -> Void
+    ) rethrows {
+        guard let rows, !rows.overflow, rows.partialValue <= Self.fewRowCountMax,
+            plan.givesRowsOfScan
+        else { return try body() }
+        let before = (wantedRowCount, isInOrder)
+        (wantedRowCount, isInOrder) = (rows.partialValue, true)
+        defer { (wantedRowCount, isInOrder) = before }
+        try body()
+    }
+
     /// Hands a large chunk on in batches.
     func push(_ chunk: Chunk, into sink: PushOperator) throws -> Bool {
         var start = 0
@@ -239,12 +275,15 @@ final class QueryRunner {
 
     private func runScan(_ scan: PhysicalPlan.Scan, _ sinks: [PushOperator]) throws -> Bool {
         let keys = keyFilters[scan.id, default: []]
+        let bounds = scanBounds[scan.id, default: []]
         let source = try provider.open(
             ScanRequest(
                 table: scan.table,
                 positions: scan.positions,
                 types: scan.types,
-                filters: scan.filters + keys.flatMap(\.bounds)
+                filters: scan.filters + keys.flatMap(\.bounds),
+                codedPositions: Predicate.codedPositions(scan.filters),
+                wantedRowCount: wantedRowCount
             )
         )
         let stop = StopFlag()
@@ -252,7 +291,7 @@ final class QueryRunner {
         let stream = stream
         try team.run { worker in
             if worker >= workerCount { return }
-            let reader = try MorselScan(scan, keys: keys, sink: sinks[worker])
+            let reader = try MorselScan(scan, keys: keys, bounds: bounds, sink: sinks[worker])
             // Dealt out by number, so that the same worker always gets the same morsels and what
             // depends on order (sums of floats) comes out the same.
             var index = worker
@@ -359,10 +398,24 @@ final class QueryRunner {
     ) throws -> Bool {
         let types = input.types
         let memory = memory.makeOperator()
+        let bound = limit == nil ? nil : keys.first.flatMap { TopBound($0) }
         let workers = try sinks.map { _ in
-            try SortOperator(keys, limit: limit, types: types, memory: memory)
+            try SortOperator(keys, limit: limit, bound: bound, types: types, memory: memory)
         }
-        _ = try run(input, into: workers)
+        if let bound, case .column(let id, let type)? = keys.first?.expression,
+            let place = input.origin(ofColumn: id.number),
+            place.scan.types[place.position] == type
+        {
+            let before = scanBounds[place.scan.id]
+            scanBounds[place.scan.id, default: []].append(
+                ScanBound(position: place.position, bound: bound)
+            )
+            // The scan may be read again, for another sort: in a recursion.
+            defer { scanBounds[place.scan.id] = before }
+            _ = try run(input, into: workers)
+        } else {
+            _ = try run(input, into: workers)
+        }
         if workers.contains(where: \.hasSpilled) {
             return try SortOperator.merge(workers, limit: limit, memory: memory) { chunk in
                 let rows = Chunk(

@@ -12,6 +12,11 @@ package struct ScanRequest: Sendable {
     /// The source may use them to leave out what cannot match (files, row groups, pages); the scan
     /// applies them to every row that comes.
     package var filters: [BoundExpression]
+    /// Positions among `positions` of columns that are best given as codes where they are stored so:
+    /// what is asked of their values is asked once per entry of the dictionary.
+    package var codedPositions: Set<Int> = []
+    /// Rows after which nobody reads on, where that is known: more need not be fetched ahead.
+    package var wantedRowCount: Int?
 }
 
 /// Opens tables for reading; the only way in which operators meet storage.

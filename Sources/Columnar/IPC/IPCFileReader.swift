@@ -50,7 +50,7 @@ package final class IPCFileReader {
     /// How many batches there are.
     package var batchCount: Int { blocks.count }
 
-    /// A batch as it was written, which may be more than 2048 rows.
+    /// A batch as it was written, which may be more rows than ours have.
     package func batch(at index: Int) throws(IPCError) -> RecordBatch {
         precondition(blocks.indices.contains(index))
         let (message, body) = try message(blocks[index])

@@ -14,7 +14,7 @@ package struct IPCReadOptions: Sendable, Hashable {
 ///    └──────────────┴──▶ failed (the same error again and again)
 /// ```
 ///
-/// Batches come as they were written, which may be more than 2048 rows; their columns keep the
+/// Batches come as they were written, which may be more rows than ours have; their columns keep the
 /// message's body alive. Memory is what was fed and not taken out. Not to be shared between threads.
 package final class IPCStreamReader {
     private let options: IPCReadOptions

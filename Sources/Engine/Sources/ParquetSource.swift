@@ -52,11 +52,12 @@ struct ParquetFilesSource: OpenedSource {
         _ meter: ScanMeter
     ) throws -> any ScanSource {
         // Plain files have no field ids of their own here: positions stand in for them.
-        let columns = request.positions.map { position in
+        let columns = request.positions.enumerated().map { place, position in
             var field = schema[position]
             field.id = position + 1
-            return ScanColumn(field)
+            return ScanColumn(field, isCoded: request.codedPositions.contains(place))
         }
+        let options = ScanOptions(wantedRowCount: request.wantedRowCount)
         let predicate = TablePredicate(request.filters) { request.positions[$0] + 1 }
         let (files, resolution) = (
             self.files, Tables.ColumnResolution.names(allowsMissing: allowsMissing)
@@ -69,6 +70,7 @@ struct ParquetFilesSource: OpenedSource {
                     columns: columns,
                     resolution: resolution,
                     predicate: predicate,
+                    options: options,
                     service: service,
                     meter: meter
                 )

@@ -58,7 +58,14 @@ struct TableReadSource: OpenedSource {
                 return CountScan(rowCount: Int(rows))
             }
             return ParquetScanSource(
-                try await reader.openScan(plan, fieldIDs: ids, service: service, meter: meter)
+                try await reader.openScan(
+                    plan,
+                    fieldIDs: ids,
+                    coded: request.codedPositions,
+                    options: ScanOptions(wantedRowCount: request.wantedRowCount),
+                    service: service,
+                    meter: meter
+                )
             )
         }
     }

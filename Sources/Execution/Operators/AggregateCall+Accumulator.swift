@@ -16,6 +16,7 @@ extension AggregateCall {
         case .sum where input == .interval, .avg where input == .interval:
             return GroupedAccumulator.intervalSum(isAverage: function == .avg)
         case .avg where input.isTemporal: return GroupedAccumulator.momentMean(of: input)
+        case .sumAndAverage: return GroupedAccumulator.sumAndAverage(of: input, result: type)
         case .sum: kernel = .sum
         case .avg: kernel = .average
         case .min: kernel = .minimum

@@ -31,6 +31,14 @@ final class GroupTable {
     /// Combinations that are numbered directly; their groups stay in a processor's cache.
     private static let combinationCountMax = 1 << 14
 
+    /// Slots that take more than this do not stay in a core's cache: then the slots of the next rows are
+    /// touched together, so that they come from memory at the same time instead of one by one.
+    private static let cachedByteCount = 1 << 19
+    /// A power of two.
+    private static let touchedCount = 64
+    /// What was found in touching, kept so that the loads are not left out.
+    private var lastTouched: UInt32 = 0
+
     private struct Slot {
         /// The hash, or the key itself for single integers.
         var key: UInt64
@@ -256,6 +264,7 @@ final class GroupTable {
         let freshRows = fresh.mutable(as: Int32.self)
         let table = slots.mutable(as: Slot.self)
         let mask = slotMask
+        let isLarge = slots.byteCount > Self.cachedByteCount
         var next = groupCount
         var freshCount = 0
         @inline(__always)
@@ -263,6 +272,15 @@ final class GroupTable {
             var lastKey: UInt64 = 0
             var lastGroup = UInt32.max
             for row in 0..<count {
+                if isLarge, row & (Self.touchedCount - 1) == 0 {
+                    var touched: UInt32 = 0
+                    for ahead in row..<min(row &+ Self.touchedCount, count) {
+                        let key = UInt64(truncatingIfNeeded: source[ahead])
+                        let slot = Int(truncatingIfNeeded: Self.mix(key)) & mask
+                        touched |= table[slot].group
+                    }
+                    lastTouched = touched
+                }
                 let key = UInt64(truncatingIfNeeded: source[row])
                 // Clustered keys repeat: the row before often has the answer.
                 if key == lastKey, lastGroup != .max {
@@ -342,11 +360,19 @@ final class GroupTable {
         let hashes = hashBuffer.mutable(as: UInt64.self)
         let table = slots.mutable(as: Slot.self)
         let mask = slotMask
+        let isLarge = slots.byteCount > Self.cachedByteCount
         let firstNew = groupCount
         var next = firstNew
         let scratch = Buffer(byteCount: count * 4)
         let freshRows = scratch.mutable(as: Int32.self)
         for row in 0..<count {
+            if isLarge, row & (Self.touchedCount - 1) == 0 {
+                var touched: UInt32 = 0
+                for ahead in row..<min(row &+ Self.touchedCount, count) {
+                    touched |= table[Int(truncatingIfNeeded: hashes[ahead]) & mask].group
+                }
+                lastTouched = touched
+            }
             let hash = hashes[row]
             var slot = Int(truncatingIfNeeded: hash) & mask
             while true {

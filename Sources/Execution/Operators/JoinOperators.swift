@@ -182,7 +182,7 @@ final class JoinProbeOperator: PushOperator {
     ) throws -> JoinTable.Pairs {
         let probe = pairs.probe.mutable(as: Int32.self)
         let build = pairs.build.mutable(as: Int32.self)
-        let positions = Set(residual.conjuncts.flatMap(\.positions))
+        let positions = residual.positions
         var kept = PairBuilder(capacity: pairs.count)
         var start = 0
         while start < pairs.count {

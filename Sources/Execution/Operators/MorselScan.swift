@@ -8,6 +8,7 @@ final class MorselScan {
     private let predicate: Predicate
     private let sink: PushOperator
     private var keys: [KeyUse]
+    private let bounds: [ScanBound]
 
     /// A set of keys, and whether asking it pays.
     private struct KeyUse {
@@ -22,8 +23,14 @@ final class MorselScan {
         var isUseful: Bool { rowsIn < Self.trialRowCount || rowsOut * 8 < rowsIn * 7 }
     }
 
-    init(_ scan: PhysicalPlan.Scan, keys: [ScanKeyFilter], sink: PushOperator) throws {
+    init(
+        _ scan: PhysicalPlan.Scan,
+        keys: [ScanKeyFilter],
+        bounds: [ScanBound],
+        sink: PushOperator
+    ) throws {
         self.scan = scan
+        self.bounds = bounds
         self.keys = keys.map { KeyUse(filter: $0) }
         predicate = try Predicate(scan.filters)
         self.sink = sink
@@ -36,29 +43,24 @@ final class MorselScan {
             let rowCount = try morsel.advance()
             if rowCount == 0 { return true }
             var known = [Column?](repeating: nil, count: scan.positions.count)
-            var selection: Selection?
-            for conjunct in predicate.conjuncts {
-                selection = try predicate.narrow(
-                    conjunct,
-                    within: selection,
-                    rowCount: rowCount
-                ) { position in
-                    if let column = known[position] { return column }
-                    let column = try morsel.read(position)
-                    known[position] = column
-                    return column
-                }
-                if selection?.count == 0 { break }
+            var selection = try predicate.select(rowCount: rowCount) { position in
+                if let column = known[position] { return column }
+                let column = try morsel.read(position)
+                known[position] = column
+                return column
             }
             if selection?.count == 0 { continue }
             try applyKeys(&selection, &known, rowCount, morsel)
+            if selection?.count == 0 { continue }
+            try applyBounds(&selection, &known, morsel)
             if selection?.count == 0 { continue }
             var columns: [Column] = []
             columns.reserveCapacity(scan.output.count)
             for position in scan.output {
                 switch (known[position], selection) {
-                case (let column?, nil): columns.append(column)
-                case (let column?, let rows?): columns.append(Take.take(column, rows))
+                case (let column?, nil): columns.append(Self.passedOn(column))
+                case (let column?, let rows?):
+                    columns.append(Self.passedOn(Take.take(column, rows)))
                 case (nil, nil): columns.append(try morsel.read(position))
                 case (nil, let rows?): columns.append(try morsel.read(position, rows))
                 }
@@ -67,6 +69,28 @@ final class MorselScan {
             guard try sink.push(chunk) else { return false }
         }
         return false
+    }
+
+    /// A column as operators get it: only text stays in codes.
+    private static func passedOn(_ column: Column) -> Column {
+        guard case .dictionary = column.storage, column.type.physical != .view else {
+            return column
+        }
+        return column.flattened()
+    }
+
+    /// Leaves out rows that a sort with a limit above would throw away.
+    private func applyBounds(
+        _ selection: inout Selection?,
+        _ known: inout [Column?],
+        _ morsel: any Morsel
+    ) throws {
+        for one in bounds where one.bound.isKnown {
+            let column = try known[one.position] ?? morsel.read(one.position)
+            known[one.position] = column
+            selection = try one.bound.select(Self.passedOn(column), within: selection)
+            if selection?.count == 0 { return }
+        }
     }
 
     /// Leaves out rows whose keys a join above will not find.

@@ -12,11 +12,23 @@ final class SortOperator: PushOperator {
     private let keyNodes: [ExpressionNode]
     private let orders: [SortOrder]
     private let limit: Int?
+    /// What all workers together still want, and what this one does.
+    private let bound: TopBound?
+    private let ownBound: TopBound?
     private let types: [DataType]
     private let use: MemoryUse
     private var file: SpillFile?
+    private var isBounded = false
 
-    init(_ keys: [SortKey], limit: Int?, types: [DataType], memory: OperatorMemory) throws {
+    init(
+        _ keys: [SortKey],
+        limit: Int?,
+        bound: TopBound? = nil,
+        types: [DataType],
+        memory: OperatorMemory
+    ) throws {
+        self.bound = bound
+        ownBound = bound == nil ? nil : keys.first.flatMap { TopBound($0) }
         let compiler = ExpressionCompiler()
         keyNodes = try keys.map { try compiler.compile($0.expression) }
         orders = keys.map(\.order)
@@ -33,17 +45,41 @@ final class SortOperator: PushOperator {
     var neededBytes: Int { use.byteCount }
 
     override func push(_ chunk: Chunk) throws -> Bool {
+        var chunk = chunk
         var columns = chunk.columns
+        if let bound, let ownBound, let node = keyNodes.first, bound.isKnown {
+            let key = try node.evaluate(chunk)
+            var rows = try bound.select(key, within: nil)
+            // Among equals those that came first are kept, hence of a single key later ones are not.
+            rows = try ownBound.select(key, within: rows, includesEqual: keyNodes.count > 1)
+            if let rows {
+                if rows.count == 0 { return true }
+                chunk = chunk.taking(rows)
+                columns = chunk.columns
+            }
+        }
         for node in keyNodes { columns.append(try node.evaluate(chunk)) }
         let prepared = held.prepared(Chunk(columns: columns, rowCount: chunk.rowCount))
         // Sorting takes the rows put together, what they are ordered by, and the result.
         let wanted = 3 * prepared.byteCount + 72 * chunk.rowCount
         if !use.add(wanted) {
             try spill()
-            _ = use.add(wanted)
+            if !use.add(wanted), chunk.rowCount > spilledBatchRowCount {
+                // A part at a time: each is written out before the next.
+                var start = 0
+                while start < chunk.rowCount {
+                    let end = min(start + spilledBatchRowCount, chunk.rowCount)
+                    guard try push(chunk.slice(start..<end)) else { return false }
+                    start = end
+                }
+                return true
+            }
         }
         held.append(prepared)
-        if let limit, held.rowCount > max(4 * limit, 32 * RecordBatch.rowCountMax) {
+        // The first time soon, as from then on most rows need not be looked at.
+        let rowCountMax =
+            isBounded ? RecordBatch.rowCountMax * 8 : RecordBatch.rowCountMax / 2
+        if let limit, held.rowCount > max(4 * limit, rowCountMax) {
             let best = SortedRuns.sorted(
                 concatenated(held.chunks, types: types),
                 orders,
@@ -58,6 +94,15 @@ final class SortOperator: PushOperator {
                 )
             )
             _ = use.set(3 * held.byteCount + 72 * held.rowCount)
+            if let bound, let ownBound, limit > 0, best.rowCount == limit {
+                let place = best.columns.count - keyNodes.count
+                let last = Compact.compacted(
+                    best.columns[place].slice(limit - 1..<limit).flattened()
+                )
+                try bound.note(last)
+                try ownBound.note(last)
+                isBounded = true
+            }
         }
         return true
     }

@@ -2,6 +2,9 @@ import Bytes
 import Columnar
 import Kernels
 
+/// Rows that come back from disk at once: fewer than elsewhere, for memory is short then.
+let spilledBatchRowCount = 2048
+
 /// Rows in a temporary file, in the order in which they were written; without a file they stay in memory.
 struct SpilledRows: Sendable {
     /// A block of rows.
@@ -72,7 +75,7 @@ struct SpilledRows: Sendable {
         if chunk.rowCount == 0 { return }
         let byteCount = chunk.columns.reduce(0) { $0 + Compact.byteCount($1) }
         let perRow = max(1, byteCount / chunk.rowCount)
-        let step = min(max(64, blockByteCount / perRow), 4 * RecordBatch.rowCountMax)
+        let step = min(max(64, blockByteCount / perRow), 4 * spilledBatchRowCount)
         var start = 0
         while start < chunk.rowCount {
             let rows = start..<min(chunk.rowCount, start + step)
@@ -137,10 +140,10 @@ extension Chunk {
     ///
     /// - Returns: whether `body` never gave false.
     func forEachBatch(_ body: (Chunk) throws -> Bool) throws -> Bool {
-        if rowCount <= RecordBatch.rowCountMax { return try rowCount == 0 || body(self) }
+        if rowCount <= spilledBatchRowCount { return try rowCount == 0 || body(self) }
         var start = 0
         while start < rowCount {
-            let rows = start..<min(rowCount, start + RecordBatch.rowCountMax)
+            let rows = start..<min(rowCount, start + spilledBatchRowCount)
             guard try body(slice(rows)) else { return false }
             start = rows.upperBound
         }
@@ -207,7 +210,7 @@ final class PartitionWriter {
     /// Adds rows with their hashes.
     func append(_ chunk: Chunk, hashes: Buffer) throws {
         if chunk.rowCount == 0 { return }
-        if chunk.rowCount >= 8 * RecordBatch.rowCountMax {
+        if chunk.rowCount >= 8 * spilledBatchRowCount {
             try flush()
             try spread(chunk, hashes)
             return
@@ -216,7 +219,7 @@ final class PartitionWriter {
         stagedHashes.append(hashes)
         stagedRowCount += chunk.rowCount
         stagedByteCount += chunk.columns.reduce(0) { $0 + Compact.byteCount($1) }
-        if stagedByteCount >= stagingByteCountMax || stagedRowCount >= 16 * RecordBatch.rowCountMax
+        if stagedByteCount >= stagingByteCountMax || stagedRowCount >= 16 * spilledBatchRowCount
         {
             try flush()
         }
@@ -242,7 +245,7 @@ final class PartitionWriter {
     }
 
     private func spread(_ chunk: Chunk, _ hashes: Buffer) throws {
-        let step = 16 * RecordBatch.rowCountMax
+        let step = 16 * spilledBatchRowCount
         var start = 0
         while start < chunk.rowCount {
             let rows = start..<min(chunk.rowCount, start + step)

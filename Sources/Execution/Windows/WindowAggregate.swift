@@ -149,7 +149,7 @@ struct WindowAggregate {
             if state.count == 0 { return }
             isKnown[row] = true
             if isAverage {
-                means[row] = Double(state.sum) / Double(state.count) / divisor
+                means[row] = Double(nearest: state.sum) / Double(state.count) / divisor
             } else {
                 guard state.sum < limit, state.sum > -limit else {
                     throw ExecutionError(.data, "a sum has more than 38 digits")

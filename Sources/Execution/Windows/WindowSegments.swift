@@ -35,6 +35,16 @@ final class WindowSegments {
     ///
     /// - Returns: whether more is wanted.
     func add(_ chunk: Chunk) throws -> Bool {
+        var start = 0
+        while start < chunk.rowCount {
+            let end = min(start + spilledBatchRowCount, chunk.rowCount)
+            guard try addPart(chunk.slice(start..<end)) else { return false }
+            start = end
+        }
+        return true
+    }
+
+    private func addPart(_ chunk: Chunk) throws -> Bool {
         let partition = Array(
             chunk.columns[inputCount..<inputCount + plan.partition.count]
         )

@@ -29,14 +29,7 @@ package class GroupedAccumulator {
         case .countRows, .count:
             return CountAccumulator(rows: function == .countRows)
         case .sum, .average:
-            if input.isFloating {
-                return FloatSumAccumulator(resultType: type, isAverage: function == .average)
-            }
-            return ExactSumAccumulator(
-                input: input,
-                resultType: type,
-                isAverage: function == .average
-            )
+            return sums(input, type, function == .average ? .average : .sum)
         case .minimum, .maximum:
             return minMax(input, type, isMaximum: function == .maximum)
         case .booleanAnd, .booleanOr:
@@ -54,6 +47,25 @@ package class GroupedAccumulator {
         case .median:
             return QuantileAccumulator(resultType: type, fraction: 0.5, isContinuous: true)
         }
+    }
+
+    /// The sum and the average of numbers, as a struct of both.
+    ///
+    /// - Parameter result: a struct of the type of the sum, as `make` knows it, and DOUBLE.
+    package static func sumAndAverage(
+        of input: DataType,
+        result: DataType
+    ) -> GroupedAccumulator {
+        sums(input, result, .both)
+    }
+
+    private static func sums(
+        _ input: DataType,
+        _ type: DataType,
+        _ result: SumResult
+    ) -> GroupedAccumulator {
+        if input.isFloating { return FloatSumAccumulator(resultType: type, result: result) }
+        return ExactSumAccumulator(input: input, resultType: type, result: result)
     }
 
     /// The value below which a fraction of the values lies.

@@ -90,6 +90,13 @@ package enum Sum {
     }
 }
 
+/// What is made of sums at the end.
+enum SumResult {
+    case sum, average
+    /// A struct of both.
+    case both
+}
+
 /// Exact sums of integers and decimals, and their averages.
 final class ExactSumAccumulator: GroupedAccumulator {
     struct State: BitwiseCopyable {
@@ -99,11 +106,11 @@ final class ExactSumAccumulator: GroupedAccumulator {
 
     private var states = StateMemory<State>()
     private let input: DataType
-    private let isAverage: Bool
+    private let result: SumResult
 
-    init(input: DataType, resultType: DataType, isAverage: Bool) {
+    init(input: DataType, resultType: DataType, result: SumResult) {
         self.input = input
-        self.isAverage = isAverage
+        self.result = result
         super.init(resultType: resultType)
     }
 
@@ -266,38 +273,65 @@ final class ExactSumAccumulator: GroupedAccumulator {
 
     override func finish(groupCount: Int) throws(KernelError) -> Column {
         states.grow(to: groupCount)
-        let states = states.base
-        let valid = validity(groupCount) { states[$0].count > 0 }
-        var inputScale = 0
-        if case .decimal(_, let scale) = input { inputScale = scale }
-        if isAverage {
-            let buffer = Buffer(byteCount: groupCount * 8)
-            let target = buffer.mutable(as: Double.self)
-            let unit = Double(PowersOfTen.of(inputScale))
-            for group in 0..<groupCount {
-                let state = states[group]
-                target[group] =
-                    state.count == 0 ? 0 : Double(state.sum) / Double(state.count) / unit
+        switch result {
+        case .sum: return try sums(groupCount, resultType)
+        case .average: return averages(groupCount)
+        case .both:
+            guard case .structure(let fields) = resultType, fields.count == 2 else {
+                throw KernelError(.unsupported, "a sum and an average as \(resultType)")
             }
-            return Column(.float64, count: groupCount, validity: valid, buffer: buffer)
+            return Column(
+                type: resultType,
+                count: groupCount,
+                validity: nil,
+                storage: .structure([
+                    try sums(groupCount, fields[0].type), averages(groupCount),
+                ])
+            )
         }
+    }
+
+    private var inputScale: Int {
+        if case .decimal(_, let scale) = input { scale } else { 0 }
+    }
+
+    private func averages(_ groupCount: Int) -> Column {
+        let states = states.base
+        let buffer = Buffer(byteCount: groupCount * 8)
+        let target = buffer.mutable(as: Double.self)
+        let unit = Double(PowersOfTen.of(inputScale))
+        for group in 0..<groupCount {
+            let state = states[group]
+            target[group] = state.count == 0 ? 0 : Double(nearest: state.sum) / Double(state.count) / unit
+        }
+        return Column(
+            .float64,
+            count: groupCount,
+            validity: validity(groupCount) { states[$0].count > 0 },
+            buffer: buffer
+        )
+    }
+
+    private func sums(_ groupCount: Int, _ type: DataType) throws(KernelError) -> Column {
+        let states = states.base
+        let inputScale = inputScale
         let limit: Int128
-        switch resultType {
+        switch type {
         case .int64: limit = Int128(Int64.max)
         case .decimal(let precision, let scale) where scale == inputScale:
             limit = PowersOfTen.of(precision) - 1
         default:
-            throw KernelError(.unsupported, "a sum of \(input) as \(resultType)")
+            throw KernelError(.unsupported, "a sum of \(input) as \(type)")
         }
-        let isNarrow = resultType.physical == .int64
+        let isNarrow = type.physical == .int64
         let buffer = Buffer(byteCount: groupCount * (isNarrow ? 8 : 16))
         for group in 0..<groupCount {
             let sum = states[group].sum
-            guard sum <= limit, sum >= -limit || (resultType == .int64 && sum == -limit - 1)
+            guard sum <= limit, sum >= -limit || (type == .int64 && sum == -limit - 1)
             else {
                 throw KernelError(
                     .overflow,
-                    "the sum \(decimalText(sum, scale: inputScale)) does not fit \(resultType)"
+                    "the sum \(decimalText(sum, scale: inputScale)) does not fit \(type)"
                 )
             }
             if isNarrow {
@@ -306,7 +340,12 @@ final class ExactSumAccumulator: GroupedAccumulator {
                 buffer.mutable(as: Int128.self)[group] = sum
             }
         }
-        return Column(resultType, count: groupCount, validity: valid, buffer: buffer)
+        return Column(
+            type,
+            count: groupCount,
+            validity: validity(groupCount) { states[$0].count > 0 },
+            buffer: buffer
+        )
     }
 
     override var byteCount: Int { states.byteCount }
@@ -331,10 +370,10 @@ final class FloatSumAccumulator: GroupedAccumulator {
     }
 
     private var states = StateMemory<State>()
-    private let isAverage: Bool
+    private let result: SumResult
 
-    init(resultType: DataType, isAverage: Bool) {
-        self.isAverage = isAverage
+    init(resultType: DataType, result: SumResult) {
+        self.result = result
         super.init(resultType: resultType)
     }
 
@@ -403,6 +442,22 @@ final class FloatSumAccumulator: GroupedAccumulator {
 
     override func finish(groupCount: Int) throws(KernelError) -> Column {
         states.grow(to: groupCount)
+        switch result {
+        case .sum: return values(groupCount, isAverage: false)
+        case .average: return values(groupCount, isAverage: true)
+        case .both:
+            return Column(
+                type: resultType,
+                count: groupCount,
+                validity: nil,
+                storage: .structure([
+                    values(groupCount, isAverage: false), values(groupCount, isAverage: true),
+                ])
+            )
+        }
+    }
+
+    private func values(_ groupCount: Int, isAverage: Bool) -> Column {
         let states = states.base
         let buffer = Buffer(byteCount: groupCount * 8)
         let target = buffer.mutable(as: Double.self)

@@ -67,7 +67,7 @@ extension Casting {
         let isNarrow = context.type.physical == .int64
         func digits(_ value: Double) -> Int128? {
             let scaled = (value * factor).rounded(.toNearestOrAwayFromZero)
-            guard let result = Int128(exactly: scaled), result < limit, result > -limit else {
+            guard let result = Int128(whole: scaled), result < limit, result > -limit else {
                 return nil
             }
             return result
@@ -93,8 +93,8 @@ extension Casting {
                 : convertAll(column, .float32, Int64.self) { Float(Double($0) / factor) }
         }
         return isDouble
-            ? convertAll(column, .float64, Int128.self) { Double($0) / factor }
-            : convertAll(column, .float32, Int128.self) { Float(Double($0) / factor) }
+            ? convertAll(column, .float64, Int128.self) { Double(nearest: $0) / factor }
+            : convertAll(column, .float32, Int128.self) { Float(Double(nearest: $0) / factor) }
     }
 
     /// Integers and decimals to decimals and integers: results must be below `limit` by magnitude

@@ -275,6 +275,8 @@ extension Binder {
         }
         switch function {
         case .countStar, .count: return (argument, .int64)
+        // Made by the optimiser, after this.
+        case .sumAndAverage: throw refuse()
         case .min, .max:
             if argument.type == .interval { throw refuse() }
             return (argument, argument.type)

@@ -47,6 +47,8 @@ package enum AggregateFunction: String, Sendable, Hashable, CaseIterable {
     case regrSlope = "regr_slope", regrIntercept = "regr_intercept", regrR2 = "regr_r2"
     case regrCount = "regr_count", regrAvgX = "regr_avgx", regrAvgY = "regr_avgy"
     case regrSxx = "regr_sxx", regrSyy = "regr_syy", regrSxy = "regr_sxy"
+    /// `sum` and `avg` of the same values, as a struct of both; the optimiser's, not callable.
+    case sumAndAverage = "sum_and_avg"
 
     /// The function that a name in SQL means; nil when it is not an aggregate.
     package static func named(_ name: String) -> AggregateFunction? {
@@ -62,7 +64,7 @@ package enum AggregateFunction: String, Sendable, Hashable, CaseIterable {
         case "percentile_cont": .quantileContinuous
         case "geomean": .geometricMean
         case "kahan_sum", "sumkahan": .fsum
-        case "count_star": nil
+        case "count_star", "sum_and_avg": nil
         default: AggregateFunction(rawValue: name)
         }
     }

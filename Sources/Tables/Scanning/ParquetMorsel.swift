@@ -8,9 +8,11 @@ import Parquet
 /// in the next, and pages of which nothing is wanted are not decompressed.
 package final class ParquetMorsel {
     private let columnCount: Int
-    private let options: ParquetReadOptions
+    /// How each column is read; columns after these (of equality deletes) are read as the last says.
+    private let options: [ParquetReadOptions]
     private let meter: ScanMeter
-    private let context = ParquetReadContext()
+    private let context: ParquetReadContext
+    private let contexts: ReadContexts
     /// Gives the row groups after the first; blocks.
     private var next: () throws -> FetchedRowGroup?
     private var cursor: RowGroupCursor?
@@ -19,15 +21,23 @@ package final class ParquetMorsel {
     private var isFirst = true
 
     init(
-        columnCount: Int,
-        options: ParquetReadOptions,
+        options: [ParquetReadOptions],
         meter: ScanMeter,
+        contexts: ReadContexts,
         next: @escaping () throws -> FetchedRowGroup?
     ) {
-        self.columnCount = columnCount
+        columnCount = options.count - 1
         self.options = options
         self.meter = meter
+        self.contexts = contexts
+        context = contexts.take()
         self.next = next
+    }
+
+    deinit {
+        // Its readers' pages belong to the context: they go first.
+        cursor = nil
+        contexts.giveBack(context)
     }
 
     /// Moves to the next window, of at most `RecordBatch.rowCountMax` rows.
@@ -120,13 +130,13 @@ final class RowGroupCursor {
     private let rowGroup: Int
     private let firstRow: Int
     private let endRow: Int
-    private let options: ParquetReadOptions
+    private let options: [ParquetReadOptions]
     private let context: ParquetReadContext
     private var chunks: [Int: [ChunkBytes]]
     /// By column of the scan; made when the column is first read.
     private var readers: [RowGroupColumnReader?]
 
-    init(_ fetched: FetchedRowGroup, options: ParquetReadOptions, context: ParquetReadContext) {
+    init(_ fetched: FetchedRowGroup, options: [ParquetReadOptions], context: ParquetReadContext) {
         file = fetched.file
         rowGroup = fetched.rowGroup
         chunks = fetched.chunks
@@ -172,7 +182,7 @@ final class RowGroupCursor {
         _ selection: Selection?
     ) throws -> Column {
         try TablesError.inFile(file.file.place) {
-            let reader = try readers[slot] ?? makeReader(column, as: type)
+            let reader = try readers[slot] ?? makeReader(column, as: type, slot)
             readers[slot] = reader
             let done = endRow - reader.remainingRows
             precondition(done <= windowStart, "a column is read once a window")
@@ -184,14 +194,18 @@ final class RowGroupCursor {
         }
     }
 
-    private func makeReader(_ column: Int, as type: DataType) throws -> RowGroupColumnReader {
+    private func makeReader(
+        _ column: Int,
+        as type: DataType,
+        _ slot: Int
+    ) throws -> RowGroupColumnReader {
         try RowGroupColumnReader(
             metadata: file.metadata,
             rowGroup: rowGroup,
             column: column,
             as: type,
             bytes: chunks[column] ?? [],
-            options: options,
+            options: options[min(slot, options.count - 1)],
             context: context
         )
     }
@@ -205,7 +219,7 @@ final class RowGroupCursor {
         with inherited: Column?
     ) throws -> Column {
         guard let column else { return inherited ?? .nulls(.int64, count: count) }
-        let own = try stored(column, as: .int64, slot, selection)
+        let own = try stored(column, as: .int64, slot, selection).flattened()
         guard let inherited, own.hasNulls else { return own }
         return Choice.coalesce([own, inherited])
     }

@@ -29,6 +29,7 @@ extension ParquetScan {
         _ footers: [ParquetMetadata]
     ) -> ColumnBoundsSummary? {
         var union = BoundsUnion()
+        var isExact = true
         let name = footers.first?.schema.columns[position].name
         for footer in footers {
             guard footer.schema.columns.indices.contains(position) else { return nil }
@@ -37,6 +38,7 @@ extension ParquetScan {
             let leaf = column.leaves.lowerBound
             guard let type = footer.schema.leaves[leaf].type.flatMap({ try? IcebergType($0) })
             else { return nil }
+            if !type.hasExactBounds { isExact = false }
             for group in footer.rowGroups.indices {
                 let statistics = footer.statistics(rowGroup: group, leaf: leaf)
                 union.addNulls(statistics.nullCount.map { Int64($0) })
@@ -47,6 +49,18 @@ extension ParquetScan {
                 union.add(lower: low, upper: high)
             }
         }
-        return union.summary(isExact: false)
+        return union.summary(isExact: isExact)
+    }
+}
+
+extension IcebergType {
+    /// Whether the statistics of a row group are values that occur in it: those of text and bytes may
+    /// be cut, those of floating-point numbers leave NaN out, and those of decimals come in forms that
+    /// some writers got wrong.
+    fileprivate var hasExactBounds: Bool {
+        switch self {
+        case .int, .long, .date, .time, .timestamp, .timestamptz: true
+        default: false
+        }
     }
 }

@@ -54,12 +54,16 @@ package final class ParquetScan: Sendable {
     private let predicate: Predicate?
     private let types: [Int: IcebergType]
     private let options: ScanOptions
-    private let readOptions: ParquetReadOptions
+    /// By column, and last for the columns of equality deletes.
+    private let readOptions: [ParquetReadOptions]
+    private let contexts = ReadContexts()
     private let service: FetchService
     private let meter: ScanMeter
     /// Files opened eagerly.
     private let openFiles: [Int: OpenFile]
     private let plans: [Plan]
+    /// Morsels from here on hold no row that is wanted, unless rows before them were deleted.
+    private let fetchAheadEnd: Int
     private let state: Mutex<State>
 
     /// Opens files: reads footers (of few files all, of many none) and leaves out row groups in which
@@ -142,10 +146,13 @@ package final class ParquetScan: Sendable {
         openFiles = opened.mapValues(\.file)
         var readOptions = ParquetReadOptions()
         readOptions.keepDictionary = options.parquet.keepsDictionaries ? .text : .never
-        self.readOptions = readOptions
+        var coded = readOptions
+        coded.keepDictionary = options.parquet.keepsDictionaries ? .always : .never
+        self.readOptions = columns.map { $0.isCoded ? coded : readOptions } + [readOptions]
 
         var plans: [Plan] = []
         var rowCount: Int? = 0
+        var fetchAheadEnd: Int?
         for index in files.indices {
             guard let (file, groups) = opened[index] else {
                 let size = min(files[index].size ?? Self.unknownFileByteCount, 256 << 20)
@@ -158,9 +165,15 @@ package final class ParquetScan: Sendable {
                     Plan(file: index, rowGroup: group, byteCount: file.byteCount(rowGroup: group))
                 )
                 rowCount? += file.metadata.rowGroups[group].rowCount
+                if let wanted = options.wantedRowCount, let rowCount, rowCount >= wanted,
+                    fetchAheadEnd == nil
+                {
+                    fetchAheadEnd = plans.count
+                }
             }
         }
         self.plans = plans
+        self.fetchAheadEnd = fetchAheadEnd ?? plans.count
         self.rowCount = rowCount
         state = Mutex(
             State(
@@ -218,9 +231,9 @@ package final class ParquetScan: Sendable {
         }
         let opening = try ticket.wait()
         return ParquetMorsel(
-            columnCount: columns.count,
             options: readOptions,
             meter: meter,
+            contexts: contexts,
             next: follow(opening)
         )
     }
@@ -238,7 +251,7 @@ package final class ParquetScan: Sendable {
         let isFar = files.first.map(\.store.isFar) ?? false
         let byteCountMax =
             isFar ? options.prefetchBytesMax : min(options.prefetchBytesMax, 16 << 20)
-        while state.next < plans.count {
+        while state.next < fetchAheadEnd {
             let index = state.next
             if state.tickets[index] == nil && !state.isTaken[index] {
                 let after = state.aheadByteCount + plans[index].byteCount

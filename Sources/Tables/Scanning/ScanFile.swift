@@ -78,10 +78,13 @@ package struct ScanColumn: Sendable {
     package var field: Field
     /// The value in files that do not have the column: Iceberg's initial default, or null.
     package var missing: Value
+    /// Whether it is read as codes where it is stored so; text always is, if anything is.
+    package var isCoded: Bool
 
-    package init(_ field: Field, missing: Value = .null) {
+    package init(_ field: Field, missing: Value = .null, isCoded: Bool = false) {
         self.field = field
         self.missing = missing
+        self.isCoded = isCoded
     }
 }
 
@@ -123,6 +126,9 @@ package struct ScanOptions: Sendable {
     /// Above this many files a morsel is a file instead of a row group, so that the scan can begin
     /// before every footer is there.
     package var eagerFooterCountMax: Int
+    /// Rows after which nobody reads on, where that is known: row groups behind them are fetched only
+    /// when somebody does.
+    package var wantedRowCount: Int?
     package var footers: FooterCache
 
     package init(
@@ -130,12 +136,14 @@ package struct ScanOptions: Sendable {
         prefetchBytesMax: Int = 64 << 20,
         footerParallelCount: Int = 32,
         eagerFooterCountMax: Int = 256,
+        wantedRowCount: Int? = nil,
         footers: FooterCache = .shared
     ) {
         self.parquet = parquet
         self.prefetchBytesMax = max(1, prefetchBytesMax)
         self.footerParallelCount = max(1, footerParallelCount)
         self.eagerFooterCountMax = max(0, eagerFooterCountMax)
+        self.wantedRowCount = wantedRowCount
         self.footers = footers
     }
 }

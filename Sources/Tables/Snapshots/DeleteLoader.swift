@@ -141,6 +141,7 @@ func readAll(
     options: ScanOptions
 ) async throws -> [[Column]] {
     let meter = ScanMeter()
+    let contexts = ReadContexts()
     let open = try OpenFile(
         file,
         footer: try await options.footers.footer(of: file, meter: meter),
@@ -154,9 +155,9 @@ func readAll(
         batches += try await WorkerPool.shared.run {
             var next: FetchedRowGroup? = fetched
             let morsel = ParquetMorsel(
-                columnCount: columns.count,
-                options: ParquetReadOptions(),
-                meter: meter
+                options: Array(repeating: ParquetReadOptions(), count: columns.count + 1),
+                meter: meter,
+                contexts: contexts
             ) {
                 defer { next = nil }
                 return next

@@ -188,16 +188,20 @@ package struct TableReader: Sendable {
     ///
     /// - Parameter fieldIDs: the columns to read, in order; with those of the plan's predicate row groups
     ///   are left out too.
+    /// - Parameter coded: places in `fieldIDs` of columns to be read as codes where they are stored so.
     package func openScan(
         _ plan: TablePlan,
         fieldIDs: [Int],
+        coded: Set<Int> = [],
         options: ScanOptions = ScanOptions(),
         service: FetchService,
         meter: ScanMeter = ScanMeter()
     ) async throws -> ParquetScan {
-        try await ParquetScan.open(
+        var columns = try scanColumns(fieldIDs)
+        for place in coded where columns.indices.contains(place) { columns[place].isCoded = true }
+        return try await ParquetScan.open(
             files: try await scanFiles(plan, options: options),
-            columns: try scanColumns(fieldIDs),
+            columns: columns,
             resolution: try resolution(),
             predicate: plan.predicate,
             options: options,
