@@ -283,6 +283,7 @@ final class QueryRunner {
                 types: scan.types,
                 filters: scan.filters + keys.flatMap(\.bounds),
                 codedPositions: Predicate.codedPositions(scan.filters),
+                latePositions: scan.latePositions(keys, bounds),
                 wantedRowCount: wantedRowCount
             )
         )
@@ -606,6 +607,15 @@ extension PhysicalPlan {
 }
 
 extension PhysicalPlan.Scan {
+    /// With a bound, the columns that nothing is asked of: hardly a row passes once the bound is known.
+    fileprivate func latePositions(_ keys: [ScanKeyFilter], _ bounds: [ScanBound]) -> Set<Int> {
+        if bounds.isEmpty { return [] }
+        return Set(positions.indices)
+            .subtracting(filters.flatMap(\.columnIDs).map(\.number))
+            .subtracting(keys.map(\.position))
+            .subtracting(bounds.map(\.position))
+    }
+
     /// What is known of a column that is read.
     fileprivate func bounds(_ position: Int) -> ColumnBounds? { table.bounds[positions[position]] }
 }

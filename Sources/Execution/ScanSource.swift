@@ -15,6 +15,9 @@ package struct ScanRequest: Sendable {
     /// Positions among `positions` of columns that are best given as codes where they are stored so:
     /// what is asked of their values is asked once per entry of the dictionary.
     package var codedPositions: Set<Int> = []
+    /// Positions among `positions` of columns that will be read of few rows only, by when others are
+    /// known: best fetched when they are first read.
+    package var latePositions: Set<Int> = []
     /// Rows after which nobody reads on, where that is known: more need not be fetched ahead.
     package var wantedRowCount: Int?
 }

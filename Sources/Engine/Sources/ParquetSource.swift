@@ -55,7 +55,11 @@ struct ParquetFilesSource: OpenedSource {
         let columns = request.positions.enumerated().map { place, position in
             var field = schema[position]
             field.id = position + 1
-            return ScanColumn(field, isCoded: request.codedPositions.contains(place))
+            return ScanColumn(
+                field,
+                isCoded: request.codedPositions.contains(place),
+                isLate: request.latePositions.contains(place)
+            )
         }
         let options = ScanOptions(wantedRowCount: request.wantedRowCount)
         let predicate = TablePredicate(request.filters) { request.positions[$0] + 1 }

@@ -62,6 +62,7 @@ struct TableReadSource: OpenedSource {
                     plan,
                     fieldIDs: ids,
                     coded: request.codedPositions,
+                    late: request.latePositions,
                     options: ScanOptions(wantedRowCount: request.wantedRowCount),
                     service: service,
                     meter: meter

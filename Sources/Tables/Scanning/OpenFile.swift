@@ -1,5 +1,6 @@
 import Columnar
 import Iceberg
+import ObjectStorage
 import Parquet
 
 /// Where a scan's column comes from in one file.
@@ -32,6 +33,8 @@ final class OpenFile: Sendable {
     let metadata: ParquetMetadata
     /// One a column of the scan, then the keys of the file's equality deletes.
     let sources: [ColumnSource]
+    /// Columns of the file that are fetched when they are first read.
+    private let lateColumns: Set<Int>
 
     init(
         _ file: ScanFile,
@@ -53,12 +56,23 @@ final class OpenFile: Sendable {
             )
         }
         let hidden = file.deletes?.equality.flatMap(\.columns) ?? []
-        sources = try Self.sources(
+        let sources = try Self.sources(
             columns + hidden,
             metadata.schema,
             file,
             resolution
         )
+        self.sources = sources
+        if file.store.isFar {
+            lateColumns = []
+        } else {
+            let late = columns.indices.filter { columns[$0].isLate }
+            lateColumns = Set(late.compactMap { sources[$0].storedColumn })
+                .subtracting(
+                    sources.indices.filter { !late.contains($0) }
+                        .compactMap { sources[$0].storedColumn }
+                )
+        }
     }
 
     private static func sources(
@@ -216,10 +230,15 @@ final class OpenFile: Sendable {
     }
 
     /// The bytes to fetch for a row group, and for each of them which column of the file it belongs to.
-    func ranges(rowGroup: Int) throws -> (columns: [Int], ranges: [[Range<Int>]]) {
+    private func ranges(
+        rowGroup: Int,
+        areLate: Bool
+    ) throws -> (columns: [Int], ranges: [[Range<Int>]]) {
         var columns: [Int] = []
         for source in sources {
-            if let column = source.storedColumn, !columns.contains(column) {
+            if let column = source.storedColumn, lateColumns.contains(column) == areLate,
+                !columns.contains(column)
+            {
                 columns.append(column)
             }
         }
@@ -232,9 +251,35 @@ final class OpenFile: Sendable {
         return (columns, ranges)
     }
 
-    /// Fetches the chunks of a row group.
-    func fetch(rowGroup: Int, meter: ScanMeter) async throws -> FetchedRowGroup {
-        let (columns, ranges) = try ranges(rowGroup: rowGroup)
+    /// Fetches the chunks of a row group, apart from late ones.
+    ///
+    /// - Parameter service: fetches those, if somebody reads them.
+    func fetch(
+        rowGroup: Int,
+        meter: ScanMeter,
+        service: FetchService?
+    ) async throws -> FetchedRowGroup {
+        let rowCount = metadata.rowGroups[rowGroup].rowCount
+        meter.add { $0.rows += rowCount }
+        let chunks = try await fetch(rowGroup: rowGroup, areLate: false, meter)
+        var result = FetchedRowGroup(file: self, rowGroup: rowGroup, chunks: chunks)
+        if !lateColumns.isEmpty {
+            guard let service else { preconditionFailure("late columns need a service") }
+            result.late = {
+                try service.wait {
+                    try await self.fetch(rowGroup: rowGroup, areLate: true, meter)
+                }
+            }
+        }
+        return result
+    }
+
+    private func fetch(
+        rowGroup: Int,
+        areLate: Bool,
+        _ meter: ScanMeter
+    ) async throws -> [Int: [ChunkBytes]] {
+        let (columns, ranges) = try ranges(rowGroup: rowGroup, areLate: areLate)
         let all = ranges.flatMap { $0 }
         var chunks: [Int: [ChunkBytes]] = [:]
         if !all.isEmpty {
@@ -247,17 +292,13 @@ final class OpenFile: Sendable {
             }
         }
         let byteCount = all.reduce(0) { $0 + $1.count }
-        let rowCount = metadata.rowGroups[rowGroup].rowCount
-        meter.add {
-            $0.bytesRead += byteCount
-            $0.rows += rowCount
-        }
-        return FetchedRowGroup(file: self, rowGroup: rowGroup, chunks: chunks)
+        meter.add { $0.bytesRead += byteCount }
+        return chunks
     }
 
     /// Bytes that `fetch` will ask for, near enough.
     func byteCount(rowGroup: Int) -> Int {
-        guard let (_, ranges) = try? ranges(rowGroup: rowGroup) else { return 0 }
+        guard let (_, ranges) = try? ranges(rowGroup: rowGroup, areLate: false) else { return 0 }
         return ranges.joined().reduce(0) { $0 + $1.count }
     }
 }
@@ -268,4 +309,6 @@ struct FetchedRowGroup: Sendable {
     var rowGroup: Int
     /// The chunks of each column of the file that is read.
     var chunks: [Int: [ChunkBytes]]
+    /// Fetches the chunks of late columns; blocks the thread.
+    var late: (@Sendable () throws -> [Int: [ChunkBytes]])?
 }

@@ -133,6 +133,7 @@ final class RowGroupCursor {
     private let options: [ParquetReadOptions]
     private let context: ParquetReadContext
     private var chunks: [Int: [ChunkBytes]]
+    private var late: (@Sendable () throws -> [Int: [ChunkBytes]])?
     /// By column of the scan; made when the column is first read.
     private var readers: [RowGroupColumnReader?]
 
@@ -140,6 +141,7 @@ final class RowGroupCursor {
         file = fetched.file
         rowGroup = fetched.rowGroup
         chunks = fetched.chunks
+        late = fetched.late
         self.options = options
         self.context = context
         firstRow = fetched.file.footer.rowStarts[fetched.rowGroup]
@@ -199,7 +201,11 @@ final class RowGroupCursor {
         as type: DataType,
         _ slot: Int
     ) throws -> RowGroupColumnReader {
-        try RowGroupColumnReader(
+        if chunks[column] == nil, let late {
+            chunks.merge(try late()) { first, _ in first }
+            self.late = nil
+        }
+        return try RowGroupColumnReader(
             metadata: file.metadata,
             rowGroup: rowGroup,
             column: column,

@@ -280,7 +280,7 @@ package final class ParquetScan: Sendable {
             groups = try await Self.rowGroups(file, predicate, columns, types, meter)
         }
         guard let first = groups.first else { return Opening(first: nil, rest: []) }
-        let fetched = try await file.fetch(rowGroup: first, meter: meter)
+        let fetched = try await file.fetch(rowGroup: first, meter: meter, service: service)
         return Opening(first: fetched, rest: groups.dropFirst())
     }
 
@@ -295,7 +295,9 @@ package final class ParquetScan: Sendable {
             current = nil
             ticket = nil
             if let file, let group = rest.popFirst() {
-                ticket = service.start { try await file.fetch(rowGroup: group, meter: meter) }
+                ticket = service.start {
+                    try await file.fetch(rowGroup: group, meter: meter, service: service)
+                }
             }
             return result
         }

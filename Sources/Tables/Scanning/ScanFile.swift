@@ -80,11 +80,20 @@ package struct ScanColumn: Sendable {
     package var missing: Value
     /// Whether it is read as codes where it is stored so; text always is, if anything is.
     package var isCoded: Bool
+    /// Whether it is fetched when it is first read, not with the others: it may never be. Of files that
+    /// are far it is not, where a request costs more than the bytes.
+    package var isLate: Bool
 
-    package init(_ field: Field, missing: Value = .null, isCoded: Bool = false) {
+    package init(
+        _ field: Field,
+        missing: Value = .null,
+        isCoded: Bool = false,
+        isLate: Bool = false
+    ) {
         self.field = field
         self.missing = missing
         self.isCoded = isCoded
+        self.isLate = isLate
     }
 }
 

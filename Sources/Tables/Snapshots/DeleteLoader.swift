@@ -151,7 +151,7 @@ func readAll(
     )
     var batches: [[Column]] = []
     for group in open.metadata.rowGroups.indices {
-        let fetched = try await open.fetch(rowGroup: group, meter: meter)
+        let fetched = try await open.fetch(rowGroup: group, meter: meter, service: nil)
         batches += try await WorkerPool.shared.run {
             var next: FetchedRowGroup? = fetched
             let morsel = ParquetMorsel(

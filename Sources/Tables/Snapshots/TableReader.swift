@@ -186,19 +186,25 @@ package struct TableReader: Sendable {
 
     /// Opens a scan of the planned files.
     ///
-    /// - Parameter fieldIDs: the columns to read, in order; with those of the plan's predicate row groups
-    ///   are left out too.
-    /// - Parameter coded: places in `fieldIDs` of columns to be read as codes where they are stored so.
+    /// - Parameters:
+    ///   - fieldIDs: the columns to read, in order; with those of the plan's predicate row groups are left
+    ///     out too.
+    ///   - coded: places in `fieldIDs` of columns to be read as codes where they are stored so.
+    ///   - late: places of columns that may not be read at all.
     package func openScan(
         _ plan: TablePlan,
         fieldIDs: [Int],
         coded: Set<Int> = [],
+        late: Set<Int> = [],
         options: ScanOptions = ScanOptions(),
         service: FetchService,
         meter: ScanMeter = ScanMeter()
     ) async throws -> ParquetScan {
         var columns = try scanColumns(fieldIDs)
-        for place in coded where columns.indices.contains(place) { columns[place].isCoded = true }
+        for place in columns.indices {
+            columns[place].isCoded = coded.contains(place)
+            columns[place].isLate = late.contains(place)
+        }
         return try await ParquetScan.open(
             files: try await scanFiles(plan, options: options),
             columns: columns,
