@@ -71,6 +71,7 @@ def pyarrow(request):
 
     pyarrow.set_cpu_count(request["threads"])
     pyarrow.set_io_thread_count(request["threads"])
+    ready()
     if not request["tables"]:
         return None
     aggregate, column = request["text"].split()
