@@ -65,13 +65,13 @@ def make(*command):
 class Suite:
     """Measures queries over tables, prints a table as it goes, and keeps every measurement."""
 
-    def __init__(self, name, chosen, tables, columns=None):
+    def __init__(self, name, chosen, tables):
         self.name, self.chosen, self.tables = name, chosen, {name: str(file) for name, file in tables.items()}
         self.names = [name.strip() for name in chosen.engines.split(",") if name.strip()]
         if unknown := [name for name in self.names if name not in known.NAMES]:
             sys.exit(f"no engine {unknown[0]}: there are {', '.join(known.NAMES)}")
         self.limit = known.size(chosen.memory) if chosen.memory else None
-        self.results, self.differences = [], []
+        self.results, self.ratios = [], {}
 
     def run(self, queries):
         """Everything; gives the exit status: 1 when Varve fails or answers differently."""
@@ -79,6 +79,7 @@ class Suite:
         queries = [query for query in queries if pattern.search(query.name)]
         if not queries:
             sys.exit("no query has such a name")
+        self.width = max([8, *(len(query.name) for query in queries)])
         self.describe()
         with tempfile.TemporaryDirectory(prefix="varve-benchmark-") as temporary:
             self.temporary = pathlib.Path(temporary)
@@ -110,7 +111,7 @@ class Suite:
               + (f", memory {self.chosen.memory}" if self.limit else ""))
         print("seconds of one query; net: without start-up; ratios of net times, Varve / the other: median [smallest-largest]\n")
         limit = f"{'/ limit':>8}" if self.limit else ""
-        print(f"{'threads':>7} {'query':<22} {'engine':<10} {'CPU':>8} {'net':>8} {'wall':>8} {'net':>8} {'peak MB':>8}{limit}  "
+        print(f"{'threads':>7} {'query':<{self.width}} {'engine':<10} {'CPU':>8} {'net':>8} {'wall':>8} {'net':>8} {'peak MB':>8}{limit}  "
               f"{'CPU ratio':<20} {'wall ratio':<20} peak")
 
     def request(self, engine, text, threads, answer=None, tables=None, repeat=None):
@@ -132,7 +133,7 @@ class Suite:
         for place, (name, each) in enumerate(runs.items()):
             starts[name] = measure.start_of(each)
             cpu, wall = (measure.middle([getattr(run, place) for run in each]) for place in ("cpu", "wall"))
-            print(f"{threads if place == 0 else '':>7} {'start-up' if place == 0 else '':<22} {known.NAMES[name]:<10} {cpu:8.3f} {'':8} "
+            print(f"{threads if place == 0 else '':>7} {'start-up' if place == 0 else '':<{self.width}} {known.NAMES[name]:<10} {cpu:8.3f} {'':8} "
                   f"{wall:8.3f} {'':8} {max(run.peak for run in each) / 1e6:8.0f}", flush=True)
             self.keep("start-up", "SELECT 1 AS one", name, threads, each)
         return starts
@@ -184,7 +185,7 @@ class Suite:
                         del runs[engine.name]
             if query.bound:
                 bounds.append(float(measure.measured(query.bound, seconds=self.chosen.seconds).output.split()[0]))
-        first = f"{threads:>7} {query.name:<22}"
+        first = f"{threads:>7} {query.name:<{self.width}}"
         for engine in self.engines:
             name, each = engine.name, runs.get(engine.name)
             if not each:
@@ -194,8 +195,8 @@ class Suite:
                 self.print_engine(first, name, runs, starts)
                 self.keep(query.name, query.text_for(name), name, threads, each, differs=differs.get(name))
                 if name in differs:
-                    print(f"{'':>30} {'':10} {differs[name]}", flush=True)
-            first = f"{'':>7} {'':<22}"
+                    print(f"{'':>{self.width + 8}} {'':10} {differs[name]}", flush=True)
+            first = f"{'':>7} {'':<{self.width}}"
         if bounds:
             self.print_bound(query, threads, runs, starts, bounds)
 
@@ -210,7 +211,6 @@ class Suite:
             pair = (starts["varve"], starts[name])
             cpu, wall = (measure.net_ratio(runs["varve"], each, pair, repeat, place) for place in ("cpu", "wall"))
             ratios = f"  {str(cpu or 'too short'):<20} {str(wall or 'too short'):<20} {max(run.peak for run in runs['varve']) / peak:.2f}"
-            self.ratios = getattr(self, "ratios", {})
             if cpu:
                 self.ratios.setdefault(name, []).append(cpu.median)
         print(f"{first} {known.NAMES[name]:<10} {values[0]:8.3f} {values[1]:8.3f} {values[2]:8.3f} {values[3]:8.3f} {peak / 1e6:8.0f}{limit}{ratios}", flush=True)
@@ -219,7 +219,7 @@ class Suite:
         ours = measure.net(runs.get("varve", []), starts["varve"], self.chosen.repeat, "cpu") if "varve" in runs else []
         text = f"{measure.ratio(ours, bounds)}" if ours and min(ours) > 0 and min(bounds) > 0 else ""
         each = f"  {measure.middle(bounds) / query.rows * 1e9:.2f} ns a row" if query.rows else ""
-        print(f"{'':>30} {'bound in C':<10} {'':8} {measure.middle(bounds):8.4f} {'':8} {'':8} {'':8}  {text:<20}{each}", flush=True)
+        print(f"{'':>{self.width + 8}} {'bound in C':<10} {'':8} {measure.middle(bounds):8.4f} {'':8} {'':8} {'':8}  {text:<20}{each}", flush=True)
         self.results.append({"query": query.name, "engine": "bound", "threads": threads, "net_cpu": bounds, "reason": None, "differs": None})
 
     def keep(self, query, text, engine, threads, runs, reason=None, differs=None):
@@ -228,7 +228,7 @@ class Suite:
 
     def summary(self, threads):
         """The geometric means of the ratios: the one mean of which it does not matter who is divided by whom."""
-        for name, each in getattr(self, "ratios", {}).items():
+        for name, each in self.ratios.items():
             mean = math.exp(statistics.fmean(map(math.log, each)))
             print(f"{threads:>7} Varve / {known.NAMES[name]}, net CPU: geometric mean {mean:.2f} of {len(each)} queries, "
                   f"from {min(each):.2f} to {max(each):.2f}, above 1 in {sum(value > 1 for value in each)}, above 2 in {sum(value > 2 for value in each)}")
