@@ -23,7 +23,8 @@ class Query:
     """One line of a benchmark.
 
     `others` holds what engines that spell it differently run instead; a text that begins with `-` says why an engine has
-    no part in it. `bound` is a command that does the least that this work needs and prints its CPU seconds.
+    no part in it. `bound` is a command that does the least that this work needs, and prints its CPU seconds and the one
+    number that the query gives. `rows` is how many the bound goes through.
     """
 
     name: str
@@ -153,11 +154,12 @@ class Suite:
             except measure.Failed as failure:
                 reasons[engine.name] = str(failure)
         differs = {}
-        if len(files) > 1:
+        if files:
             expected = "duckdb" if "duckdb" in files else next(iter(files))
-            others = [name for name in files if name != expected]
-            done = subprocess.run([sys.executable, ANSWERS, files[expected], *[files[name] for name in others]],
-                                  capture_output=True, text=True, check=True)
+            others = {name: file for name, file in files.items() if name != expected}
+            if query.bound:
+                others["bound"] = "=" + measure.measured(query.bound, seconds=self.chosen.seconds).output.split()[1]
+            done = subprocess.run([sys.executable, ANSWERS, files[expected], *others.values()], capture_output=True, text=True, check=True)
             for name, line in zip(others, done.stdout.splitlines(), strict=True):
                 if difference := json.loads(line):
                     differs[name] = f"answers differ from {known.NAMES[expected]}'s: {difference}"[:300]
@@ -198,7 +200,7 @@ class Suite:
                     print(f"{'':>{self.width + 8}} {'':10} {differs[name]}", flush=True)
             first = f"{'':>7} {'':<{self.width}}"
         if bounds:
-            self.print_bound(query, threads, runs, starts, bounds)
+            self.print_bound(query, threads, runs, starts, bounds, differs.get("bound"))
 
     def print_engine(self, first, name, runs, starts):
         each, repeat = runs[name], self.chosen.repeat
@@ -215,12 +217,19 @@ class Suite:
                 self.ratios.setdefault(name, []).append(cpu.median)
         print(f"{first} {known.NAMES[name]:<10} {values[0]:8.3f} {values[1]:8.3f} {values[2]:8.3f} {values[3]:8.3f} {peak / 1e6:8.0f}{limit}{ratios}", flush=True)
 
-    def print_bound(self, query, threads, runs, starts, bounds):
+    def print_bound(self, query, threads, runs, starts, bounds, differs):
         ours = measure.net(runs.get("varve", []), starts["varve"], self.chosen.repeat, "cpu") if "varve" in runs else []
-        text = f"{measure.ratio(ours, bounds)}" if ours and min(ours) > 0 and min(bounds) > 0 else ""
+        text = ""
+        if ours:
+            long = measure.middle(ours) * self.chosen.repeat >= measure.SHORTEST and min(ours) > 0
+            text = str(measure.ratio(ours, bounds)) if long else "too short"
         each = f"  {measure.middle(bounds) / query.rows * 1e9:.2f} ns a row" if query.rows else ""
+        if each and ours:
+            each += f", Varve {measure.middle(ours) / query.rows * 1e9:.2f}"
         print(f"{'':>{self.width + 8}} {'bound in C':<10} {'':8} {measure.middle(bounds):8.4f} {'':8} {'':8} {'':8}  {text:<20}{each}", flush=True)
-        self.results.append({"query": query.name, "engine": "bound", "threads": threads, "net_cpu": bounds, "reason": None, "differs": None})
+        self.results.append({"query": query.name, "engine": "bound", "threads": threads, "net_cpu": bounds, "reason": None, "differs": differs})
+        if differs:
+            print(f"{'':>{self.width + 8}} {'':10} {differs}", flush=True)
 
     def keep(self, query, text, engine, threads, runs, reason=None, differs=None):
         self.results.append({"query": query, "text": text, "engine": engine, "threads": threads, "reason": reason, "differs": differs,
