@@ -654,6 +654,10 @@ extension Binder {
         let items = try list.map { try bind($0, &context) }
         var type = value.type
         for (item, source) in zip(items, list) {
+            if let number = CoercionRules.number(beside: type, item.type) {
+                type = number
+                continue
+            }
             let narrow = asNarrowDecimal(item, beside: value)
             type = try unified(type, narrow, at: source.span)
         }

@@ -210,7 +210,8 @@ extension Parser {
     }
 
     private mutating func parseMergeInsert() throws(SQLError) -> MergeClause.Action {
-        if take(.star) || take(.by, .name) { return .insertAll }
+        if take(.star) { return .insertAll }
+        if take(.by, .name) { return .insertByName }
         if take(.default, .values) { return .insertDefaultValues }
         let columns = at(.leftParenthesis) ? try parseColumnNames() : []
         guard take(.values) else {

@@ -83,8 +83,10 @@ package struct MergeClause: Sendable, Hashable {
         case delete
         /// `INSERT (columns) VALUES (…)`; no columns mean all, in their order.
         case insert(columns: [Identifier], values: [Expression])
-        /// `INSERT *`, `INSERT` or `INSERT BY NAME`: every column, by name.
+        /// `INSERT *` or `INSERT`: every column, by name.
         case insertAll
+        /// `INSERT BY NAME`: the columns that the source has; the others get their defaults.
+        case insertByName
         case insertDefaultValues
         case doNothing
     }
