@@ -179,7 +179,7 @@ let package = Package(
         // Tests
         .target(
             name: "TestSupport",
-            dependencies: ["Ambient", "ObjectStorage"],
+            dependencies: ["Ambient", "ObjectStorage", crypto],
             swiftSettings: common
         ),
         tests(of: "Bytes", ["Bytes"]),
@@ -216,7 +216,8 @@ let package = Package(
         ),
         tests(
             of: "Engine",
-            ["Ambient", "Catalog", "Columnar", "Engine", "Execution", "ObjectStorage"]
+            ["Ambient", "Catalog", "Columnar", "Engine", "Execution", "ObjectStorage", "SQL"],
+            exclude: ["sqllogic"]
         ),
         tests(
             of: "Execution",

@@ -451,6 +451,10 @@ final class QueryRunner {
         var collected: [CollectOperator] = []
         var sorted: [SortOperator] = []
         if keys.isEmpty {
+            // Rows that nothing orders stand as in their table, where that can be seen.
+            let wasInOrder = isInOrder
+            if window.calls.contains(where: \.dependsOnRowOrder) { isInOrder = true }
+            defer { isInOrder = wasInOrder }
             collected = sinks.map { _ in CollectOperator(memory) }
             _ = try run(window.input, into: collected)
             rows = concatenated(collected.flatMap(\.chunks), types: types)

@@ -83,7 +83,7 @@ extension TextParse {
 
     static func timePart(_ cursor: inout Cursor) -> Int? {
         guard let hour = cursor.number(1, 2), cursor.skip(TextFormat.colon),
-            let minute = cursor.number(2, 2), minute < 60
+            let minute = cursor.number(1, 2), minute < 60
         else { return nil }
         var second = 0
         var fraction = 0

@@ -48,7 +48,8 @@ struct DeclarationBuilder {
         let bound = try binder.rowExpression(
             expression,
             over: columns,
-            table: [tableName],
+            // What a column is generated from is named without its table, which may be renamed.
+            table: clause == "GENERATED" ? [] : [tableName],
             clause: clause
         )
         if isCondition, bound.type != .boolean, bound.type != .null, !bound.type.isNumeric {

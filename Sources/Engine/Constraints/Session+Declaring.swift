@@ -292,13 +292,13 @@ extension Session {
                     !known.contains(where: { $0.position == index })
                 else { continue }
                 do {
-                    let type = try self.type(of: other, known, create)
+                    let type = try self.type(of: other, known)
                     known.append(RowColumn(name: column.name.name, position: index, type: type))
                 } catch {
                     last = error
                 }
             }
-            if let type = try? type(of: generated, known, create) { return type }
+            if let type = try? type(of: generated, known) { return type }
         }
         throw last
             ?? PlanError(
@@ -310,14 +310,14 @@ extension Session {
 
     private func type(
         of generated: GeneratedColumn,
-        _ known: [RowColumn],
-        _ create: CreateTable
+        _ known: [RowColumn]
     ) throws -> DataType {
         var binder = Binder(environment: environment([:]))
         let type = try binder.rowExpression(
             generated.expression,
             over: known,
-            table: create.name.last.map { [$0.name] } ?? [],
+            // Without its table's name, which the stored text would not follow.
+            table: [],
             clause: "GENERATED"
         ).type
         return type == .null ? .int32 : type

@@ -102,8 +102,29 @@ extension Session {
                 rows[row][column] = try value(targets[column])
             }
         }
+        if !insert.isByName { giveTypes(to: &rows, targets) }
         query.body = .values(rows)
         return query
+    }
+
+    /// Gives texts that stand in one column with values of other types the type that they are for.
+    private func giveTypes(to rows: inout [[SQL.Expression]], _ targets: [Field]) {
+        func isText(_ expression: SQL.Expression) -> Bool {
+            if case .literal(.string) = expression.node { true } else { false }
+        }
+        for (column, field) in targets.enumerated()
+        where field.type != .string && !field.type.isNested {
+            let places = rows.indices.filter {
+                rows[$0].indices.contains(column) && isText(rows[$0][column])
+            }
+            if places.isEmpty || places.count == rows.count { continue }
+            guard let null = try? Parser.parseExpression("CAST(NULL AS \(field.type))"),
+                case .cast(_, let type, let isTry) = null.node
+            else { continue }
+            for row in places {
+                rows[row][column].node = .cast(rows[row][column], type, isTry: isTry)
+            }
+        }
     }
 
     // MARK: ON CONFLICT

@@ -58,6 +58,8 @@ extension ExpressionCompiler {
         switch function {
         case .regexpMatches, .regexpReplace, .regexpExtract, .regexpFullMatch:
             return try compileRegularExpression(function, arguments, operands, type)
+        case .coalesce where arguments.dropFirst().contains(where: \.canFail):
+            return CoalesceNode(operands, type: type)
         default: break
         }
         if let node = try compileWithConstant(function, arguments, operands, type) { return node }

@@ -409,7 +409,7 @@ extension Binder {
                 }
             case .delete: break
             case .doNothing: isIdle = true
-            case .insert, .insertAll, .insertDefaultValues:
+            case .insert, .insertAll, .insertByName, .insertDefaultValues:
                 throw PlanError(
                     .invalid,
                     "rows are inserted WHEN NOT MATCHED",
@@ -555,6 +555,24 @@ extension Binder {
                 }
             case .insertAll:
                 row = try target.columns.map { try named($0, in: source.scope, at: clause.span) }
+            case .insertByName:
+                for match in source.scope.columns where !match.isHidden {
+                    let place = target.columns.firstIndex {
+                        Identifier(match.name).means($0.name)
+                    }
+                    guard let place else {
+                        throw PlanError(
+                            .invalid,
+                            "the table has no column \"\(match.name)\"",
+                            at: clause.span
+                        )
+                    }
+                    row[place] = try assigned(
+                        match.column.reference,
+                        to: target.columns[place],
+                        at: clause.span
+                    )
+                }
             case .insertDefaultValues: break
             case .doNothing: isIdle = true
             case .update, .updateAll, .delete:

@@ -369,6 +369,9 @@ extension Binder {
         if case .constant(.string, .string) = b, a.type != .null {
             return (a, try coerce(b, to: a.type, at: span))
         }
+        if let number = CoercionRules.number(beside: a.type, b.type) {
+            return (try coerce(a, to: number, at: span), try coerce(b, to: number, at: span))
+        }
         let (x, y) = (asNarrowDecimal(a, beside: b), asNarrowDecimal(b, beside: a))
         guard let type = CoercionRules.common(x.type, y.type) else {
             throw PlanError(
@@ -651,6 +654,10 @@ extension Binder {
         let items = try list.map { try bind($0, &context) }
         var type = value.type
         for (item, source) in zip(items, list) {
+            if let number = CoercionRules.number(beside: type, item.type) {
+                type = number
+                continue
+            }
             let narrow = asNarrowDecimal(item, beside: value)
             type = try unified(type, narrow, at: source.span)
         }

@@ -157,6 +157,14 @@ extension Binder {
         var values: [Value] = []
         var named: [TableRequest.NamedArgument] = []
         for argument in function.call.arguments {
+            var argument = argument
+            // `header = true`, as DuckDB writes named arguments here.
+            if argument.name == nil,
+                case .binary(.equal, let left, let right) = argument.value.node,
+                case .column(let name) = left.node, name.count == 1
+            {
+                argument = FunctionArgument(name: name[0], value: right)
+            }
             let value = try bindConstantArgument(argument.value)
             if let name = argument.name {
                 named.append(TableRequest.NamedArgument(name: name.folded, value: value))

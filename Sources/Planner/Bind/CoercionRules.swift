@@ -12,6 +12,15 @@ package enum CoercionRules {
         }
     }
 
+    /// The number as which a BOOLEAN is compared with another value, 0 or 1; nil for other types.
+    static func number(beside a: DataType, _ b: DataType) -> DataType? {
+        switch (a, b) {
+        case (.boolean, .int32), (.boolean, .int64), (.boolean, .float64): b
+        case (.int32, .boolean), (.int64, .boolean), (.float64, .boolean): a
+        default: nil
+        }
+    }
+
     /// The least type that both become when they meet; nil when they do not.
     package static func common(_ a: DataType, _ b: DataType) -> DataType? {
         if a == b { return a }

@@ -47,7 +47,7 @@ extension FunctionDescription {
         # Regular expressions
         regexp_matches regexp_like ¦ regexp_matches(text, expression [, options]) → boolean ¦ Whether an expression matches somewhere; also text ~ expression. ¦ regexp_matches('abc', 'b.')
         regexp_full_match ¦ regexp_full_match(text, expression [, options]) → boolean ¦ Whether an expression matches all of the text. ¦ regexp_full_match('abc', 'a.c')
-        regexp_extract ¦ regexp_extract(text, expression [, group [, options]]) → text ¦ What a group (0: everything) took in the first match. ¦ regexp_extract('key=value', '(\w+)=(\w+)', 2)
+        regexp_extract ¦ regexp_extract(text, expression [, group [, options]]) → text ¦ What a group (0: everything) took in the first match; a list of names gives a struct of the groups. ¦ regexp_extract('key=value', '(\w+)=(\w+)', 2)
         regexp_replace ¦ regexp_replace(text, expression, by [, options]) → text ¦ The first match (every one with the option g) replaced. ¦ regexp_replace('aab', 'a', 'x', 'g')
         regexp_escape ¦ regexp_escape(text) → text ¦ An expression that matches just this text. ¦ regexp_escape('a.b')
         # Text distance

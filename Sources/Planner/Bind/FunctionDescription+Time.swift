@@ -5,7 +5,7 @@ extension FunctionDescription {
         current_date today ¦ current_date → date ¦ The day at which the statement began, in the session's time zone. ¦ current_date = now()::DATE
         current_time localtime current_localtime get_current_time ¦ current_time → time ¦ The time of day at which the statement began, in the session's time zone. ¦ current_time = now()::TIME
         localtimestamp current_localtimestamp ¦ localtimestamp → timestamp ¦ What a clock of the session's time zone showed as the statement began. ¦ localtimestamp = now()::TIMESTAMP
-        date_part datepart extract ¦ date_part(part, time) → bigint, extract(part FROM time) ¦ A part of a date, time or interval; the epoch and julian are doubles. ¦ date_part('year', DATE '2024-02-29')
+        date_part datepart extract ¦ date_part(part, time) → bigint, extract(part FROM time) ¦ A part of a date, time or interval; the epoch and julian are doubles. A list of parts gives a struct. ¦ date_part('year', DATE '2024-02-29')
         date_trunc datetrunc ¦ date_trunc(part, time) → time ¦ The beginning of the part's span that a moment lies in. ¦ date_trunc('month', TIMESTAMP '2024-02-29 12:30:00')
         date_diff datediff ¦ date_diff(part, from, to) → bigint ¦ How many beginnings of a part lie between two moments. ¦ date_diff('month', DATE '2024-01-31', DATE '2024-02-01')
         date_sub datesub ¦ date_sub(part, from, to) → bigint ¦ How many whole parts lie between two moments. ¦ date_sub('month', DATE '2024-01-31', DATE '2024-02-01')
@@ -23,7 +23,7 @@ extension FunctionDescription {
         timezone_hour ¦ timezone_hour(timestamptz) → bigint ¦ The whole hours of the session's zone's offset from UTC. ¦ timezone_hour(TIMESTAMPTZ '2024-07-01 10:00:00+00')
         timezone_minute ¦ timezone_minute(timestamptz) → bigint ¦ The minutes behind them. ¦ timezone_minute(TIMESTAMPTZ '2024-07-01 10:00:00+00')
         strftime ¦ strftime(time, format) → text ¦ A moment in the form of a format such as %d.%m.%Y. ¦ strftime(DATE '2024-02-29', '%d.%m.%Y')
-        strptime ¦ strptime(text, format) → timestamp ¦ The moment that a text in the form of a format names. ¦ strptime('29.02.2024', '%d.%m.%Y')
+        strptime ¦ strptime(text, format) → timestamp ¦ The moment that a text in the form of a format, or of the first fitting one of a list, names. ¦ strptime('29.02.2024', '%d.%m.%Y')
         try_strptime ¦ try_strptime(text, format) → timestamp ¦ As strptime; null for a text that has not the form. ¦ try_strptime('soon', '%d.%m.%Y')
         epoch_ms ¦ epoch_ms(time) → bigint, epoch_ms(bigint) → timestamp ¦ Milliseconds since 1970; the moment so many after it. ¦ epoch_ms(DATE '1970-01-02')
         epoch_us ¦ epoch_us(time) → bigint ¦ Microseconds since 1970. ¦ epoch_us(DATE '1970-01-02')

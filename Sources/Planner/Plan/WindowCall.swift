@@ -83,6 +83,19 @@ package struct WindowCall: Sendable, Hashable {
         self.type = type
     }
 
+    /// Whether the result depends on the order of rows that are ordered the same.
+    package var dependsOnRowOrder: Bool {
+        switch function {
+        case .rank, .denseRank, .percentRank, .cumeDist: return false
+        case .aggregate:
+            if case .unboundedPreceding = frame.start, case .unboundedFollowing = frame.end {
+                return false
+            }
+            return frame.unit == .rows
+        default: return true
+        }
+    }
+
     /// All expressions of the call.
     var expressions: [BoundExpression] {
         var all = arguments

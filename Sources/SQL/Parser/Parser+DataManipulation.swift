@@ -202,12 +202,16 @@ extension Parser {
         guard !isInsert, take(.update) else {
             throw unexpected(expected, candidates: [.insert, .update, .delete])
         }
-        guard take(.set) else { return .updateAll }
+        guard take(.set) else {
+            _ = take(.by, .name)
+            return .updateAll
+        }
         return take(.star) ? .updateAll : .update(try parseAssignments())
     }
 
     private mutating func parseMergeInsert() throws(SQLError) -> MergeClause.Action {
         if take(.star) { return .insertAll }
+        if take(.by, .name) { return .insertByName }
         if take(.default, .values) { return .insertDefaultValues }
         let columns = at(.leftParenthesis) ? try parseColumnNames() : []
         guard take(.values) else {

@@ -167,6 +167,7 @@ extension Printer {
             write(values)
             text += ")"
         case .insertAll: text += "INSERT *"
+        case .insertByName: text += "INSERT BY NAME"
         case .insertDefaultValues: text += "INSERT DEFAULT VALUES"
         case .doNothing: text += "DO NOTHING"
         }

@@ -78,13 +78,15 @@ package struct MergeClause: Sendable, Hashable {
     /// What happens to them.
     package enum Action: Sendable, Hashable {
         case update([Assignment])
-        /// `UPDATE SET *` or `UPDATE`: every column, by name.
+        /// `UPDATE SET *`, `UPDATE` or `UPDATE BY NAME`: every column, by name.
         case updateAll
         case delete
         /// `INSERT (columns) VALUES (…)`; no columns mean all, in their order.
         case insert(columns: [Identifier], values: [Expression])
         /// `INSERT *` or `INSERT`: every column, by name.
         case insertAll
+        /// `INSERT BY NAME`: the columns that the source has; the others get their defaults.
+        case insertByName
         case insertDefaultValues
         case doNothing
     }

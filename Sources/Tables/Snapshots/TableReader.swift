@@ -138,6 +138,12 @@ package struct TableReader: Sendable {
                 isUnpartitioned: isUnpartitioned
             )
         }
+        // Oldest first: a manifest list begins with what came last.
+        let order = files.indices.sorted { left, right in
+            let (a, b) = (files[left].entry.sequenceNumber, files[right].entry.sequenceNumber)
+            return (a ?? 0, left) < (b ?? 0, right)
+        }
+        files = order.map { files[$0] }
         // Files of pruned manifests count where the list says how many there are.
         var prunedFileCount = fileCount - files.count
         for manifest in all where manifest.content == .data && !pruner.mayMatch(manifest) {

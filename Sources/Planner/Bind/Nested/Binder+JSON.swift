@@ -70,9 +70,15 @@ extension Binder {
                     at: span
                 )
             }
-            return try makeList(
+            let found = try makeList(
                 try paths.map { try bindQuestion(function, [base, $0], name, type, at: span) },
                 at: span
+            )
+            let isKnown = BoundExpression.isNull(base, isNegated: true)
+            return .conditional(
+                [BoundExpression.Branch(condition: isKnown, value: found)],
+                otherwise: nil,
+                found.type
             )
         }
         if path.type == .null { return .constant(.null, type) }
