@@ -129,7 +129,7 @@ class World:
         chance = self.chance
         pick = chance.randint(0, 8)
         if pick == 7:
-            return Column(name, "list", pyarrow.list_(pyarrow.int32())), [[], [1], [1, 2, None], [None], list(range(30))]
+            return Column(name, "list", pyarrow.list_(pyarrow.int32()), 1000), [[], [1], [1, 2, None], [None], list(range(30))]
         if pick == 8:
             return (Column(name, "struct", pyarrow.struct([("a", pyarrow.int32()), ("b", pyarrow.string())])),
                     [{"a": 1, "b": "x"}, {"a": None, "b": ""}, {"a": 2, "b": None}, {"a": -1, "b": "a longer text than is inlined"}])

@@ -33,16 +33,7 @@ from support import Varve, VarveError, canonical_column, free_port, server
 PER_WORLD = 250
 
 # What queries leave out until a bug or a gap of varve is closed, with its number. A line goes when its bug goes.
-OPEN_BUGS = {
-    "row values": 1,
-    "strlen": 2,
-    "aggregates of outer columns": 3,
-    "frames over constants": 4,
-    "numbers in any text": 5,
-    "windows of pairs": 7,
-    "nested values": 8,
-    "ordinals of aggregates": 10,
-}
+OPEN_BUGS = {}
 
 # What DuckDB 1.5.5 gets wrong, cannot do, or decides otherwise: a pattern of the query, one of DuckDB's outcome, one of varve's, and the reason.
 KNOWN_DIFFERENCES = [
@@ -183,6 +174,8 @@ def family(kind):
         return "instant" if kind.tz else "timestamp"
     if types.is_list(kind) or types.is_large_list(kind):
         return f"list of {family(kind.value_type)}"
+    if types.is_map(kind):
+        return f"map from {family(kind.key_type)} to {family(kind.item_type)}"
     if types.is_struct(kind):
         return f"struct of {[(field.name, family(field.type)) for field in kind]}"
     return str(kind)
@@ -190,7 +183,7 @@ def family(kind):
 
 def deep(value):
     """Nested and interval values as comparable ones; floats stay floats."""
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return tuple(deep(part) for part in value)
     if isinstance(value, dict):
         return tuple((name, deep(part)) for name, part in value.items())
@@ -203,7 +196,7 @@ def values(column):
     """A column as comparable values."""
     kind = column.type
     name = family(kind)
-    if name in ("float", "boolean", "interval") or name.startswith(("list", "struct")):
+    if name in ("float", "boolean", "interval") or name.startswith(("list", "struct", "map")):
         return [deep(value) for value in column.to_pylist()]
     if isinstance(kind, pyarrow.BaseExtensionType):
         return [None if value is None else ("text", str(value)) for value in column.to_pylist()]

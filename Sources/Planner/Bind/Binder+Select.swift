@@ -88,6 +88,10 @@ struct SelectOutput {
     var expression: BoundExpression
     var name: String
     var span: SourceSpan
+    /// What was written, where subqueries were met in it.
+    var written: SQL.Expression?
+    /// The places of those subqueries among the attachments of the SELECT.
+    var attachments = 0..<0
 }
 
 extension Binder {
@@ -140,14 +144,18 @@ extension Binder {
                 outputs += columns
                 continue
             }
+            let known = context.attachments.count
             let bound = try bind(item.expression, &context)
-            outputs.append(
-                SelectOutput(
-                    expression: bound,
-                    name: item.alias?.name ?? outputName(item.expression),
-                    span: item.expression.span
-                )
+            var output = SelectOutput(
+                expression: bound,
+                name: item.alias?.name ?? outputName(item.expression),
+                span: item.expression.span
             )
+            if context.attachments.count > known {
+                output.written = item.expression
+                output.attachments = known..<context.attachments.count
+            }
+            outputs.append(output)
         }
         var having: BoundExpression?
         if let expression = select.having {
@@ -163,14 +171,18 @@ extension Binder {
             context.clause = "QUALIFY"
             qualify = try bindBoolean(expression, &context)
         }
+        var selected = GroupableOutputs(outputs, context.attachments)
+        selected.note(collector, windows, unnests)
         var (groups, sets) = try bindGroups(
             select.groupBy,
             select,
-            outputs,
+            &selected,
             from.scope,
             aliases,
             &plan
         )
+        plan = try attach(selected.taken, to: plan)
+        context.attachments = selected.rest
         var distinctOn: [BoundExpression] = []
         if case .on(let expressions)? = select.distinct {
             for expression in expressions {
