@@ -372,11 +372,13 @@ class ExpressionMaker(NestedMaker):
     def text(self, scope, depth):
         deeper, one = depth + 1, self.one
         a = self.text_value(scope, deeper)
-        pick = self.chance.randint(0, 30)
+        pick = self.chance.randint(0, 31)
+        if pick == 31:
+            return E("text", "CAST(", self.interval(scope, deeper), " AS VARCHAR)")
         if pick == 27:
             return E("text", one("to_base(abs(", "to_base(abs("), self.small(scope, deeper), one("), 2)", "), 16, 6)", "), 36)"))
         if pick == 28:
-            return E("text", one("format_bytes(", "formatReadableDecimalSize("), self.small(scope, deeper), ")")
+            return E("text", one("format_bytes(", "formatReadableDecimalSize("), "CAST(", self.small(scope, deeper), " AS BIGINT))")
         if pick == 29:
             return E("text", one("to_base64(encode(", "base64(encode(", "sha1((", "url_decode(("), a, "))") if self.often(0.6) else \
                 E("text", one("parse_filename(", "parse_dirpath(", "parse_dirname("), "concat('/x/', ", a, "))")
@@ -497,4 +499,14 @@ class ExpressionMaker(NestedMaker):
         return E("time", "(", self.expression("time", scope, depth + 1), self.one(" + ", " - "), self.one("INTERVAL 5 HOUR", "INTERVAL '90 minutes'"), ")")
 
     def interval(self, scope, depth):
-        return E("interval", self.one("to_days", "to_hours", "to_months"), "(", E("int", "CAST(", self.small(scope, depth + 1, 1000), " AS INTEGER)", bound=1000), ")")
+        deeper, one = depth + 1, self.one
+        pick = self.chance.randint(0, 5)
+        if pick == 0:
+            return E("interval", "age(", self.expression("timestamp", scope, deeper), ", ", self.expression("timestamp", scope, deeper), ")")
+        if pick == 1:
+            return E("interval", "(", self.expression("timestamp", scope, deeper), " - ", self.expression("timestamp", scope, deeper), ")")
+        if pick == 2:
+            return E("interval", "(", self.literal("interval"), one(" + ", " - "), self.expression("interval", scope, deeper), ")")
+        if pick == 3:
+            return E("interval", "(", self.literal("interval"), one(" * 3", " * 2", " / 2"), ")")
+        return E("interval", one("to_days", "to_hours", "to_months", "to_weeks", "to_years", "to_minutes"), "(", E("int", "CAST(", self.small(scope, deeper, 1000), " AS INTEGER)", bound=1000), ")")

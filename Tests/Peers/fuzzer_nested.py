@@ -29,7 +29,7 @@ class NestedMaker:
             low = self.chance.randint(-2, 4)
             return E("list", "CAST(", one("range(", "generate_series("), f"{low}, {low + self.chance.randint(0, 6)}", one("", ", 2"), ") AS INTEGER[])", bound=20)
         if pick == 4:
-            return E("list", "list_transform(", self.words_value(scope, deeper), ", lambda w: CAST(length(w) AS INTEGER))", bound=10**5)
+            return E("list", "list_transform(", self.words_value(scope, deeper), ", lambda ew: CAST(length(ew) AS INTEGER))", bound=10**5)
         a = self.expression("list", scope, deeper)
         bound = a.bound or 1000
         if pick == 5:
@@ -49,13 +49,13 @@ class NestedMaker:
             low, high = self.chance.randint(-3, 3), self.chance.randint(-2, 5)
             return E("list", one(f"list_slice(", "array_slice("), a, f", {low}, {high})", bound=bound) if self.often(0.5) else E("list", "(", a, f")[{low}:{high}]", bound=bound)
         if pick == 11:
-            return E("list", "list_filter(", a, ", lambda e: ", self.tested("e"), ")", bound=bound)
+            return E("list", "list_filter(", a, ", lambda el: ", self.tested("el"), ")", bound=bound)
         if pick in (12, 13) and bound <= ELEMENT:
             other = self.element(scope, deeper)
-            body = one(("e + 1", 1), ("e * 2", bound), ("-e", 0), ("e % 3", 0), ("coalesce(e, 7)", 7), ("CASE WHEN e > 1 THEN e ELSE 0 END", 0))
+            body = one(("el + 1", 1), ("el * 2", bound), ("-el", 0), ("el % 3", 0), ("coalesce(el, 7)", 7), ("CASE WHEN el > 1 THEN el ELSE 0 END", 0))
             if self.often(0.4):
-                return E("list", "list_transform(", a, ", lambda e: e + ", other, ")", bound=bound + 1000)
-            return E("list", "list_transform(", a, f", lambda e: {body[0]})", bound=bound + body[1])
+                return E("list", "list_transform(", a, ", lambda el: el + ", other, ")", bound=bound + 1000)
+            return E("list", "list_transform(", a, f", lambda el: {body[0]})", bound=bound + body[1])
         if pick == 14:
             return E("list", "list_resize(", a, f", {self.chance.randint(0, 5)}{one('', ', 9')})", bound=max(bound, 9))
         if pick == 15:
@@ -64,7 +64,7 @@ class NestedMaker:
         if pick == 16:
             return E("list", "list_select(", a, ", [1, 3, 2])", bound=bound)
         if pick == 17:
-            return E("list", "[e", one("", " + 1"), " FOR e IN ", a, one("", " IF e > 0", " IF e IS NOT NULL"), "]", bound=bound + 1)
+            return E("list", "[el", one("", " + 1"), " FOR el IN (", a, ")", one("", " IF el > 0", " IF el IS NOT NULL"), "]", bound=bound + 1)
         if pick == 18:
             return E("list", "map_values(", self.expression("map", scope, deeper), ")", bound=1000)
         b = self.expression("list", scope, deeper)
@@ -85,12 +85,12 @@ class NestedMaker:
         if pick == 4:
             return E("words", "regexp_extract_all(", self.text_value(scope, deeper), one(", '[a-z]+')", ", '[0-9]')"))
         if pick == 5:
-            return E("words", "list_transform(", self.words_value(scope, deeper), ", lambda w: ", one("concat(w, '!')", "left(w, 2)", "nullif(w, '')"), ")")
+            return E("words", "list_transform(", self.words_value(scope, deeper), ", lambda ew: ", one("concat(ew, '!')", "left(ew, 2)", "nullif(ew, '')"), ")")
         if pick == 6:
             return E("words", "map_keys(", self.expression("map", scope, deeper), ")")
         if pick == 7:
             return E("words", "list_sort(", self.words_value(scope, deeper), ")")
-        return E("words", "list_filter(", self.words_value(scope, deeper), ", lambda w: w ", one("<> ''", "LIKE '%a%'", "IS NOT NULL"), ")")
+        return E("words", "list_filter(", self.words_value(scope, deeper), ", lambda ew: ew ", one("<> ''", "LIKE '%a%'", "IS NOT NULL"), ")")
 
     # Structs and maps.
 
@@ -127,7 +127,7 @@ class NestedMaker:
         if pick == 3:
             return E("int", "(", self.expression("map", scope, deeper), ")[", one("'a'", "'b'", self.text_value(scope, deeper)), "]", bound=1000)
         if pick == 4:
-            return E("int", "json_array_length(", self.json(scope, deeper), one("", ", '$.l'"), ")", bound=100, wide=True)
+            return E("int", "CAST(json_array_length(", self.json(scope, deeper), one("", ", '$.l'"), ") AS BIGINT)", bound=100, wide=True)
         a = self.expression("list", scope, deeper)
         bound = a.bound or 1000
         if pick == 5:
@@ -140,11 +140,11 @@ class NestedMaker:
         if pick == 8:
             return E("int", one("list_min(", "list_max("), a, ")", bound=bound)
         if pick == 9:
-            return E("int", one("list_count(", "list_unique("), a, ")", bound=10**4, wide=True)
+            return E("int", one("CAST(list_count(", "CAST(list_unique("), a, ") AS BIGINT)", bound=10**4, wide=True)
         if pick == 10:
             return E("int", "list_aggregate(", a, one(", 'min')", ", 'max')", ", 'bit_xor')", ", 'count')"), bound=2**31, wide=True)
         # NULL as the first value is not what both take.
-        return E("int", "list_reduce(list_prepend(0, ", a, "), lambda e, f: ", one("e + coalesce(f, 1)", "greatest(e, f)", "CASE WHEN f > e THEN f ELSE e END"), ")", bound=bound * 100, wide=True)
+        return E("int", "list_reduce(list_prepend(0, ", a, "), lambda el, em: ", one("el + coalesce(em, 1)", "greatest(el, em)", "CASE WHEN em > el THEN em ELSE el END"), ")", bound=bound * 100, wide=True)
 
     def text_of_nested(self, scope, depth):
         deeper, one = depth + 1, self.one
@@ -180,7 +180,11 @@ class NestedMaker:
 
     def boolean_of_nested(self, scope, depth):
         deeper, one = depth + 1, self.one
-        pick = self.chance.randint(0, 9)
+        pick = self.chance.randint(0, 11)
+        if pick == 10:
+            return E("boolean", "(", self.element(scope, deeper), one(" = ANY(", " <> ALL(", " < ANY(", " >= ALL(", " IN list_reverse(", " NOT IN list_reverse("), self.expression("list", scope, deeper), "))")
+        if pick == 11:
+            return E("boolean", "(", self.text_value(scope, deeper), one(" = ANY(", " IN list_reverse(", " NOT IN list_reverse("), self.words_value(scope, deeper), "))")
         if pick == 0:
             return E("boolean", one("list_contains(", "list_has("), self.expression("list", scope, deeper), ", ", self.element(scope, deeper), ")")
         if pick == 1:
@@ -194,7 +198,7 @@ class NestedMaker:
         if pick == 5:
             return E("boolean", "map_contains(", self.expression("map", scope, deeper), ", ", one("'a'", "'b'", self.text_value(scope, deeper)), ")")
         if pick == 6:
-            return E("boolean", self.one("list_bool_and(", "list_bool_or("), "list_transform(", self.expression("list", scope, deeper), ", lambda e: ", self.tested("e"), "))")
+            return E("boolean", self.one("list_bool_and(", "list_bool_or("), "list_transform(", self.expression("list", scope, deeper), ", lambda el: ", self.tested("el"), "))")
         kind = one("list", "struct", "words", "list")
         return E("boolean", "(", self.expression(kind, scope, deeper), one(" = ", " <> ", " < ", " >= ", " IS DISTINCT FROM ", " IS NOT DISTINCT FROM "), self.expression(kind, scope, deeper), ")")
 

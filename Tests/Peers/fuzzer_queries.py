@@ -119,7 +119,9 @@ class QueryMaker(SourceMaker, ExpressionMaker):
             return E(kind, "(SELECT ", value, " FROM ", source.node, f" WHERE {source.keys[0]} = {self.chance.randint(0, 5)}", ")" if len(source.keys) == 1 else " LIMIT 0)",
                      bound=value.bound, wide=value.wide, scale=value.scale)
         value = self.aggregate_of(kind, inner)
-        return E(kind, "(SELECT ", value, " FROM ", source.node, where, ")", bound=value.bound, wide=value.wide, scale=value.scale)
+        # An aggregate of outer columns alone leaves the rows of the subquery.
+        limit = "" if "count(*)" in str(value) or any(str(column) in str(value) for column in source.columns) else " LIMIT 1"
+        return E(kind, "(SELECT ", value, " FROM ", source.node, where, limit, ")", bound=value.bound, wide=value.wide, scale=value.scale)
 
     def not_null(self, kind, scope):
         return Node("coalesce(", self.super_expression(kind, scope, 2), ", ", plainest(kind), ")")
@@ -581,6 +583,13 @@ class QueryMaker(SourceMaker, ExpressionMaker):
             texts = [str(key) for key in keys]
             if form < 0.1 and kinds is None:
                 group = Node(" GROUP BY ", ", ".join(str(place + 1) for place in range(len(keys))))
+                if len(items.parts) == len(keys) + len(aggregates) and self.often(0.5):
+                    # A subquery as a key, which only its place or its name can mean.
+                    scope.nests, self.subqueries = True, self.subqueries + 1
+                    value = self.one(self.boolean_subquery, lambda scope: self.scalar_subquery("int", scope))(scope)
+                    name = self.fresh("g")
+                    items.parts.append(Item(value, name))
+                    group = self.one(Node(group, ", ", name), Node(group, f", {len(items.parts)}"), Node(" GROUP BY ALL"))
             elif form < 0.25 and len(set(texts)) == len(texts):
                 sets = True
                 group = Node(self.one(" GROUP BY ROLLUP (", " GROUP BY CUBE ("), Sequence([key.copy() for key in keys]), ")")
@@ -596,6 +605,10 @@ class QueryMaker(SourceMaker, ExpressionMaker):
                 items.parts.append(Item(E("int", f"grouping({self.chance.choice(texts)})", bound=3, wide=True), self.fresh("o")))
         having = Optional(" HAVING ", self.condition(after, 1)) if self.often(0.25) and known else ""
         qualify = ""
+        if self.often(0.1) and known and depth < 2:
+            ranked = self.over_groups(known)
+            if not ranked.inexact:
+                qualify = Optional(" QUALIFY ", ranked, self.one(" <= ", " > ", " <> "), str(self.chance.randint(1, 4)))
         ending, rows = self.end(items, min(scope.rows, MANY), limit)
         return self.result(["SELECT ", items, " FROM ", source, where, group, having, qualify, ending], items, rows)
 

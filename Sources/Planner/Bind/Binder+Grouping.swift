@@ -37,6 +37,7 @@ extension Binder {
                 }
                 var context = ExpressionContext(scope: scope, clause: "GROUP BY")
                 context.aliases = aliases
+                context.isGrouped = true
                 let bound = try binder.bind(expression, &context)
                 plan = try binder.attach(context.attachments, to: plan)
                 positions.append(add(bound, binder.outputName(expression), &binder))

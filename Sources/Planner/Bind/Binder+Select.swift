@@ -16,6 +16,8 @@ struct ExpressionContext {
     var clause: String
     /// Where aggregates are collected; nil where none may stand.
     var aggregates: AggregateCollector?
+    /// Whether there is a GROUP BY.
+    var isGrouped = false
     /// Where window functions are collected; nil where none may stand.
     var windows: WindowCollector?
     /// Where lists that are taken apart are collected; nil where none may be.
@@ -133,6 +135,7 @@ extension Binder {
         let collector = AggregateCollector()
         var context = ExpressionContext(scope: from.scope, clause: "SELECT")
         context.aggregates = collector
+        context.isGrouped = select.groupBy != nil
         let windows = WindowCollector(select.windows)
         context.windows = windows
         context.aliases = aliases
