@@ -227,7 +227,7 @@ class QueryMaker(SourceMaker, ExpressionMaker):
                 node = Node(node, self.one(" CROSS JOIN ", ", "), other.node)
                 leaves, keys, rows, sources = leaves + other.columns, both_keys, pairs, sources + [other]
                 continue
-            if share < 0.2 and other.keys and other.columns:
+            if share < 0.2 and other.keys and len(other.keys) == 1 and other.columns:
                 found = [column for column in leaves if column.kind == "int" and column.bound < 2**31]
                 if found:
                     extra = Optional(" AND ", equal) if equal is not None and self.often(0.5) else ""
@@ -339,7 +339,12 @@ class QueryMaker(SourceMaker, ExpressionMaker):
             value = self.decimal_value(scope, 1)
             return E("decimal", "sum(", distinct, value, ")", more, bound=10**14, scale=value.scale, **shown)
         if pick == 10:
-            return E("double", "sum(", self.tame(scope, 1), ")", more, bound=10**16, **shown)
+            value = self.tame(scope, 1)
+            # Rounded, as what is left of great numbers that cancel each other depends on their order.
+            rounded = value.bound <= 10**9 and not window
+            if window:
+                value = E("double", "(", self.small(scope, 1, 1000), " / 4)", bound=250)
+            return E("double", "round(" if rounded else "", "sum(", value, ")", more, ", 3)" if rounded else "", bound=10**16, **shown)
         if pick == 11 and not window:
             value = self.text_value(scope, 1)
             return E("text", "string_agg(", value, ", ", one("','", "''", "'; '"), " ORDER BY ", Mirror(value), one("", " DESC", " NULLS FIRST"), ")", more)

@@ -61,6 +61,10 @@ QUERIES = {
         "SELECT DISTINCT t, count(*) OVER (PARTITION BY t) AS n FROM {l}", "SELECT id, (SELECT count(*) FROM {r} AS r WHERE r.k = l.k) AS n, rank() OVER (ORDER BY (SELECT count(*) FROM {r} AS r WHERE r.k = l.k)) AS a FROM {l} AS l",
         "SELECT id, (SELECT max(a) FROM (SELECT row_number() OVER (ORDER BY v) AS a FROM {r} AS r WHERE r.k = l.k) AS q) AS m FROM {l} AS l", "SELECT k, sum(v) FROM {r} GROUP BY k QUALIFY rank() OVER (ORDER BY sum(v) DESC NULLS LAST) < 4",
     ],
+    "grouped conditions": [
+        "SELECT f AND k > 3 AS g, count(*) FROM {l} GROUP BY ALL HAVING (f AND k > 3) AND (f AND k > 3)", "SELECT f AND k > 3 AS g, count(*) FROM {l} GROUP BY f AND k > 3 HAVING count(*) > 1 AND (f AND k > 3)",
+        "SELECT f OR k > 3 AS g, t, ((f OR k > 3) OR t = 'red') AND count(*) > 2 AS h FROM {l} GROUP BY f OR k > 3, t", "SELECT (f AND k > 3) AND (f AND k > 3) FROM {l} GROUP BY f AND k > 3",
+    ],
     "grouping sets": [
         "SELECT t, f, count(*) AS n, sum(k) AS s FROM {l} GROUP BY ROLLUP (t, f)", "SELECT t, f, count(*) AS n FROM {l} GROUP BY CUBE (t, f)", "SELECT t, f, count(*) AS n, grouping(t), grouping(f), grouping(t, f) FROM {l} GROUP BY GROUPING SETS ((t), (f), ())",
         "SELECT t, f, k % 3 AS m, count(*) AS n FROM {l} GROUP BY t, ROLLUP (f, k % 3)", "SELECT count(*) AS n FROM {none} GROUP BY ROLLUP (k)", "SELECT k, count(*) AS n FROM {none} GROUP BY CUBE (k, c)",

@@ -506,6 +506,38 @@ private struct GroupReplacer {
                 at: span
             )
         }
-        return try expression.mapChildren { try replace($0, at: span) }
+        let children = withConnectedGroups(expression)
+        return try (children ?? expression).mapChildren { try replace($0, at: span) }
+    }
+
+    /// A conjunction or disjunction in which those that are grouped by are single operands.
+    ///
+    /// `(a AND b) AND c` has three operands, but `a AND b` may be a group.
+    private func withConnectedGroups(_ expression: BoundExpression) -> BoundExpression? {
+        func connected(
+            _ operands: [BoundExpression],
+            _ parts: (BoundExpression) -> [BoundExpression]?
+        ) -> [BoundExpression]? {
+            var result: [BoundExpression] = []
+            var index = 0
+            while index < operands.count {
+                let rest = operands[index...]
+                let group = groups.first { group in
+                    parts(group.expression).map { !$0.isEmpty && rest.starts(with: $0) } ?? false
+                }
+                result.append(group?.expression ?? operands[index])
+                index += group.flatMap { parts($0.expression)?.count } ?? 1
+            }
+            return result.count < operands.count ? result : nil
+        }
+        switch expression {
+        case .and(let operands):
+            return connected(operands) { if case .and(let parts) = $0 { parts } else { nil } }
+                .map { .and($0) }
+        case .or(let operands):
+            return connected(operands) { if case .or(let parts) = $0 { parts } else { nil } }
+                .map { .or($0) }
+        default: return nil
+        }
     }
 }
