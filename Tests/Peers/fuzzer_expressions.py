@@ -2,10 +2,13 @@
 import copy
 import math
 
-from fuzzer_tree import NAMES, Expression, Optional, Sequence
+from fuzzer_nested import NestedMaker
+from fuzzer_tree import NAMES, Expression, Optional, Sequence, plainest
 from fuzzer_worlds import DATES, MOMENTS, TEXTS, TIMES, UUIDS
 
-NESTED = ("interval", "list", "struct")
+NESTED = ("interval", "list", "struct", "words", "map")
+# What has no order.
+UNORDERED = ("interval", "map")
 KINDS = ["boolean", "int", "int", "int", "double", "decimal", "text", "text", "date", "timestamp", "time", "instant", "blob", "uuid", "real"]
 CHECKED = 2**31
 LIMIT = 2**61
@@ -32,7 +35,7 @@ class Scope:
         return copy.deepcopy(chance.choice(found)) if found else None
 
 
-class ExpressionMaker:
+class ExpressionMaker(NestedMaker):
     """Expressions of every kind from a source of chance."""
 
     def __init__(self, chance, off=()):
@@ -55,13 +58,13 @@ class ExpressionMaker:
 
     def expression(self, kind, scope, depth=0):
         """Any expression of a kind."""
-        if kind in ("list", "struct"):
-            return scope.of(self.chance, kind) or E(kind, f"CAST(NULL AS {NAMES[kind]})")
         if depth >= 3 or self.often(0.35 + 0.1 * depth):
             leaf = scope.of(self.chance, kind) if self.often(0.9) else None
             return leaf if leaf is not None else self.literal(kind)
         if self.often(0.12):
             return self.general(kind, scope, depth)
+        if kind in ("int", "text", "boolean") and self.often(0.12):
+            return getattr(self, f"{kind}_of_nested")(scope, depth)
         return getattr(self, kind)(scope, depth)
 
     def literal(self, kind):
@@ -82,7 +85,8 @@ class ExpressionMaker:
                 "instant": ["TIMESTAMPTZ '2024-02-29 12:30:15+00'", "TIMESTAMPTZ '2000-01-01 02:00:00+02'"], "blob": ["'abc'::BLOB", "''::BLOB"],
                 "uuid": ["'123e4567-e89b-12d3-a456-426614174000'::UUID", "'00000000-0000-0000-0000-000000000000'::UUID"],
                 "interval": ["INTERVAL 1 DAY", "INTERVAL '1 month'", "INTERVAL '36 hours'", "INTERVAL '1 year 2 days'", "INTERVAL '-90 minutes'"],
-                "list": ["[1, 2]", "[]::INTEGER[]", "[3, NULL]"], "struct": ["{'a': 1, 'b': 'x'}"]}[kind]
+                "list": ["[1, 2]", "[]::INTEGER[]", "[3, NULL]", "[1, 2, NULL]", "[7]"], "words": ["['a', 'b']", "[]::VARCHAR[]", "['', NULL, 'it''s']"],
+                "struct": ["{'a': 1, 'b': 'x'}", "{'a': NULL::INTEGER, 'b': ''}", "{'a': -1, 'b': NULL::VARCHAR}"], "map": ["MAP {'a': 1, 'b': NULL}", "MAP {}::MAP(VARCHAR, INTEGER)", "MAP {'b': 2}"]}[kind]
         return E(kind, one(*text), bound=100, scale=2)
 
     def datum(self, kind):
@@ -124,14 +128,14 @@ class ExpressionMaker:
             return E(kind, *arms, other, " END", **both)
         if pick == 2:
             chosen = self.kind(scope)
-            chosen = "int" if chosen in NESTED else chosen
+            chosen = "int" if chosen in UNORDERED else chosen
             subject = self.expression(chosen, scope, deeper)
             return E(kind, "CASE ", subject, " WHEN ", self.expression(chosen, scope, deeper), " THEN ", a, " ELSE ", b, " END", **both)
         if pick == 3:
             return E(kind, self.one("coalesce", "ifnull"), "(", a, ", ", b, ")", **both)
         if pick == 4:
             return E(kind, "nullif(", a, ", ", b, ")", bound=a.bound, wide=a.wide or b.wide, scale=max(a.scale, b.scale))
-        if pick == 5 and kind not in NESTED:
+        if pick == 5 and kind not in UNORDERED:
             return E(kind, self.one("greatest", "least"), "(", a, ", ", b, ")", **both)
         if pick == 6:
             return E(kind, "if(", self.boolean_value(scope, deeper), ", ", a, ", ", b, ")", **both)
@@ -169,9 +173,9 @@ class ExpressionMaker:
         if pick == 7:
             return E("boolean", one("isnan", "isinf", "isfinite"), "(", self.expression(one("double", "real"), scope, deeper), ")")
         kind = self.kind(scope)
-        if kind in ("list", "struct"):
+        if kind == "map":
             return E("boolean", "(", self.expression(kind, scope, deeper), one(" IS NULL", " IS NOT NULL"), ")")
-        if kind in NESTED:
+        if kind == "interval":
             kind = "int"
         a = self.expression(kind, scope, deeper)
         if pick == 8:
@@ -181,18 +185,21 @@ class ExpressionMaker:
         if pick in (10, 11):
             some = [self.expression(kind, scope, 3) if self.often(0.3) else self.literal(kind) for _ in range(self.chance.randint(1, 5))]
             return E("boolean", "(", a, one(" IN (", " NOT IN ("), Sequence(some), "))")
-        if pick == 12:
+        if pick == 12 and kind not in NESTED:
+            # DuckDB has no BETWEEN of lists and structs.
             return E("boolean", "(", a, one(" BETWEEN ", " NOT BETWEEN "), self.expression(kind, scope, 3), " AND ", self.expression(kind, scope, 3), ")")
         if pick == 13:
             other = self.one("int", "decimal", "double", "real")
             if kind in ("int", "decimal", "double", "real"):
                 # Numbers of two kinds.
                 return E("boolean", "(", a, one(" = ", " < ", " >= ", " <> "), self.expression(other, scope, deeper), ")")
-        if pick == 14 and self.can("row values"):
+        if pick == 14:
             b = self.kind(scope)
-            if b not in NESTED:
-                return E("boolean", "((", a, ", ", self.expression(b, scope, 3), ")", one(" = ", " <> ", " < ", " >= "), "(", self.expression(kind, scope, 3), ", ",
-                         self.expression(b, scope, 3), "))")
+            if b not in NESTED and kind not in NESTED:
+                # Without NULL, which DuckDB takes for a value in rows.
+                values = [Expression(of, "coalesce(", value, ", ", plainest(of), ")") for of, value in
+                          ((kind, a), (b, self.expression(b, scope, 3)), (kind, self.expression(kind, scope, 3)), (b, self.expression(b, scope, 3)))]
+                return E("boolean", "((", values[0], ", ", values[1], ")", one(" = ", " <> ", " < ", " >= "), "(", values[2], ", ", values[3], "))")
         return E("boolean", "(", a, one(" = ", " <> ", " < ", " <= ", " > ", " >= "), self.expression(kind, scope, deeper), ")")
 
     # Numbers.
@@ -207,7 +214,17 @@ class ExpressionMaker:
 
     def int(self, scope, depth):
         deeper, one = depth + 1, self.one
-        pick = self.chance.randint(0, 22)
+        pick = self.chance.randint(0, 25)
+        if pick == 23:
+            return E("int", one("bit_count(", "~("), self.small(scope, deeper), ")", bound=2**31, wide=True) if self.often(0.5) else \
+                E("int", "lcm(", self.small(scope, deeper, 1000), ", ", self.small(scope, deeper, 1000), ")", bound=10**6, wide=True)
+        if pick == 24:
+            kind = one("date", "timestamp", "instant")
+            return E("int", one("yearweek", "dayofmonth", "weekday", "weekofyear", "epoch_ns", "era"), "(", self.expression(kind, scope, deeper), ")", bound=2**62, wide=True) if self.often(0.5) else \
+                E("int", "date_part(", one("'dow'", "'doy'", "'week'", "'year'", "'isodow'", "'yearweek'", "'month'"), ", ", self.expression(kind, scope, deeper), ")", bound=10**7, wide=True)
+        if pick == 25:
+            return E("int", "CAST(", one("floor", "ceil", "round", "trunc"), "(", self.tame(scope, deeper), ") AS BIGINT)", bound=10**13, wide=True) if self.often(0.5) else \
+                E("int", "CAST(factorial(CAST(abs(", self.small(scope, deeper, 1000), ") % 10 AS INTEGER)) AS BIGINT)", bound=10**6, wide=True)
         if pick == 20:
             return E("int", one("levenshtein(", "damerau_levenshtein("), self.text_value(scope, deeper), ", ", self.text_value(scope, 3), ")", bound=10**5, wide=True)
         if pick == 21:
@@ -233,7 +250,7 @@ class ExpressionMaker:
             a = self.small(scope, deeper, 2**30)
             return E("int", one("abs(", "-(", "sign("), a, ")", bound=a.bound + 1, wide=a.wide)
         if pick == 9:
-            return E("int", one("length", "ascii", "unicode", "bit_length", *["strlen"] * self.can("strlen")), "(", self.text_value(scope, deeper), ")", bound=10**5, wide=True)
+            return E("int", one("length", "ascii", "unicode", "bit_length", "strlen"), "(", self.text_value(scope, deeper), ")", bound=10**5, wide=True)
         if pick == 10:
             return E("int", "strpos(", self.text_value(scope, deeper), ", ", self.text_value(scope, 3), ")", bound=10**5, wide=True)
         if pick == 11:
@@ -251,8 +268,6 @@ class ExpressionMaker:
         if pick == 14:
             wide = self.often(0.5)
             text = self.text_value(scope, deeper)
-            if not self.can("numbers in any text"):
-                text = E("text", "regexp_extract(", text, ", '^ *-?[0-9]+ *$')")
             return E("int", "TRY_CAST(", text, f" AS {'BIGINT' if wide else 'INTEGER'})", bound=2**63 if wide else 2**31, wide=wide)
         if pick == 15:
             number = self.decimal_value(scope, deeper) if self.often(0.5) else self.tame(scope, deeper)
@@ -279,7 +294,15 @@ class ExpressionMaker:
 
     def double(self, scope, depth):
         deeper, one = depth + 1, self.one
-        pick = self.chance.randint(0, 11)
+        pick = self.chance.randint(0, 13)
+        if pick == 12:
+            # Rounded, as the last digits of these are nobody's promise.
+            function, argument = one(("ln(1 + abs(", "))"), ("sin(", ")"), ("cos(", ")"), ("atan(", ")"), ("log10(1 + abs(", "))"), ("cbrt(", ")"), ("degrees(", ")"), ("radians(", ")"),
+                                     ("exp(-abs(", "))"), ("log2(1 + abs(", "))"))
+            return E("double", f"round({function}", self.tame(scope, deeper), f"{argument}, 5)", bound=1e14)
+        if pick == 13:
+            return E("double", "pow(", self.small(scope, deeper, 1000), one(", 2)", ", 3)"), bound=1e9) if self.often(0.5) else \
+                E("double", one("jaccard(", "jaro_similarity(", "jaro_winkler_similarity("), "'abc', concat('b', ", self.text_value(scope, deeper), "))", bound=1)
         if pick <= 2:
             a, b = self.tame(scope, deeper), self.tame(scope, deeper)
             op = one("+", "-", "*")
@@ -349,7 +372,19 @@ class ExpressionMaker:
     def text(self, scope, depth):
         deeper, one = depth + 1, self.one
         a = self.text_value(scope, deeper)
-        pick = self.chance.randint(0, 26)
+        pick = self.chance.randint(0, 31)
+        if pick == 31:
+            return E("text", "CAST(", self.interval(scope, deeper), " AS VARCHAR)")
+        if pick == 27:
+            return E("text", one("to_base(abs(", "to_base(abs("), self.small(scope, deeper), one("), 2)", "), 16, 6)", "), 36)"))
+        if pick == 28:
+            return E("text", one("format_bytes(", "formatReadableDecimalSize("), "CAST(", self.small(scope, deeper), " AS BIGINT))")
+        if pick == 29:
+            return E("text", one("to_base64(encode(", "base64(encode(", "sha1((", "url_decode(("), a, "))") if self.often(0.6) else \
+                E("text", one("parse_filename(", "parse_dirpath(", "parse_dirname("), "concat('/x/', ", a, "))")
+        if pick == 30:
+            return E("text", one("regexp_escape(", "nfc_normalize(", "substring_grapheme(", "left_grapheme(", "bar("), a, ")") if self.often(0) else \
+                E("text", one("regexp_escape(", "nfc_normalize("), a, ")")
         if pick == 22:
             return E("text", "translate(", a, ", ", one("'abc'", "'é日'", "'aa'"), ", ", one("'xyz'", "''", "'x'"), ")")
         if pick == 23:
@@ -436,7 +471,12 @@ class ExpressionMaker:
 
     def timestamp(self, scope, depth):
         deeper, one = depth + 1, self.one
-        pick = self.chance.randint(0, 5)
+        pick = self.chance.randint(0, 7)
+        if pick == 6:
+            return E("timestamp", "time_bucket(", one("INTERVAL '2 hours'", "INTERVAL '1 month'", "INTERVAL '10 days'", "INTERVAL '1 year'"), ", ", self.expression("timestamp", scope, deeper), ")")
+        if pick == 7:
+            return E("timestamp", "make_timestamp(2000, 1 + ", E("int", "abs(", self.small(scope, deeper, 1000), ") % 12", bound=12), ", 28, 12, 30, 1.5)") if self.often(0.5) else \
+                E("timestamp", "try_strptime(", self.text_value(scope, deeper), ", ", one("'%Y-%m-%d'", "'%H:%M:%S'"), ")")
         if pick <= 1:
             return E("timestamp", "(", self.expression(one("timestamp", "date"), scope, deeper), one(" + ", " - "), self.literal("interval"), ")")
         if pick == 2:
@@ -459,7 +499,14 @@ class ExpressionMaker:
         return E("time", "(", self.expression("time", scope, depth + 1), self.one(" + ", " - "), self.one("INTERVAL 5 HOUR", "INTERVAL '90 minutes'"), ")")
 
     def interval(self, scope, depth):
-        return E("interval", self.one("to_days", "to_hours", "to_months"), "(", E("int", "CAST(", self.small(scope, depth + 1, 1000), " AS INTEGER)", bound=1000), ")")
-
-    def list(self, scope, depth):
-        return self.literal("list")
+        deeper, one = depth + 1, self.one
+        pick = self.chance.randint(0, 5)
+        if pick == 0:
+            return E("interval", "age(", self.expression("timestamp", scope, deeper), ", ", self.expression("timestamp", scope, deeper), ")")
+        if pick == 1:
+            return E("interval", "(", self.expression("timestamp", scope, deeper), " - ", self.expression("timestamp", scope, deeper), ")")
+        if pick == 2:
+            return E("interval", "(", self.literal("interval"), one(" + ", " - "), self.expression("interval", scope, deeper), ")")
+        if pick == 3:
+            return E("interval", "(", self.literal("interval"), one(" * 3", " * 2", " / 2"), ")")
+        return E("interval", one("to_days", "to_hours", "to_months", "to_weeks", "to_years", "to_minutes"), "(", E("int", "CAST(", self.small(scope, deeper, 1000), " AS INTEGER)", bound=1000), ")")

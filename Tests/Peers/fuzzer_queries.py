@@ -1,23 +1,12 @@
 """Random queries over a world of tables, all of whose rows are decided by the data alone."""
 import copy
 
-from fuzzer_expressions import E, NESTED, ExpressionMaker, Scope
+from fuzzer_expressions import E, NESTED, UNORDERED, ExpressionMaker, Scope
+from fuzzer_sources import SourceMaker, Source, leaf
 from fuzzer_tree import Choice, Item, Mirror, NAMES, Node, Optional, Query, Sequence, TotalOrder, plainest
 
 PAIRS = 150_000
 MANY = 2_000
-
-
-class Source:
-    """Something that stands in FROM: its columns by alias, what makes a row unique, and about how many rows there are."""
-
-    def __init__(self, node, alias, columns, keys, rows, names=()):
-        self.node, self.alias, self.columns, self.keys, self.rows, self.names = node, alias, columns, keys, rows, list(names)
-
-
-def leaf(alias, column):
-    bound = column.bound
-    return E(column.kind, f"{alias}.{column.name}", bound=bound, wide=column.wide, scale=column.scale)
 
 
 class OutputColumn:
@@ -28,7 +17,7 @@ class OutputColumn:
         self.inexact = expression.inexact
 
 
-class QueryMaker(ExpressionMaker):
+class QueryMaker(SourceMaker, ExpressionMaker):
     """Queries of all forms."""
 
     def __init__(self, chance, world, off=()):
@@ -108,7 +97,9 @@ class QueryMaker(ExpressionMaker):
         return Node("SELECT ", value, " AS x FROM ", source.node, where), value
 
     def scalar_subquery(self, kind, scope):
-        if kind not in NESTED and self.often(0.5):
+        if kind in UNORDERED:
+            return self.super_expression(kind, scope, 2)
+        if self.often(0.5):
             select, value = self.subselect(kind, scope)
             how = {"bound": value.bound, "wide": value.wide, "scale": value.scale}
             if self.often(0.25):
@@ -128,7 +119,9 @@ class QueryMaker(ExpressionMaker):
             return E(kind, "(SELECT ", value, " FROM ", source.node, f" WHERE {source.keys[0]} = {self.chance.randint(0, 5)}", ")" if len(source.keys) == 1 else " LIMIT 0)",
                      bound=value.bound, wide=value.wide, scale=value.scale)
         value = self.aggregate_of(kind, inner)
-        return E(kind, "(SELECT ", value, " FROM ", source.node, where, ")", bound=value.bound, wide=value.wide, scale=value.scale)
+        # An aggregate of outer columns alone leaves the rows of the subquery.
+        limit = "" if "count(*)" in str(value) or any(str(column) in str(value) for column in source.columns) else " LIMIT 1"
+        return E(kind, "(SELECT ", value, " FROM ", source.node, where, limit, ")", bound=value.bound, wide=value.wide, scale=value.scale)
 
     def not_null(self, kind, scope):
         return Node("coalesce(", self.super_expression(kind, scope, 2), ", ", plainest(kind), ")")
@@ -143,7 +136,7 @@ class QueryMaker(ExpressionMaker):
         if pick <= 1:
             return E("boolean", self.one("(", "(NOT "), "EXISTS (SELECT ", self.one("1", "*"), " FROM ", source.node, where, "))")
         kind = self.one("int", "int", "text", "date", "double", "decimal", self.kind(scope))
-        if kind in NESTED:
+        if kind in UNORDERED:
             kind = "int"
         a, b = self.super_expression(kind, scope, 2), self.super_expression(kind, inner, 2)
         if pick == 2:
@@ -153,8 +146,6 @@ class QueryMaker(ExpressionMaker):
             a, b = self.not_null(kind, scope), self.not_null(kind, inner)
             return E("boolean", "((", a, ", ", self.not_null(other, scope), ")", self.one(" IN ", " NOT IN "), "(SELECT ", b, ", ", self.not_null(other, inner), " FROM ",
                      source.node, where, "))")
-        if not self.can("constants NOT IN subqueries") and not self.names_column(a, scope):
-            a = E(kind, plainest(kind))
         if pick == 3:
             return E("boolean", "(", a, self.one(" = ", " <> ", " < ", " <= ", " > ", " >= "), self.one("ANY", "ALL"), " (SELECT ", b, " FROM ", source.node, where, "))")
         return E("boolean", "(", a, self.one(" IN ", " NOT IN "), "(SELECT ", b, " FROM ", source.node, where, "))")
@@ -173,6 +164,10 @@ class QueryMaker(ExpressionMaker):
             query = self.query(depth + 1)
             alias = self.fresh("q")
             return Source(Node("(", query, f") AS {alias}"), alias, [leaf(alias, column) for column in query.columns if not column.inexact], None, min(query.rows, largest), query.columns)
+        if 0.76 < share <= 0.82:
+            special = self.special_source(largest)
+            if special is not None:
+                return special
         if share > 0.83:
             query = self.values(None)
             alias = self.fresh("v")
@@ -183,11 +178,12 @@ class QueryMaker(ExpressionMaker):
         tables = [table for table in self.world.tables if table.rows <= largest] or [min(self.world.tables, key=lambda table: table.rows)]
         table = self.chance.choice(tables if self.often(0.15) else [table for table in tables if table.rows <= 200] or tables)
         alias = self.fresh("r")
-        return Source(Node(f"{table.name} AS {alias}"), alias, [leaf(alias, column) for column in table.columns], [f"{alias}.{table.key}"], table.rows, table.columns)
+        sample = self.one(" TABLESAMPLE 100%", " TABLESAMPLE reservoir(100000 ROWS)") if self.often(0.01) else ""
+        return Source(Node(f"{table.name} AS {alias}", Optional(sample)), alias, [leaf(alias, column) for column in table.columns], [f"{alias}.{table.key}"], table.rows, table.columns)
 
     def equality(self, left, right):
         """A condition that two sources' columns are equal; nil when they have none of a kind."""
-        pairs = [(a, b) for a in left for b in right if a.kind == b.kind and a.kind not in ("double", "real") + NESTED]
+        pairs = [(a, b) for a in left for b in right if a.kind == b.kind and a.kind not in ("double", "real") + UNORDERED]
         likely = [(a, b) for a, b in pairs if a.kind == "int" and a.bound <= 300 and b.bound <= 300 or a.kind == "text" and a.bound == b.bound == 6 or a.kind == "date"]
         if not pairs:
             return None
@@ -201,6 +197,11 @@ class QueryMaker(ExpressionMaker):
         for _ in range(self.one(0, 0, 0, 1, 1, 2) if depth < 2 else self.one(0, 0, 1)):
             scope = Scope(leaves, outer, keys, rows, sources)
             share = self.chance.random()
+            if self.often(0.08):
+                joined = self.unnested(scope)
+                node = Node(node, joined.node)
+                leaves, keys, rows, sources = leaves + joined.columns, None, rows * 3, sources + [joined]
+                continue
             if share < 0.08:
                 joined = self.lateral(scope, depth)
                 node = Node(node, joined.node)
@@ -226,7 +227,7 @@ class QueryMaker(ExpressionMaker):
                 node = Node(node, self.one(" CROSS JOIN ", ", "), other.node)
                 leaves, keys, rows, sources = leaves + other.columns, both_keys, pairs, sources + [other]
                 continue
-            if share < 0.2 and other.keys and other.columns:
+            if share < 0.2 and other.keys and len(other.keys) == 1 and other.columns:
                 found = [column for column in leaves if column.kind == "int" and column.bound < 2**31]
                 if found:
                     extra = Optional(" AND ", equal) if equal is not None and self.often(0.5) else ""
@@ -291,17 +292,11 @@ class QueryMaker(ExpressionMaker):
     def plain_value(self, scope, kind=None, depth=1):
         return self.expression(kind or self.kind(scope), scope, depth)
 
-    def own(self, scope):
-        """A scope for the arguments of aggregates: without the columns around, until they count as arguments of the query around."""
-        return scope if self.can("aggregates of outer columns") else Scope(scope.leaves, None, scope.keys, scope.rows, scope.sources)
-
     def aggregate_of(self, kind, scope):
         """An aggregate of one kind, without anything behind it."""
-        scope = self.own(scope)
         if kind == "int" and self.often(0.6):
             return self.one(E("int", "count(*)", bound=10**7, wide=True), E("int", "CAST(sum(", self.small(scope, 2, 10**9), ") AS BIGINT)", bound=10**16, wide=True),
                             E("int", "count(", self.plain_value(scope, depth=2), ")", bound=10**7, wide=True))
-        kind = "int" if kind in NESTED and not self.can("nested values") else kind
         value = self.expression(kind, scope, 2)
         if kind == "boolean":
             return E(kind, self.one("bool_and(", "bool_or("), value, ")")
@@ -309,16 +304,18 @@ class QueryMaker(ExpressionMaker):
 
     def aggregate(self, scope, window=False):
         """An aggregate with FILTER, DISTINCT and ORDER BY."""
-        one, scope = self.one, self.own(scope)
-        pick = self.chance.randint(0, 20)
+        one = self.one
+        pick = self.chance.randint(0, 22)
         shown = {"inexact": True}
         distinct = Choice("DISTINCT ", "") if not window and self.often(0.2) else ""
         more = Optional(" FILTER (WHERE ", self.joining(scope), ")") if self.often(0.2) else ""
         wide = {"bound": 10**16, "wide": True}
         if pick <= 1:
             return E("int", "count(*)", more, bound=10**7, wide=True)
-        if pick == 18 and (not window or self.can("windows of pairs")):
-            return E("double", one("corr(", "covar_pop(", "covar_samp("), self.small(scope, 1, 10**5), ", ", self.small(scope, 1, 10**5), ")", more, bound=10**11, **shown)
+        if pick >= 21 and not window:
+            return self.nested_aggregate(scope, more)
+        if pick == 18:
+            return E("double", one("corr(", "covar_pop(", "covar_samp(", "regr_slope(", "regr_intercept(", "regr_avgx(", "regr_sxx(", "regr_r2("), self.small(scope, 1, 10**5), ", ", self.small(scope, 1, 10**5), ")", more, bound=10**11, **shown)
         if pick == 19 and not window:
             return E("double", "product(", E("int", "(", self.small(scope, 1, 10**5), " % 3)", bound=3), ")", more, bound=1e300, **shown)
         # Without count_if: of no rows DuckDB 1.5.5 answers NULL, which no other count does.
@@ -332,7 +329,7 @@ class QueryMaker(ExpressionMaker):
             return E("double", "avg(", distinct, self.small(scope, 1, 10**9) if self.often(0.6) else self.decimal_value(scope, 1), ")", more, bound=10**9, **shown)
         if pick in (6, 7):
             kind = self.kind(scope)
-            if kind in NESTED + ("boolean",):
+            if kind in UNORDERED + ("boolean",):
                 kind = "int"
             value = self.expression(kind, scope, 1)
             return E(kind, one("min(", "max("), value, ")", more, bound=value.bound, wide=value.wide, scale=value.scale)
@@ -342,7 +339,12 @@ class QueryMaker(ExpressionMaker):
             value = self.decimal_value(scope, 1)
             return E("decimal", "sum(", distinct, value, ")", more, bound=10**14, scale=value.scale, **shown)
         if pick == 10:
-            return E("double", "sum(", self.tame(scope, 1), ")", more, bound=10**16, **shown)
+            value = self.tame(scope, 1)
+            # Rounded, as what is left of great numbers that cancel each other depends on their order.
+            rounded = value.bound <= 10**9 and not window
+            if window:
+                value = E("double", "(", self.small(scope, 1, 1000), " / 4)", bound=250)
+            return E("double", "round(" if rounded else "", "sum(", value, ")", more, ", 3)" if rounded else "", bound=10**16, **shown)
         if pick == 11 and not window:
             value = self.text_value(scope, 1)
             return E("text", "string_agg(", value, ", ", one("','", "''", "'; '"), " ORDER BY ", Mirror(value), one("", " DESC", " NULLS FIRST"), ")", more)
@@ -412,23 +414,17 @@ class QueryMaker(ExpressionMaker):
                     frame = Node(f" RANGE BETWEEN INTERVAL {low} PRECEDING AND ", one("CURRENT ROW", f"INTERVAL {high} FOLLOWING", "UNBOUNDED FOLLOWING"))
             elif self.often(0.5):
                 number = self.small(scope, 2, 10**6)
-                if not self.can("frames over constants") and not self.names_column(number, scope):
-                    number = Node(scope.keys[0] if scope.keys else str(scope.leaves[0]) if scope.leaves and scope.leaves[0].kind == "int" else "")
-                    if not str(number):
-                        return E("int", "count(*) OVER (", partition, ")", bound=10**7, wide=True)
                 order = Node(" ORDER BY ", number, one("", " DESC", " NULLS FIRST"))
                 frame = Node(f" RANGE {between}", exclude if total else "")
             else:
                 frame = Optional(f" GROUPS {between}")
         if total and pick <= 6:
             kind = self.kind(scope)
-            if kind in NESTED:
-                kind = "text"
             value = self.expression(kind, scope, 2)
             function = one("lag", "lead", "first_value", "last_value", "nth_value")
             if "RANGE" in str(frame):
                 frame, order = "", Node(" ORDER BY ", ", ".join(scope.keys))
-            nulls = one("", "", " IGNORE NULLS") if self.can("calls under IGNORE NULLS") or "(" not in str(value) else ""
+            nulls = one("", "", " IGNORE NULLS")
             if function in ("lag", "lead"):
                 arguments = Node("(", value, Optional(f", {self.chance.randint(0, 3)}"), nulls, ")")
                 return E(kind, function, arguments, " OVER (", partition, order, ")", bound=value.bound, wide=value.wide, scale=value.scale)
@@ -437,14 +433,9 @@ class QueryMaker(ExpressionMaker):
         value = self.aggregate(scope, window=True)
         return E(value.kind, value, " OVER (", partition, order, frame, ")", bound=value.bound, wide=value.wide, scale=value.scale, inexact=value.inexact)
 
-    def names_column(self, value, scope):
-        """Whether an expression names a column of the scope itself."""
-        text = str(value)
-        return any(str(column) in text for column in scope.leaves)
-
     def over_groups(self, known):
         """A window over the rows that groups make; equal rows are peers."""
-        one, some = self.one, [value for value in known if value.kind not in NESTED]
+        one, some = self.one, [value for value in known if value.kind not in UNORDERED]
         order = Node(" ORDER BY ", Sequence([Node(self.chance.choice(some).copy(), one("", " DESC", " NULLS FIRST")) for _ in range(one(1, 1, 2))])) if some else ""
         partition = Optional("PARTITION BY ", self.chance.choice(some).copy()) if some and self.often(0.4) else ""
         numbers = [value for value in some if value.kind == "int" and value.bound <= 10**9]
@@ -486,11 +477,11 @@ class QueryMaker(ExpressionMaker):
             column = self.chance.choice(columns).copy()
             literal = self.literal(column.kind)
             pick = self.chance.randint(0, 6)
-            if pick == 0 or column.kind in NESTED and not self.can("nested values"):
+            if pick == 0 or column.kind in UNORDERED:
                 test = E("boolean", column, self.one(" IS NULL", " IS NOT NULL"))
             elif pick == 1:
                 test = E("boolean", column, self.one(" IN (", " NOT IN ("), Sequence([self.literal(column.kind) for _ in range(self.one(1, 2, 5, 40))]), ")")
-            elif pick == 2:
+            elif pick == 2 and column.kind not in NESTED:
                 low, high = sorted([str(literal), str(self.literal(column.kind))])
                 test = E("boolean", column, f" BETWEEN {low} AND {high}")
             elif pick == 3 and column.kind == "text":
@@ -528,12 +519,10 @@ class QueryMaker(ExpressionMaker):
     def tried(self, columns):
         column = self.chance.choice(columns)
         kind = self.one("INTEGER", "BIGINT", "DECIMAL(9, 2)", "DECIMAL(4, 1)", "DOUBLE", "DATE", "TIMESTAMP", "BOOLEAN", "VARCHAR", "TIME", "UUID")
-        if column.kind == "text" and kind in ("INTEGER", "BIGINT") and not self.can("numbers in any text"):
-            kind = "VARCHAR"
         return f"TRY_CAST({column} AS {kind})"
 
     def extreme(self, column):
-        if column.kind in NESTED + ("boolean",):
+        if column.kind in UNORDERED + ("boolean",):
             return E("int", "count(", column.copy(), ")", bound=10**7, wide=True)
         return E(column.kind, self.one("min(", "max("), column.copy(), ")", bound=column.bound, wide=column.wide, scale=column.scale)
 
@@ -546,15 +535,13 @@ class QueryMaker(ExpressionMaker):
                 value = self.window(scope)
             else:
                 value = self.expression(kind, scope)
-            if depth > 0 and kind == "boolean" and not self.can("filters on IN of subqueries") and "IN (SELECT" in str(value):
-                value = E("boolean", "coalesce(", value, ", NULL)")
             items.append(Item(value, self.fresh("o")))
         items = Sequence(items)
         where = Optional(" WHERE ", self.condition(scope)) if self.often(0.5) else ""
         first = Choice(self.one("", "", "", "DISTINCT "), "")
         if scope.keys and kinds is None and not windows and self.often(0.08):
             # The first row of each of some values, in a total order.
-            by = self.chance.choice([column for column in scope.leaves if column.kind not in NESTED]).copy()
+            by = self.chance.choice([column for column in scope.leaves if column.kind not in UNORDERED]).copy()
             rest = Node(" ORDER BY ", Mirror(by), self.one("", " DESC", " NULLS FIRST"), ", ", ", ".join(scope.keys))
             return self.result(["SELECT DISTINCT ON (", by, ") ", items, " FROM ", source, where, rest], items, scope.rows)
         parts = ["SELECT ", first, items, " FROM ", source, where]
@@ -569,11 +556,11 @@ class QueryMaker(ExpressionMaker):
 
     def grouped(self, depth, kinds, outer, limit):
         source, scope = self.from_clause(depth, outer)
-        scope.nests = self.often(0.3) and self.can("subqueries in aggregates")
+        scope.nests = self.often(0.3)
         self.may_nest, before = False, self.may_nest
         wanted = self.wanted(scope, kinds, 4)
         keys = [self.plain_value(scope, kind, self.one(0, 1, 2)) for kind in wanted[:self.one(0, 1, 1, 2, 3)]]
-        keys = [key for key in keys if any(str(key).count(str(column)) for column in scope.leaves) and key.kind not in NESTED]
+        keys = [key for key in keys if any(str(key).count(str(column)) for column in scope.leaves) and key.kind not in UNORDERED]
         self.may_nest = before
         aggregates = [self.aggregate(scope) for _ in range(self.chance.randint(1, 3))]
         scope.nests = depth < 2
@@ -601,6 +588,13 @@ class QueryMaker(ExpressionMaker):
             texts = [str(key) for key in keys]
             if form < 0.1 and kinds is None:
                 group = Node(" GROUP BY ", ", ".join(str(place + 1) for place in range(len(keys))))
+                if len(items.parts) == len(keys) + len(aggregates) and self.often(0.5):
+                    # A subquery as a key, which only its place or its name can mean.
+                    scope.nests, self.subqueries = True, self.subqueries + 1
+                    value = self.one(self.boolean_subquery, lambda scope: self.scalar_subquery("int", scope))(scope)
+                    name = self.fresh("g")
+                    items.parts.append(Item(value, name))
+                    group = self.one(Node(group, ", ", name), Node(group, f", {len(items.parts)}"), Node(" GROUP BY ALL"))
             elif form < 0.25 and len(set(texts)) == len(texts):
                 sets = True
                 group = Node(self.one(" GROUP BY ROLLUP (", " GROUP BY CUBE ("), Sequence([key.copy() for key in keys]), ")")
@@ -616,11 +610,15 @@ class QueryMaker(ExpressionMaker):
                 items.parts.append(Item(E("int", f"grouping({self.chance.choice(texts)})", bound=3, wide=True), self.fresh("o")))
         having = Optional(" HAVING ", self.condition(after, 1)) if self.often(0.25) and known else ""
         qualify = ""
+        if self.often(0.1) and known and depth < 2:
+            ranked = self.over_groups(known)
+            if not ranked.inexact:
+                qualify = Optional(" QUALIFY ", ranked, self.one(" <= ", " > ", " <> "), str(self.chance.randint(1, 4)))
         ending, rows = self.end(items, min(scope.rows, MANY), limit)
         return self.result(["SELECT ", items, " FROM ", source, where, group, having, qualify, ending], items, rows)
 
     def values(self, kinds):
-        kinds = kinds or [self.chance.choice(["int", "text", "double", "date", "boolean", "decimal", "int"]) for _ in range(self.chance.randint(1, 3))]
+        kinds = kinds or [self.chance.choice(["int", "text", "double", "date", "boolean", "decimal", "int", "list", "struct", "map"]) for _ in range(self.chance.randint(1, 3))]
         empty = Scope([])
         names = [self.fresh("w") for _ in kinds]
         rows = []
@@ -632,7 +630,7 @@ class QueryMaker(ExpressionMaker):
         return query
 
     def set_operation(self, depth, kinds, outer):
-        kinds = kinds or [self.chance.choice(["int", "text", "date", "double", "boolean", "timestamp", "int", "decimal", "blob", "uuid"]) for _ in range(self.chance.randint(1, 3))]
+        kinds = kinds or [self.chance.choice(["int", "text", "date", "double", "boolean", "timestamp", "int", "decimal", "blob", "uuid", "list", "struct", "words"]) for _ in range(self.chance.randint(1, 3))]
         left = self.query(depth + 1, kinds, outer, limit=False)
         right = self.query(depth + 1, kinds, outer, limit=False)
         while any(column.inexact for column in left.columns + right.columns) or len(left.columns) != len(kinds) or len(right.columns) != len(kinds):

@@ -45,6 +45,8 @@ class Expression(Node):
     def smaller(self):
         below = [node for node in self.nodes() if node is not self and isinstance(node, Expression) and node.kind == self.kind]
         changes = [self.setting("parts", [node]) for node in below[:12]]
+        if self.kind == "none":
+            return []
         if any(isinstance(part, Node) for part in self.parts) or len(str(self)) > len(plainest(self.kind)):
             changes.append(self.setting("parts", [plainest(self.kind)]))
             changes.append(self.setting("parts", [f"CAST(NULL AS {NAMES[self.kind]})"]))
@@ -52,13 +54,15 @@ class Expression(Node):
 
 
 NAMES = {"boolean": "BOOLEAN", "int": "INTEGER", "double": "DOUBLE", "real": "REAL", "decimal": "DECIMAL(9, 2)", "text": "VARCHAR", "date": "DATE", "time": "TIME",
-         "timestamp": "TIMESTAMP", "instant": "TIMESTAMPTZ", "blob": "BLOB", "uuid": "UUID", "interval": "INTERVAL", "list": "INTEGER[]", "struct": "STRUCT(a INTEGER, b VARCHAR)"}
+         "timestamp": "TIMESTAMP", "instant": "TIMESTAMPTZ", "blob": "BLOB", "uuid": "UUID", "interval": "INTERVAL", "list": "INTEGER[]", "struct": "STRUCT(a INTEGER, b VARCHAR)",
+         "words": "VARCHAR[]", "map": "MAP(VARCHAR, INTEGER)", "none": "INTEGER"}
 
 
 def plainest(kind):
     return {"boolean": "TRUE", "int": "1", "double": "1e0", "real": "1e0::REAL", "decimal": "1.5", "text": "'a'", "date": "DATE '2000-01-01'",
             "time": "TIME '12:00:00'", "timestamp": "TIMESTAMP '2000-01-01 00:00:00'", "instant": "TIMESTAMPTZ '2000-01-01 00:00:00+00'",
-            "blob": "'a'::BLOB", "uuid": "'00000000-0000-0000-0000-000000000001'::UUID", "interval": "INTERVAL 1 DAY", "list": "[1, 2]", "struct": "{'a': 1, 'b': 'x'}"}[kind]
+            "blob": "'a'::BLOB", "uuid": "'00000000-0000-0000-0000-000000000001'::UUID", "interval": "INTERVAL 1 DAY", "list": "[1, 2]", "struct": "{'a': 1, 'b': 'x'}",
+            "words": "['a']", "map": "MAP {'a': 1}", "none": "1"}[kind]
 
 
 class Mirror(Node):

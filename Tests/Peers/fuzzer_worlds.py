@@ -49,6 +49,27 @@ class Table:
     path: str = ""
     key: str = "id"
     stored: bool = False
+    partitioning: str = ""
+
+
+def partitioning(chance, columns, many=False):
+    """What a table of varve's own may be parted by, as ` PARTITIONED BY (…)` or nothing; and the columns in it."""
+    transforms = {"int": ["bucket(3, {})", "truncate(1000, {})", "truncate(3000, {})"], "text": ["bucket(3, {})", "truncate(1, {})"], "decimal": ["bucket(2, {})"], "blob": ["bucket(3, {})"],
+                  "uuid": ["bucket(3, {})", "{}"], "date": ["year({})", "month({})", "day({})", "{}", "bucket(2, {})"], "timestamp": ["year({})", "month({})", "day({})", "hour({})"],
+                  "instant": ["year({})", "month({})", "day({})", "hour({})"], "boolean": ["{}"], "time": ["bucket(3, {})"]}
+    fitting = [column for column in columns if column.kind in transforms and not (column.kind == "int" and column.bound > 2**31 and many)]
+    if not fitting or chance.random() < 0.5:
+        return "", []
+    chosen = chance.sample(fitting, min(len(fitting), chance.choice([1, 1, 2]) if not many else 1))
+    parts = []
+    for column in chosen:
+        some = transforms[column.kind]
+        if column.kind == "text" and column.bound == 6 or column.kind == "int" and column.bound <= 30:
+            some = some + ["{}"]
+        if column.kind == "int" and column.bound > 10**9:
+            some = ["bucket(3, {})"]
+        parts.append(chance.choice(some).format(column.name))
+    return f" PARTITIONED BY ({', '.join(parts)})", chosen
 
 
 class World:
@@ -65,6 +86,7 @@ class World:
                                         compression=self.chance.choice(["snappy", "zstd", "none"]), use_dictionary=self.chance.random() < 0.6,
                                         data_page_size=self.chance.choice([512, 1 << 20]), write_page_index=self.chance.random() < 0.5)
             self.tables.append(Table(name, columns, rows, str(path), columns[0].name, self.chance.random() < 0.5))
+            self.tables[-1].partitioning, _ = partitioning(random.Random(f"partitioning/{seed}/{number}"), columns, rows == BIG)
 
     def columns(self, rows):
         """Columns with their data; the first is the key."""
@@ -129,7 +151,7 @@ class World:
         chance = self.chance
         pick = chance.randint(0, 8)
         if pick == 7:
-            return Column(name, "list", pyarrow.list_(pyarrow.int32())), [[], [1], [1, 2, None], [None], list(range(30))]
+            return Column(name, "list", pyarrow.list_(pyarrow.int32()), 1000), [[], [1], [1, 2, None], [None], list(range(30))]
         if pick == 8:
             return (Column(name, "struct", pyarrow.struct([("a", pyarrow.int32()), ("b", pyarrow.string())])),
                     [{"a": 1, "b": "x"}, {"a": None, "b": ""}, {"a": 2, "b": None}, {"a": -1, "b": "a longer text than is inlined"}])

@@ -88,6 +88,14 @@ def test_changes_one_after_the_other_leave_the_rows_that_duckdb_has(pair):
     check(pair, UPDATES[1], MERGES[0], UPDATES[9], "DELETE FROM t WHERE k = 2", MERGES[6], UPDATES[0])
 
 
+@pytest.mark.parametrize("condition", [
+    "t.id >= (SELECT avg(id) FROM t)", "t.k IN (SELECT k FROM s AS u WHERE u.id = s.id)", "EXISTS (SELECT 1 FROM s AS u WHERE u.k = t.k AND u.id > s.id)",
+    "s.k NOT IN (SELECT k FROM s WHERE k IS NOT NULL AND k > 3) AND t.s <> (SELECT max(s) FROM t)", "(SELECT max(x) FROM s) IS NULL",
+])
+def test_a_delete_with_other_tables_and_a_subquery_leaves_the_rows_that_duckdb_has(condition, pair):
+    check(pair, f"DELETE FROM t USING s WHERE s.id = t.id AND {condition}")
+
+
 @pytest.mark.parametrize("statement, message", [
     ("UPDATE t SET nope = 1", "no column"), ("UPDATE t SET k = 1, k = 2", "twice"), ("UPDATE t SET k = true", "type"),
     ("UPDATE t SET k = s.k FROM s", "more than once"), ("MERGE INTO t USING (SELECT * FROM s UNION ALL SELECT * FROM s) AS s ON t.id = s.id WHEN MATCHED THEN DELETE", "more than once"),

@@ -1,12 +1,14 @@
-"""Random queries in varve and in DuckDB; see query_fuzzer.py for how to look for more than these and to make them smaller.
+"""Random queries and changes in varve and in DuckDB; see query_fuzzer.py and change_fuzzer.py for how to look for more than these.
 
-VARVE_FUZZ_QUERIES says how many, VARVE_FUZZ_SEED from which seed.
+VARVE_FUZZ_QUERIES and VARVE_FUZZ_CHANGES say how many, VARVE_FUZZ_SEED from which seed.
 """
+import collections
 import os
 import random
 
 import pyarrow
 
+import change_fuzzer
 from fuzzer_queries import QueryMaker
 from fuzzer_tree import Expression, Item, Optional, Query, Sequence, minimised
 from fuzzer_worlds import World
@@ -15,12 +17,25 @@ from support import number_from_environment
 
 SEED = os.environ.get("VARVE_FUZZ_SEED", "ci")
 QUERIES = number_from_environment("VARVE_FUZZ_QUERIES", 2000)
+CHANGES = number_from_environment("VARVE_FUZZ_CHANGES", 200)
 
 
 def test_random_queries_give_the_rows_of_duckdb():
     findings, count = run(SEED, QUERIES, report=lambda text: None, most=20)
     assert not findings, f"{len(findings)} of {count} queries differ\n\n" + "\n\n".join(map(str, findings))
     assert count == QUERIES
+
+
+def test_queries_with_little_memory_give_the_rows_of_duckdb():
+    findings, _ = run(f"{SEED}-small", QUERIES // 8, report=lambda text: None, most=20, memory="8MB")
+    assert not findings, "\n\n".join(map(str, findings))
+
+
+def test_random_changes_leave_the_rows_of_duckdb():
+    counted = collections.Counter()
+    findings, count = change_fuzzer.run(SEED, CHANGES, report=lambda text: None, most=20, counted=counted)
+    assert not findings, f"{len(findings)} of {count} changes differ\n\n" + "\n\n".join(findings)
+    assert counted["done"] > count * 0.8, counted
 
 
 def test_a_seed_gives_the_same_queries_each_time(tmp_path):

@@ -300,6 +300,7 @@ list_value(1,2,'a')
 []
 [NULL]
 list_transform([1,2],x->x+1)
+['a' || chr(10), chr(9) || 'b', 'c' || chr(13) || 'd', chr(11), 'e' || chr(12)]
 list_transform([1,2],lambda x: x+1)
 list_transform([1,2],lambda x,i: x+i)
 list_filter([1,2,NULL],lambda x: x>1)
@@ -789,6 +790,15 @@ SELECT id, json_exists(j, '$.a') AS r, json_valid(j) AS v FROM {j} ORDER BY id
 SELECT id, json(j) AS r FROM {j} ORDER BY id
 SELECT id, json_value(j, '$.a') AS r FROM {j} ORDER BY id
 SELECT json_group_array(id) AS r FROM (SELECT id FROM {j} ORDER BY id LIMIT 5)
+# Aggregates and windows inside lambdas, and lambdas of what is grouped by.
+SELECT list_transform([1, 2], lambda x: x + count(*)) AS r FROM {n}
+SELECT k, list_filter([1, 2, 50], lambda x: x < count(*)) AS r FROM {n} GROUP BY k ORDER BY k
+SELECT id % 3 AS g, list_transform([1, 2], lambda x: x + id % 3) AS r FROM {n} GROUP BY id % 3 ORDER BY g
+SELECT list_transform([1, 2], lambda x: list_transform([x], lambda y: x + y + id % 3 + max(id))) AS r FROM {n} GROUP BY id % 3 ORDER BY r
+SELECT list_transform([7], lambda x: x + id % 3) AS g, count(*) AS r FROM {n} GROUP BY list_transform([7], lambda x: x + id % 3) ORDER BY g
+SELECT id, list_transform([1, 2], lambda x: x + row_number() OVER (ORDER BY id)) AS r FROM {n} ORDER BY id
+SELECT id, list_transform(l, lambda x: 10 // len(l)) AS r FROM {n} ORDER BY id
+SELECT id, list_transform(l, lambda x: x // 2 + id * 2 + id * 2) AS r FROM {n} WHERE id % 2 = 0 ORDER BY id
 """
 
 JSON = r"""
@@ -925,6 +935,7 @@ def test_what_is_allowed_or_refused_unlike_in_duckdb(module_varve):
     ("SELECT list_transfrom([1], lambda x: x)", ["list_transfrom", "list_transform"]),
     ("SELECT list_transform([1], 2)", ["lambda is needed", "column 28"]),
     ("SELECT list_transform([1], lambda a, b, c: a)", ["3 parameters"]),
+    ("SELECT list_transform([1], lambda a: max(a))", ["aggregate inside a lambda"]),
     ("SELECT map([1, 1], [2, 3])", ["must be different"]),
     ("SELECT map([NULL], [2])", ["cannot be null"]),
     ("SELECT [1, 2]['a']", ["'a'"]),

@@ -71,6 +71,13 @@ QUERIES = {
         "SELECT id, i {op} ALL (SELECT v FROM {{none}} AS r) AS m FROM {{l}} AS l", "SELECT id FROM {{l}} AS l WHERE s {op} ALL (SELECT c FROM {{r}} AS r WHERE r.k > l.k)",
         "SELECT id, i {op} ANY (SELECT v FROM {{r}} AS r WHERE v IS NOT NULL AND r.k <> l.k) AS m FROM {{l}} AS l WHERE id < 100", "SELECT id, n {op} ALL (SELECT n FROM {{l}} AS m WHERE m.k = l.k) AS m FROM {{l}} AS l",
     ],
+    "grouped by": [
+        "SELECT (SELECT count(*) FROM {r} AS r WHERE r.k = l.k) AS g, count(*) FROM {l} AS l GROUP BY 1", "SELECT (SELECT count(*) FROM {r} AS r WHERE r.k = l.k) AS g, count(*) FROM {l} AS l GROUP BY g",
+        "SELECT (SELECT count(*) FROM {r} AS r WHERE r.k = l.k) AS g, count(*) FROM {l} AS l GROUP BY (SELECT count(*) FROM {r} AS r WHERE r.k = l.k)",
+        "SELECT k IN (SELECT v FROM {r}) AS g, t, max(id) FROM {l} GROUP BY ALL", "SELECT k IN (SELECT v FROM {r}) AS g, count(*) FROM {l} GROUP BY g HAVING count(*) > 1 ORDER BY 1 -- ordered",
+        "SELECT EXISTS (SELECT 1 FROM {r} AS r WHERE r.k = l.k) AS g, t, (SELECT count(*) FROM {r} AS r WHERE r.v > max(l.id)) AS n FROM {l} AS l GROUP BY CUBE (1, t)",
+        "SELECT (SELECT min(v) FROM {r}) AS g, count(*) FROM {l} GROUP BY 1", "SELECT k + (SELECT min(v) FROM {r}) AS g, (SELECT 1) AS h, count(*) FROM {l} GROUP BY 1, 2",
+    ],
     "lateral": [
         "SELECT l.id, q.v FROM {l} AS l, LATERAL (SELECT v FROM {r} AS r WHERE r.k = l.k) AS q", "SELECT l.id, q.m FROM {l} AS l CROSS JOIN LATERAL (SELECT max(v) AS m FROM {r} AS r WHERE r.k = l.k) AS q",
         "SELECT l.id, q.m FROM {l} AS l LEFT JOIN LATERAL (SELECT v AS m FROM {r} AS r WHERE r.k = l.k AND r.v > l.id) AS q ON true", "SELECT l.id, q.n FROM {l} AS l JOIN LATERAL (SELECT count(*) AS n FROM {r} AS r WHERE r.k = l.k) AS q ON q.n > 2",

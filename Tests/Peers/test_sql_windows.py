@@ -48,6 +48,11 @@ QUERIES = {
             ("k", "RANGE BETWEEN 2 PRECEDING AND CURRENT ROW EXCLUDE GROUP"), ("e", "RANGE BETWEEN INTERVAL 1 YEAR PRECEDING AND INTERVAL 30 DAY FOLLOWING"), ("m DESC", "RANGE BETWEEN INTERVAL 1 YEAR PRECEDING AND CURRENT ROW"), ("d", "RANGE BETWEEN 1.5 PRECEDING AND 0.25 FOLLOWING"),
             ("x", "RANGE BETWEEN 2.5 PRECEDING AND 1 FOLLOWING"), ("k", "GROUPS CURRENT ROW"), ("i // 7", "RANGE BETWEEN 10 PRECEDING AND 10 FOLLOWING"), ("b", "RANGE 10 PRECEDING")]
     ],
+    "frames over constants": [
+        f"SELECT id, sum(k) OVER (PARTITION BY f ORDER BY {order} RANGE BETWEEN {bounds}) AS a FROM {{l}}"
+        for order in ["1", "1 DESC", "abs(-2)", "CAST(NULL AS INTEGER)", "DATE '2024-01-01'"]
+        for bounds in (["INTERVAL 1 DAY PRECEDING AND CURRENT ROW"] if "DATE" in order else ["1 FOLLOWING AND 4 FOLLOWING", "1 PRECEDING AND 4 FOLLOWING", "0 PRECEDING AND UNBOUNDED FOLLOWING"])
+    ],
     "where windows stand": [
         "SELECT t, id FROM {l} QUALIFY row_number() OVER (PARTITION BY t ORDER BY id) <= 2", "SELECT t, id, row_number() OVER w AS r FROM {l} WINDOW w AS (PARTITION BY t ORDER BY id) QUALIFY r < 4",
         "SELECT id, sum(k) OVER (w ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS a, count(*) OVER (w2) AS b FROM {l} WINDOW w AS (PARTITION BY t ORDER BY id), w2 AS (PARTITION BY f)",
@@ -55,6 +60,10 @@ QUERIES = {
         "SELECT * FROM (SELECT t, id, row_number() OVER (PARTITION BY t ORDER BY id) AS r FROM {l}) AS q WHERE r = 1 AND t <> 'red'", "SELECT id, sum(k) OVER (ORDER BY id) - lag(k) OVER (ORDER BY id) AS a FROM {l}",
         "SELECT DISTINCT t, count(*) OVER (PARTITION BY t) AS n FROM {l}", "SELECT id, (SELECT count(*) FROM {r} AS r WHERE r.k = l.k) AS n, rank() OVER (ORDER BY (SELECT count(*) FROM {r} AS r WHERE r.k = l.k)) AS a FROM {l} AS l",
         "SELECT id, (SELECT max(a) FROM (SELECT row_number() OVER (ORDER BY v) AS a FROM {r} AS r WHERE r.k = l.k) AS q) AS m FROM {l} AS l", "SELECT k, sum(v) FROM {r} GROUP BY k QUALIFY rank() OVER (ORDER BY sum(v) DESC NULLS LAST) < 4",
+    ],
+    "grouped conditions": [
+        "SELECT f AND k > 3 AS g, count(*) FROM {l} GROUP BY ALL HAVING (f AND k > 3) AND (f AND k > 3)", "SELECT f AND k > 3 AS g, count(*) FROM {l} GROUP BY f AND k > 3 HAVING count(*) > 1 AND (f AND k > 3)",
+        "SELECT f OR k > 3 AS g, t, ((f OR k > 3) OR t = 'red') AND count(*) > 2 AS h FROM {l} GROUP BY f OR k > 3, t", "SELECT (f AND k > 3) AND (f AND k > 3) FROM {l} GROUP BY f AND k > 3",
     ],
     "grouping sets": [
         "SELECT t, f, count(*) AS n, sum(k) AS s FROM {l} GROUP BY ROLLUP (t, f)", "SELECT t, f, count(*) AS n FROM {l} GROUP BY CUBE (t, f)", "SELECT t, f, count(*) AS n, grouping(t), grouping(f), grouping(t, f) FROM {l} GROUP BY GROUPING SETS ((t), (f), ())",

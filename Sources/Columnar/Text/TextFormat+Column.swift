@@ -86,7 +86,9 @@ extension TextFormat {
 
     /// Whether text inside a nested value reads back as it is without quotes.
     private static func isPlain(_ bytes: ArraySlice<UInt8>) -> Bool {
-        guard let first = bytes.first, let last = bytes.last, first != blank, last != blank else {
+        // Reading drops these around a value.
+        func isBlank(_ byte: UInt8) -> Bool { byte == 32 || (9...13).contains(byte) }
+        guard let first = bytes.first, let last = bytes.last, !isBlank(first), !isBlank(last) else {
             return false
         }
         for byte in bytes {

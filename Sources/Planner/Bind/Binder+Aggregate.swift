@@ -27,21 +27,27 @@ extension Binder {
         let aggregate = try bindCall(name, call, &inner, at: span)
         let ids = aggregate.expressions.reduce(into: Set<ColumnID>()) { $0.formUnion($1.columnIDs) }
         let local = Set(context.scope.columns.map(\.column.id))
+        func nested() -> PlanError {
+            PlanError(.invalid, "an aggregate cannot stand inside another", at: span)
+        }
         // An aggregate of columns of a query around this one is that query's.
         if !ids.isEmpty, ids.isDisjoint(with: local), inner.attachments.isEmpty {
-            for level in outerLevels.reversed()
-            where !ids.isDisjoint(with: level.scope.columns.map(\.column.id)) {
+            for level in outerLevels.reversed() {
+                let known = level.aggregates?.calls.map(\.column.id) ?? []
+                if !ids.isDisjoint(with: known) { throw nested() }
+                if ids.isDisjoint(with: level.scope.columns.map(\.column.id)) { continue }
                 guard let collector = level.aggregates else {
                     throw PlanError(
                         .unsupported,
-                        "\(name) of columns of the query around this one alone is an aggregate of "
-                            + "that query, which has none where this subquery stands",
-                        hint: "Aggregate in the query around, or make its columns part of this one.",
+                        "\(name) of columns of the query around this one alone is an aggregate "
+                            + "of that query, which has none where this subquery stands",
+                        hint:
+                            "Aggregate in the query around, or make its columns part of this one.",
                         at: span
                     )
                 }
-                if collector.isInsideArgument == 0 { return add(aggregate, name, to: collector) }
-                break
+                guard collector.isInsideArgument == 0 else { throw nested() }
+                return add(aggregate, name, to: collector)
             }
         }
         guard let collector = context.aggregates else {
@@ -52,9 +58,7 @@ extension Binder {
                 at: span
             )
         }
-        guard collector.isInsideArgument == 1 else {
-            throw PlanError(.invalid, "an aggregate cannot stand inside another", at: span)
-        }
+        guard collector.isInsideArgument == 1 else { throw nested() }
         collector.attachments += inner.attachments
         return add(aggregate, name, to: collector)
     }

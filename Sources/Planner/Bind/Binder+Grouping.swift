@@ -8,7 +8,7 @@ extension Binder {
     mutating func bindGroups(
         _ groupBy: GroupBy?,
         _ select: SelectBlock,
-        _ outputs: [SelectOutput],
+        _ selected: inout GroupableOutputs,
         _ scope: Scope,
         _ aliases: [(name: Identifier, expression: SQL.Expression)],
         _ plan: inout LogicalPlan
@@ -27,13 +27,17 @@ extension Binder {
         func bound(_ expressions: [SQL.Expression], _ binder: inout Binder) throws -> [Int] {
             var positions: [Int] = []
             for expression in expressions {
-                if let position = try binder.ordinal(expression, count: outputs.count) {
-                    let output = outputs[position]
+                let position =
+                    try binder.ordinal(expression, count: selected.outputs.count)
+                    ?? selected.position(of: expression, scope)
+                if let position {
+                    let output = try selected.take(position, at: expression.span)
                     positions.append(add(output.expression, output.name, &binder))
                     continue
                 }
                 var context = ExpressionContext(scope: scope, clause: "GROUP BY")
                 context.aliases = aliases
+                context.isGrouped = true
                 let bound = try binder.bind(expression, &context)
                 plan = try binder.attach(context.attachments, to: plan)
                 positions.append(add(bound, binder.outputName(expression), &binder))
@@ -65,9 +69,15 @@ extension Binder {
         switch groupBy {
         case .all:
             let inputs = Set(scope.columns.map(\.column.id))
-            for output in outputs where output.expression.columnIDs.isSubset(of: inputs) {
-                if output.expression.isConstant { continue }
-                _ = add(output.expression, output.name, &self)
+            for (position, output) in selected.outputs.enumerated() {
+                let made = selected.columns(of: output)
+                if output.expression.isConstant || selected.isComputedLater(output)
+                    || !output.expression.columnIDs.isSubset(of: inputs.union(made))
+                {
+                    continue
+                }
+                let taken = try selected.take(position, at: output.span)
+                _ = add(taken.expression, taken.name, &self)
             }
             return (groups, nil)
         case .elements(let elements, let isDistinct):

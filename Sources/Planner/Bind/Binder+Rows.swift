@@ -104,21 +104,30 @@ extension Binder {
             let condition =
                 try delete.filter.map { try bindBoolean($0, &context) }
                 ?? .constant(.boolean(true), .boolean)
-            guard context.attachments.isEmpty else {
-                throw PlanError(
-                    .unsupported,
-                    "a subquery in WHERE of a DELETE with USING is not supported yet",
-                    at: delete.span
+            if context.attachments.isEmpty {
+                rows = .join(
+                    LogicalPlan.Join(
+                        kind: .semi,
+                        left: own.plan,
+                        right: source.plan,
+                        conditions: condition.conjuncts
+                    )
                 )
+            } else {
+                // As EXISTS (SELECT … FROM the other tables WHERE …) would be.
+                let mark = newColumn("exists", .boolean, isNullable: false)
+                let found = LogicalPlan.filter(
+                    condition,
+                    try attach(context.attachments, to: source.plan)
+                )
+                let exists = Attachment(
+                    kind: .mark(mark.id),
+                    plan: .limit(count: 1, offset: 0, found),
+                    conditions: [],
+                    isNullAware: false
+                )
+                rows = .filter(mark.reference, try attach([exists], to: own.plan))
             }
-            rows = .join(
-                LogicalPlan.Join(
-                    kind: .semi,
-                    left: own.plan,
-                    right: source.plan,
-                    conditions: condition.conjuncts
-                )
-            )
         }
         let change = Change(
             pairs: rows,

@@ -16,6 +16,8 @@ struct ExpressionContext {
     var clause: String
     /// Where aggregates are collected; nil where none may stand.
     var aggregates: AggregateCollector?
+    /// Whether there is a GROUP BY.
+    var isGrouped = false
     /// Where window functions are collected; nil where none may stand.
     var windows: WindowCollector?
     /// Where lists that are taken apart are collected; nil where none may be.
@@ -88,6 +90,10 @@ struct SelectOutput {
     var expression: BoundExpression
     var name: String
     var span: SourceSpan
+    /// What was written, where subqueries were met in it.
+    var written: SQL.Expression?
+    /// The places of those subqueries among the attachments of the SELECT.
+    var attachments = 0..<0
 }
 
 extension Binder {
@@ -129,6 +135,7 @@ extension Binder {
         let collector = AggregateCollector()
         var context = ExpressionContext(scope: from.scope, clause: "SELECT")
         context.aggregates = collector
+        context.isGrouped = select.groupBy != nil
         let windows = WindowCollector(select.windows)
         context.windows = windows
         context.aliases = aliases
@@ -140,14 +147,18 @@ extension Binder {
                 outputs += columns
                 continue
             }
+            let known = context.attachments.count
             let bound = try bind(item.expression, &context)
-            outputs.append(
-                SelectOutput(
-                    expression: bound,
-                    name: item.alias?.name ?? outputName(item.expression),
-                    span: item.expression.span
-                )
+            var output = SelectOutput(
+                expression: bound,
+                name: item.alias?.name ?? outputName(item.expression),
+                span: item.expression.span
             )
+            if context.attachments.count > known {
+                output.written = item.expression
+                output.attachments = known..<context.attachments.count
+            }
+            outputs.append(output)
         }
         var having: BoundExpression?
         if let expression = select.having {
@@ -163,14 +174,18 @@ extension Binder {
             context.clause = "QUALIFY"
             qualify = try bindBoolean(expression, &context)
         }
+        var selected = GroupableOutputs(outputs, context.attachments)
+        selected.note(collector, windows, unnests)
         var (groups, sets) = try bindGroups(
             select.groupBy,
             select,
-            outputs,
+            &selected,
             from.scope,
             aliases,
             &plan
         )
+        plan = try attach(selected.taken, to: plan)
+        context.attachments = selected.rest
         var distinctOn: [BoundExpression] = []
         if case .on(let expressions)? = select.distinct {
             for expression in expressions {
@@ -491,6 +506,38 @@ private struct GroupReplacer {
                 at: span
             )
         }
-        return try expression.mapChildren { try replace($0, at: span) }
+        let children = withConnectedGroups(expression)
+        return try (children ?? expression).mapChildren { try replace($0, at: span) }
+    }
+
+    /// A conjunction or disjunction in which those that are grouped by are single operands.
+    ///
+    /// `(a AND b) AND c` has three operands, but `a AND b` may be a group.
+    private func withConnectedGroups(_ expression: BoundExpression) -> BoundExpression? {
+        func connected(
+            _ operands: [BoundExpression],
+            _ parts: (BoundExpression) -> [BoundExpression]?
+        ) -> [BoundExpression]? {
+            var result: [BoundExpression] = []
+            var index = 0
+            while index < operands.count {
+                let rest = operands[index...]
+                let group = groups.first { group in
+                    parts(group.expression).map { !$0.isEmpty && rest.starts(with: $0) } ?? false
+                }
+                result.append(group?.expression ?? operands[index])
+                index += group.flatMap { parts($0.expression)?.count } ?? 1
+            }
+            return result.count < operands.count ? result : nil
+        }
+        switch expression {
+        case .and(let operands):
+            return connected(operands) { if case .and(let parts) = $0 { parts } else { nil } }
+                .map { .and($0) }
+        case .or(let operands):
+            return connected(operands) { if case .or(let parts) = $0 { parts } else { nil } }
+                .map { .or($0) }
+        default: return nil
+        }
     }
 }

@@ -36,7 +36,8 @@ extension Binder {
         }
         let frame = try window.frame.map { try bind($0, order, &context) } ?? .upToPeers
         let bound = try bindWindowCall(name, call, frame, &context, at: span)
-        let used = order.filter { !$0.expression.isConstant }
+        // A constant orders nothing, but distances are counted from it.
+        let used = frame.rangeKey == nil ? order.filter { !$0.expression.isConstant } : order
         if let known = collector.entries.first(where: {
             $0.partition == partition && $0.order == used && $0.call == bound
         }) {

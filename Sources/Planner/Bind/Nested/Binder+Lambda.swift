@@ -204,9 +204,9 @@ extension Binder {
         }
         var inner = context
         inner.clause = "a lambda"
-        inner.aggregates = nil
-        inner.windows = nil
         inner.unnests = nil
+        let aggregateCount = inner.aggregates?.calls.count ?? 0
+        let windowCount = inner.windows?.entries.count ?? 0
         inner.attachments = []
         var parameters: [PlanColumn] = []
         for (name, type) in zip(names, types) {
@@ -235,33 +235,68 @@ extension Binder {
             }
         }
         context.attachments += inner.attachments
-        var positions: [ColumnID: BoundExpression] = [:]
-        for (index, parameter) in parameters.enumerated() {
-            positions[parameter.id] = .column(ColumnID(index), parameter.type)
+        // What is computed from many rows is known before any element is.
+        let calls = (inner.aggregates?.calls.dropFirst(aggregateCount).map(\.call) ?? [])
+            .flatMap(\.expressions)
+        let windows = (inner.windows?.entries.dropFirst(windowCount) ?? [])
+            .flatMap { $0.call.expressions + $0.partition + $0.order.map(\.expression) }
+        guard (calls + windows).allSatisfy({ $0.columnIDs.isDisjoint(with: ids) }) else {
+            throw PlanError(
+                .invalid,
+                "an aggregate inside a lambda cannot look at the lambda's parameters",
+                at: expression.span
+            )
         }
-        let used = bound.columnTypes.filter { !ids.contains($0.key) }.sorted { $0.key < $1.key }
-        for (index, column) in used.enumerated() {
-            positions[column.key] = .column(ColumnID(types.count + index), column.value)
-            captures.append(.column(column.key, column.value))
-        }
+        var capturer = Capturer(
+            parameters: parameters,
+            types: types.count,
+            takesWhatMayFail: context.isGrouped && context.aggregates?.isInsideArgument ?? 0 == 0
+        )
+        let positioned = capturer.positioned(bound)
+        captures += capturer.captures
         return Lambda(
-            body: bound.substituting(positions),
+            body: positioned,
             parameterTypes: types,
             captureStart: captureStart,
-            captureCount: used.count
+            captureCount: capturer.captures.count
         )
     }
 }
 
-extension BoundExpression {
-    /// The columns it reads, with their types.
-    fileprivate var columnTypes: [ColumnID: DataType] {
-        var found: [ColumnID: DataType] = [:]
-        func visit(_ expression: BoundExpression) {
-            if case .column(let id, let type) = expression { found[id] = type }
-            expression.children.forEach(visit)
+/// Takes what does not look at the parameters out of the body of a lambda.
+private struct Capturer {
+    let parameters: [PlanColumn]
+    /// How many parameters the function gives, also those that are not named.
+    let types: Int
+    /// Whether also that is taken which may fail.
+    ///
+    /// Behind GROUP BY it must be: only as a whole it is found among the groups. Elsewhere the elements
+    /// may never need it.
+    let takesWhatMayFail: Bool
+    /// What is computed once for each row.
+    private(set) var captures: [BoundExpression] = []
+
+    init(parameters: [PlanColumn], types: Int, takesWhatMayFail: Bool) {
+        self.parameters = parameters
+        self.types = types
+        self.takesWhatMayFail = takesWhatMayFail
+    }
+
+    /// The expression over positions: parameters first, then captures.
+    mutating func positioned(_ expression: BoundExpression) -> BoundExpression {
+        let ids = expression.columnIDs
+        if case .column(let id, let type) = expression,
+            let index = parameters.firstIndex(where: { $0.id == id })
+        {
+            return .column(ColumnID(index), type)
         }
-        visit(self)
-        return found
+        if !ids.isEmpty, parameters.allSatisfy({ !ids.contains($0.id) }),
+            expression.isDeterministic, takesWhatMayFail || !expression.canFail
+        {
+            let known = captures.firstIndex(of: expression)
+            if known == nil { captures.append(expression) }
+            return .column(ColumnID(types + (known ?? captures.count - 1)), expression.type)
+        }
+        return expression.mapChildren { positioned($0) }
     }
 }
