@@ -36,7 +36,8 @@ extension Binder {
                         .unsupported,
                         "\(name) of columns of the query around this one alone is an aggregate of "
                             + "that query, which has none where this subquery stands",
-                        hint: "Aggregate in the query around, or make its columns part of this one.",
+                        hint:
+                            "Aggregate in the query around, or make its columns part of this one.",
                         at: span
                     )
                 }
