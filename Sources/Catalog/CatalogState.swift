@@ -222,6 +222,25 @@ package struct CatalogState: Sendable, Equatable {
     }
 }
 
+// MARK: - Laying one over another
+
+extension CatalogState {
+    /// This state with the tables of a namespace of another in it, which hide those of the same name.
+    func overlaid(with other: CatalogState, _ namespace: Namespace) -> CatalogState {
+        guard let above = other.namespaces[namespace], !above.tables.isEmpty else { return self }
+        var state = self
+        if state.namespaces[namespace] == nil {
+            state.namespaces[namespace] = NamespaceEntry(properties: above.properties)
+            if namespace.parent == nil { state.topLevel.insert(namespace.name) }
+        }
+        for (name, entry) in above.tables
+        where state.namespaces[namespace]?.tables.updateValue(entry, forKey: name) == nil {
+            state.tableCount += 1
+        }
+        return state
+    }
+}
+
 // MARK: - Views
 
 extension CatalogState {

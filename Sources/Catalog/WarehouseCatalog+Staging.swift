@@ -53,6 +53,18 @@ extension WarehouseCatalog {
 }
 
 extension CatalogSnapshot {
+    /// This state with the tables of one namespace of another catalog's, which hide those of the same name.
+    ///
+    /// Whoever loads a table of it tells by the place of its metadata which catalog has it.
+    package func overlaid(with other: CatalogSnapshot, _ namespace: Namespace) -> CatalogSnapshot {
+        CatalogSnapshot(
+            position: position,
+            timeMillis: timeMillis,
+            hash: hash,
+            state: state.overlaid(with: other.state, namespace)
+        )
+    }
+
     /// What a name stands for here, table or view, as `CatalogOperation.require` takes it; nil for nothing.
     package func reference(of name: TableIdentifier) -> TableEntry? {
         (state.table(name) ?? state.view(name))?.reference

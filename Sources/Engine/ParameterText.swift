@@ -23,14 +23,15 @@ extension Session {
     /// - Parameter tableCountMax: columns are given of so many tables at most.
     package func names(tableCountMax: Int = 200) async throws -> [String] {
         let snapshot = try await catalogSnapshot(creating: false)
-        let catalog = try await engine.catalog(creating: false)
         var names = Set(snapshot.state.allNamespaces.map(\.description))
         for (index, table) in try snapshot.state.allTables().enumerated() {
             try Task.checkCancellation()
             names.insert(table.description)
-            if table.namespace.levels == namespace { names.insert(table.name) }
+            if table.namespace.levels == namespace || temporaryNames.contains(table) {
+                names.insert(table.name)
+            }
             guard index < tableCountMax,
-                let loaded = try? await catalog.load(table, in: snapshot)
+                let loaded = try? await load(table, in: snapshot)
             else { continue }
             names.formUnion(loaded.metadata.currentSchema.fields.map(\.name))
         }

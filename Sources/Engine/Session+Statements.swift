@@ -19,7 +19,14 @@ extension Session {
             return try await runTransaction(command, consume)
         }
         guard transaction != nil else {
-            return try await perform(statement, parameters: parameters, consume: consume)
+            return try await perform(statement, parameters: parameters) { outcome in
+                guard case .done(var summary) = outcome, summary.position == 0 else {
+                    return try await consume(outcome)
+                }
+                // A change of temporary tables alone: no entry of the log carries it.
+                summary.position = nil
+                try await consume(.done(summary))
+            }
         }
         try await inTransaction {
             try await perform(statement, parameters: parameters) { outcome in
@@ -55,9 +62,15 @@ extension Session {
         case .deallocate(let deallocate): try await runDeallocate(deallocate, consume)
         case .createMacro(let create): try await runCreateMacro(create, consume)
         case .dropMacro(let drop): try await runDropMacro(drop, consume)
+        case .createIndex(let create):
+            try requireMain("CREATE INDEX")
+            try await runCreateIndex(create, parameters, consume)
+        case .dropIndex(let drop):
+            try requireMain("DROP INDEX")
+            try await runDropIndex(drop, parameters, consume)
         case .createSchema(let create): try await runCreateNamespace(create, consume)
         case .createTable(let create):
-            try requireMain("CREATE TABLE")
+            if !create.isTemporary { try requireMain("CREATE TABLE") }
             try await runCreateTable(create, parameters, consume)
         case .drop(let drop):
             try requireMain("DROP")
@@ -92,6 +105,20 @@ extension Session {
 
     /// The catalog as this session sees it: at its instant, or now.
     func catalogSnapshot(creating: Bool) async throws -> CatalogSnapshot {
+        guard let temporary else { return try await lakeSnapshot(creating: creating) }
+        let lake: CatalogSnapshot
+        do throws(any Error) {
+            lake = try await lakeSnapshot(creating: false)
+        } catch {
+            // Temporary tables need no warehouse.
+            guard (error as? CatalogError)?.code == .warehouseNotFound else { throw error }
+            return temporary.snapshot
+        }
+        return lake.overlaid(with: temporary.snapshot, TemporaryTables.namespace)
+    }
+
+    /// The warehouse's catalog without the session's own tables.
+    func lakeSnapshot(creating: Bool) async throws -> CatalogSnapshot {
         let catalog = try await engine.catalog(creating: creating)
         switch asOf {
         case nil where transaction != nil: return try await transactionSnapshot(catalog)
@@ -151,6 +178,16 @@ extension Session {
         id: String? = nil,
         requestHash: String? = nil
     ) async throws -> CommitReceipt {
+        let (own, operations) = splitTemporary(operations)
+        if !own.isEmpty {
+            // Only what went into the lake can fail for others' sake, so it goes first.
+            var receipt: CommitReceipt?
+            if !operations.isEmpty {
+                receipt = try await commit(operations, lineage: lineage, message: message, id: id)
+            }
+            let changed = try await changeTemporary(own)
+            return receipt ?? changed
+        }
         if transaction != nil {
             return try await stage(operations, lineage: lineage, message: message)
         }

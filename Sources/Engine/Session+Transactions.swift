@@ -27,6 +27,8 @@ struct OpenTransaction {
     var stagedKeys: [String] = []
     /// Data files of the transaction, which COMMIT makes part of tables.
     var dataFiles: [(store: any ObjectStore, key: String)] = []
+    /// The session's own tables as they were when the transaction began; nil when it had none.
+    var temporaryBefore: CatalogSnapshot?
     var isReadOnly: Bool
     /// A statement failed: only ROLLBACK is left.
     var isFailed = false
@@ -66,12 +68,16 @@ extension Session {
                     at: command.span
                 )
             }
-            transaction = OpenTransaction(isReadOnly: command.isReadOnly == true)
+            transaction = OpenTransaction(
+                temporaryBefore: temporary?.snapshot,
+                isReadOnly: command.isReadOnly == true
+            )
             try await consume(.done(StatementSummary(tag: "BEGIN")))
         case .commit:
             guard let open = transaction else { throw noTransaction("COMMIT", command.span) }
             transaction = nil
             if open.isFailed {
+                restoreTemporary(open)
                 await discard(open)
                 throw EngineError(
                     .conflict,
@@ -79,11 +85,18 @@ extension Session {
                     hint: "Run it again from BEGIN."
                 )
             }
-            let position = try await commit(open)
+            let position: Int64?
+            do {
+                position = try await commit(open)
+            } catch {
+                restoreTemporary(open)
+                throw error
+            }
             try await consume(.done(StatementSummary(tag: "COMMIT", position: position)))
         case .rollback:
             guard let open = transaction else { throw noTransaction("ROLLBACK", command.span) }
             transaction = nil
+            restoreTemporary(open)
             await discard(open)
             try await consume(.done(StatementSummary(tag: "ROLLBACK")))
         }
@@ -105,6 +118,7 @@ extension Session {
     package func abandonTransaction() async -> Bool {
         guard let open = transaction else { return false }
         transaction = nil
+        restoreTemporary(open)
         await discard(open)
         return !open.operations.isEmpty
     }

@@ -77,6 +77,8 @@ package actor Session {
     package var timeZone: String { settings.timeZone }
     /// Views that only this session has, by folded name.
     var temporaryViews: [String: ViewDefinition] = [:]
+    /// Tables that only this session has; nil before the first.
+    var temporary: TemporaryTables?
     /// Counts what the session's statements read.
     package nonisolated let meter = ScanMeter()
 

@@ -12,6 +12,8 @@ package final class MemoryStore: ObjectStore {
         /// Sorted by key.
         var entries: [(key: ByteOrderedKey, entry: Entry)] = []
         var writeCount = 0
+        /// Bytes of all objects.
+        var byteCount = 0
 
         /// The place of a key, or the place where it belongs.
         func find(_ key: ByteOrderedKey) -> (at: Int, isPresent: Bool) {
@@ -27,16 +29,20 @@ package final class MemoryStore: ObjectStore {
     package let root: String
     private let time: any TimeSource
     private let options: ReadOptions
+    private let byteCountMax: Int
     private let state = Mutex(State())
 
+    /// - Parameter byteCountMax: what all objects together may hold; writes beyond it throw `invalid`.
     package init(
         root: String = "memory:",
         time: any TimeSource = SystemTime(),
-        options: ReadOptions = ReadOptions()
+        options: ReadOptions = ReadOptions(),
+        byteCountMax: Int = .max
     ) {
         self.root = root
         self.time = time
         self.options = options
+        self.byteCountMax = byteCountMax
     }
 
     package func get(_ key: String) async throws -> ObjectData {
@@ -130,7 +136,10 @@ package final class MemoryStore: ObjectStore {
         state.withLock { state in
             for key in keys {
                 let (at, isPresent) = state.find(ByteOrderedKey(key))
-                if isPresent { state.entries.remove(at: at) }
+                if isPresent {
+                    state.byteCount -= state.entries[at].entry.bytes.count
+                    state.entries.remove(at: at)
+                }
             }
         }
     }
@@ -169,6 +178,11 @@ package final class MemoryStore: ObjectStore {
             let (at, isPresent) = state.find(ordered)
             let current = isPresent ? state.entries[at].entry.metadata.entityTag : nil
             if let reason = refusal(current) { return (nil, reason) }
+            let replaced = isPresent ? state.entries[at].entry.bytes.count : 0
+            guard bytes.count <= byteCountMax - (state.byteCount - replaced) else {
+                return (nil, (.invalid, "the store may hold \(byteCountMax) bytes"))
+            }
+            state.byteCount += bytes.count - replaced
             state.writeCount += 1
             let metadata = ObjectMetadata(
                 key: key,

@@ -50,17 +50,22 @@ extension Session {
     /// Looks up the tables that a CREATE TABLE refers to.
     func foreignKeyDrafts(
         _ create: CreateTable,
-        _ target: TableIdentifier
+        _ target: TableIdentifier,
+        isTemporary: Bool
     ) async throws -> [ForeignKeyDraft] {
         var drafts: [ForeignKeyDraft] = []
         for column in create.columns {
             guard let reference = column.reference else { continue }
-            drafts.append(try await draft([column.name], reference, nil, target))
+            drafts.append(
+                try await draft([column.name], reference, nil, target, isTemporary: isTemporary)
+            )
         }
         for constraint in create.constraints {
             let (name, rule) = constraint.unnamed
             guard case .foreignKey(let columns, let reference) = rule else { continue }
-            drafts.append(try await draft(columns, reference, name, target))
+            drafts.append(
+                try await draft(columns, reference, name, target, isTemporary: isTemporary)
+            )
         }
         return drafts
     }
@@ -69,18 +74,28 @@ extension Session {
         _ columns: [Identifier],
         _ reference: ForeignKeyTarget,
         _ name: String?,
-        _ target: TableIdentifier
+        _ target: TableIdentifier,
+        isTemporary: Bool
     ) async throws -> ForeignKeyDraft {
         let parts = reference.table.map(\.folded)
         let isOwn =
             try identifier(parts) == target
             || parts.count == 1 && parts[0].lowercased() == target.name.lowercased()
-        let snapshot = try await catalogSnapshot(creating: true)
+        let snapshot = try await catalogSnapshot(creating: !isTemporary)
+        let parent = isOwn ? nil : try await openTable(parts, in: snapshot)
+        if let parent, parent.isTemporary != isTemporary {
+            throw PlanError(
+                .unsupported,
+                "foreign keys between temporary tables and tables of the lake are not possible: "
+                    + "\"\(parent.identifier)\" outlives the other, or does not",
+                at: reference.table.span
+            )
+        }
         return ForeignKeyDraft(
             name: name,
             columns: columns,
             target: reference,
-            parent: isOwn ? nil : try await openTable(parts, in: snapshot)
+            parent: parent
         )
     }
 
@@ -243,10 +258,9 @@ extension Session {
         _ tables: [TableIdentifier],
         _ snapshot: CatalogSnapshot
     ) async throws {
-        let catalog = try await engine.catalog(creating: false)
         for table in tables {
             // A table whose metadata are damaged can still be dropped.
-            guard let loaded = try? await catalog.load(table, in: snapshot),
+            guard let loaded = try? await load(table, in: snapshot),
                 let declared = try? TableDeclarations(loaded.metadata)
             else { continue }
             for referrer in declared.referrers where referrer.tableUUID != loaded.metadata.tableUUID
@@ -256,7 +270,7 @@ extension Session {
                     let other = all.first(where: {
                         snapshot.state.table($0)?.uuid == referrer.tableUUID
                     }), !tables.contains(other),
-                    let child = try? await catalog.load(other, in: snapshot),
+                    let child = try? await load(other, in: snapshot),
                     let rules = try? TableDeclarations(child.metadata).constraints,
                     let rule = rules.first(where: {
                         if case .foreignKey(let key) = $0.rule {
@@ -330,9 +344,9 @@ extension Session {
         _ like: ObjectName,
         _ target: TableIdentifier,
         _ exists: Bool,
+        _ catalog: WarehouseCatalog,
         _ consume: Consumer
     ) async throws {
-        let catalog = try await engine.catalog(creating: true)
         let source = try await openTable(
             like.map(\.folded),
             in: try await catalogSnapshot(creating: false)
@@ -399,7 +413,13 @@ extension Session {
                 guard case .addConstraint(let constraint) = action else { continue }
                 let (name, rule) = constraint.unnamed
                 guard case .foreignKey(let columns, let reference) = rule else { continue }
-                let draft = try await draft(columns, reference, name, table.identifier)
+                let draft = try await draft(
+                    columns,
+                    reference,
+                    name,
+                    table.identifier,
+                    isTemporary: table.isTemporary
+                )
                 var builder = DeclarationBuilder(
                     tableName: table.identifier.name,
                     schema: metadata.currentSchema,

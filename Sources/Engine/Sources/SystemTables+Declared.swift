@@ -28,6 +28,14 @@ extension SystemTable {
                 Field("type", .string, isNullable: false),
                 Field("definition", .string, isNullable: false),
             ])
+        case .indexes:
+            Columnar.Schema([
+                Field("namespace", .string, isNullable: false),
+                Field("table_name", .string, isNullable: false),
+                Field("name", .string, isNullable: false),
+                Field("is_unique", .boolean, isNullable: false),
+                Field("columns", .list(Field("element", .string)), isNullable: false),
+            ])
         case .standardViews:
             Columnar.Schema([
                 Field("table_catalog", .string, isNullable: false),
@@ -64,9 +72,11 @@ extension SourceResolver {
     private func loadedViews(
         _ snapshot: CatalogSnapshot
     ) async throws -> [(name: TableIdentifier, entry: TableEntry, metadata: ViewMetadata)] {
-        let catalog = try await session.engine.catalog(creating: false)
         var views: [(TableIdentifier, TableEntry, ViewMetadata)] = []
-        for view in try snapshot.state.allViews() {
+        let all = try snapshot.state.allViews()
+        if all.isEmpty { return views }
+        let catalog = try await session.engine.catalog(creating: false)
+        for view in all {
             try Task.checkCancellation()
             views.append(
                 (
@@ -124,6 +134,25 @@ extension SourceResolver {
                     catalog, .string(view.name.namespace.description), .string(view.name.name),
                     view.metadata.ownText.map { .string($0) } ?? .null,
                 ]
+            }
+        case .indexes:
+            return try await loadedTables(snapshot).flatMap { table -> [[Value]] in
+                let schema = table.metadata.currentSchema
+                // Declarations that cannot be read are nobody's answer here.
+                let plain = ((try? TableIndexes(table.metadata))?.indexes ?? [])
+                    .map { ($0.name, false, $0.columns) }
+                let unique = ((try? TableDeclarations(table.metadata))?.constraints ?? [])
+                    .compactMap { constraint -> (String, Bool, [Int])? in
+                        guard case .unique(let ids) = constraint.rule else { return nil }
+                        return (constraint.name, true, ids)
+                    }
+                return (plain + unique).map { name, isUnique, ids in
+                    [
+                        .string(table.identifier.namespace.description),
+                        .string(table.identifier.name), .string(name), .boolean(isUnique),
+                        .list(ids.map { schema.fullName(id: $0).map { .string($0) } ?? .null }),
+                    ]
+                }
             }
         default:
             var rows: [[Value]] = []

@@ -18,6 +18,7 @@ enum SystemTable: String, CaseIterable {
     case standardColumns = "information_schema.columns"
     case views = "varve.views"
     case constraints = "varve.constraints"
+    case indexes = "varve.indexes"
     case standardViews = "information_schema.views"
     case tableConstraints = "information_schema.table_constraints"
 
@@ -115,7 +116,7 @@ enum SystemTable: String, CaseIterable {
                 Field("column_default", .string), Field("is_nullable", .string, isNullable: false),
                 Field("data_type", .string, isNullable: false),
             ])
-        case .views, .constraints, .standardViews, .tableConstraints: declaredSchema
+        case .views, .constraints, .indexes, .standardViews, .tableConstraints: declaredSchema
         }
     }
 }
@@ -195,7 +196,10 @@ extension SourceResolver {
             let names = own + SystemTable.namespaces.filter { !own.contains($0) }
             return names.map { [catalog, .string($0), .null] }
         case .standardTables:
-            let tables = try snapshot.state.allTables().map { ($0, "BASE TABLE") }
+            let own = await session.temporaryNames
+            let tables = try snapshot.state.allTables().map {
+                ($0, own.contains($0) ? "LOCAL TEMPORARY" : "BASE TABLE")
+            }
             let views = try snapshot.state.allViews().map { ($0, "VIEW") }
             return (tables + views).map { name, kind in
                 [
@@ -203,7 +207,7 @@ extension SourceResolver {
                     .string(kind),
                 ]
             }
-        case .views, .constraints, .standardViews, .tableConstraints:
+        case .views, .constraints, .indexes, .standardViews, .tableConstraints:
             return try await declaredRows(of: kind, snapshot, catalog)
         case .standardColumns:
             let views = try await standardColumns(ofViews: snapshot, catalog)
@@ -262,11 +266,10 @@ extension SourceResolver {
     }
 
     func loadedTables(_ snapshot: CatalogSnapshot) async throws -> [LoadedTable] {
-        let catalog = try await session.engine.catalog(creating: false)
         var loaded: [LoadedTable] = []
         for table in try snapshot.state.allTables() {
             try Task.checkCancellation()
-            loaded.append(try await catalog.load(table, in: snapshot))
+            loaded.append(try await session.load(table, in: snapshot))
         }
         return loaded
     }

@@ -17,13 +17,6 @@ extension Session {
         _ consume: Consumer
     ) async throws {
         try requirePresent()
-        if create.isTemporary {
-            throw PlanError(
-                .unsupported,
-                "temporary tables are not supported yet",
-                at: create.span
-            )
-        }
         if let format = create.format, format.folded != "iceberg" {
             throw PlanError(
                 .unsupported,
@@ -31,9 +24,23 @@ extension Session {
                 at: format.span
             )
         }
-        let catalog = try await engine.catalog(creating: true)
-        let target = try identifier(create.name.map(\.folded))
-        let before = try await catalogSnapshot(creating: true).state
+        let (target, isTemporary) = try await destination(of: create)
+        let catalog: WarehouseCatalog
+        let before: CatalogState
+        if isTemporary {
+            let own = try await openTemporary()
+            (catalog, before) = (own.catalog, own.snapshot.state)
+            if temporaryViews[target.name] != nil {
+                throw EngineError(
+                    .alreadyExists,
+                    "\"\(target.name)\" is a temporary view already",
+                    hint: "DROP VIEW first, or use another name."
+                )
+            }
+        } else {
+            catalog = try await engine.catalog(creating: true)
+            before = try await lakeSnapshot(creating: true).state
+        }
         let exists = before.table(target) != nil
         if before.view(target) != nil {
             throw EngineError(
@@ -54,15 +61,22 @@ extension Session {
             )
         }
         if exists {
-            try await refuseReferenced([target], try await catalogSnapshot(creating: true))
+            try await refuseReferenced([target], try await catalogSnapshot(creating: !isTemporary))
         }
         if let like = create.like {
-            return try await runCreateTableLike(create, like, target, exists, consume)
+            return try await runCreateTableLike(create, like, target, exists, catalog, consume)
         }
         var prepared: PreparedQuery?
         if let query = create.query { prepared = try await prepare(query, parameters) }
         let uuid = engine.options.ambient.uuidV4()
-        let drafts = try await foreignKeyDrafts(create, target)
+        if isTemporary, let location = create.location {
+            throw PlanError(
+                .invalid,
+                "a temporary table lies in memory, not at \(location)",
+                at: create.span
+            )
+        }
+        let drafts = try await foreignKeyDrafts(create, target, isTemporary: isTemporary)
         let metadata = try newTable(
             create,
             prepared?.schema,
@@ -75,7 +89,8 @@ extension Session {
             identifier: target,
             metadata: metadata,
             storage: try storage(of: metadata, catalog),
-            branchSnapshotID: transaction.map { _ in engine.options.ambient.snapshotID() }
+            branchSnapshotID: transaction.map { _ in engine.options.ambient.snapshotID() },
+            isTemporary: isTemporary
         )
 
         var operations: [CatalogOperation] = []
@@ -299,7 +314,11 @@ extension Session {
         for name in drop.names {
             switch drop.kind {
             case .table:
-                let table = try identifier(name.map(\.folded))
+                let own = temporaryTable(
+                    name.map(\.folded),
+                    in: try await catalogSnapshot(creating: false)
+                )
+                let table = try own ?? identifier(name.map(\.folded))
                 if state.table(table) == nil {
                     if drop.isIfExists, state.view(table) == nil { continue }
                     throw missing("table", table, state, at: name.span)
@@ -417,7 +436,19 @@ extension Session {
         case .tables(let name, let like):
             let state = try await catalogSnapshot(creating: false).state
             let levels = name.map { $0.map(\.folded) } ?? namespace
-            let tables = try state.tables(in: try Namespace(levels))
+            let own = name == nil && temporary != nil
+            var all =
+                try own && !state.hasNamespace(Namespace(levels))
+                ? [] : state.tables(in: Namespace(levels))
+            // They hide others of their names.
+            if own {
+                let names = temporaryNames
+                all =
+                    names.sorted()
+                    + all.filter { table in !names.contains { $0.name == table.name } }
+            }
+            let tables =
+                all
                 .filter { matches($0.name, like) }
             try await consumeRows(
                 Schema([
@@ -501,7 +532,8 @@ extension OpenTable {
         }
         let rules = (declared?.constraints ?? []).map { "  " + $0.text(schema, quoted) }
         var text =
-            "CREATE TABLE \(name) (\n" + (columns + rules).joined(separator: ",\n") + "\n)"
+            "CREATE \(isTemporary ? "TEMP " : "")TABLE \(name) (\n"
+            + (columns + rules).joined(separator: ",\n") + "\n)"
         let parts = metadata.defaultSpec.fields.compactMap { field -> String? in
             guard field.transform != .void,
                 let source = schema.field(id: field.sourceID)

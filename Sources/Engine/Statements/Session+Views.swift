@@ -40,6 +40,7 @@ extension Session {
     ///
     /// Names are looked up as folded; when there is nothing, a view that differs only in case will do.
     func findView(_ parts: [String], _ state: CatalogState) throws -> TableIdentifier? {
+        if parts.count == 1, hasTemporaryTable(named: parts[0]) { return nil }
         guard let wanted = try? identifier(parts), state.table(wanted) == nil,
             state.hasNamespace(wanted.namespace)
         else { return nil }
@@ -119,6 +120,13 @@ extension Session {
             )
         }
         let folded = name.folded
+        if hasTemporaryTable(named: folded) {
+            throw EngineError(
+                .alreadyExists,
+                "\"\(folded)\" is a temporary table already",
+                hint: "DROP TABLE first, or use another name."
+            )
+        }
         if temporaryViews[folded] != nil, !create.isOrReplace {
             if create.isIfNotExists { return }
             throw EngineError(
@@ -160,7 +168,7 @@ extension Session {
         if let temporary = prepared.usesTemporary.first {
             throw PlanError(
                 .invalid,
-                "view \"\(target)\" cannot read the temporary view \"\(temporary)\"",
+                "view \"\(target)\" cannot read \"\(temporary)\", which is temporary",
                 hint: "Make it temporary too: CREATE TEMP VIEW.",
                 at: span
             )

@@ -33,6 +33,7 @@ struct TableEditor: Sendable {
                 now: current.lastUpdatedMillis
             )
         }
+        updates += try TableIndexes.updates(from: table, to: current)
         return (requirements, updates)
     }
 
@@ -314,6 +315,13 @@ extension TableEditor {
     }
 
     private func refuseReserved(_ keys: [String]) throws {
+        if keys.contains(TableIndexes.key) {
+            throw PlanError(
+                .invalid,
+                "the property \(TableIndexes.key) holds the table's indexes",
+                hint: "Use CREATE INDEX and DROP INDEX."
+            )
+        }
         if let key = keys.first(where: { TableDeclarations.keys.contains($0) }) {
             throw PlanError(
                 .invalid,

@@ -21,6 +21,9 @@ struct OpenTable: Sendable {
     /// stages has the same id when it is committed.
     var branchSnapshotID: Int64?
 
+    /// Whether only the session has it.
+    var isTemporary = false
+
     var origin: TableOrigin {
         TableOrigin(
             identifier: identifier,
@@ -44,6 +47,7 @@ struct TableReadSource: OpenedSource {
         _ meter: ScanMeter
     ) throws -> any ScanSource {
         let ids = request.positions.map { fieldIDs[$0] }
+        let isNumbered = ids.contains { $0 == MetadataColumn.rowNumber.id }
         let predicate = TablePredicate(request.filters) { ids[$0] }
         let (reader, chosen) = (reader, chosen)
         return try service.wait { () -> any ScanSource in
@@ -54,6 +58,7 @@ struct TableReadSource: OpenedSource {
             } else {
                 plan = try await reader.plan(predicate, meter: meter)
             }
+            if isNumbered { plan.ordinals = try await reader.ordinals() }
             if ids.isEmpty, predicate == .always, let rows = plan.rowCount {
                 return CountScan(rowCount: Int(rows))
             }
@@ -77,6 +82,7 @@ extension Session {
     ///
     /// Names are looked up as folded; when there is none, one that differs only in case will do.
     func openTable(_ parts: [String], in snapshot: CatalogSnapshot) async throws -> OpenTable {
+        if let own = try await openTemporaryTable(parts, in: snapshot) { return own }
         let wanted = try identifier(parts)
         let state = snapshot.state
         var found: TableIdentifier?
@@ -180,6 +186,7 @@ extension SourceResolver {
         let snapshot = try await catalogSnapshot()
         if let metadata = try await metadataTable(parts, version, snapshot) { return metadata }
         let table = try await session.openTable(parts, in: snapshot)
+        if table.isTemporary { usesTemporary.insert(table.identifier.name) }
         let current = await session.defaultVersion(of: table.metadata)
         let reader = try TableReader(
             table.metadata,
@@ -188,21 +195,24 @@ extension SourceResolver {
             metadataFile: table.metadataLocation
         )
         let columns = try reader.columns()
-        let fieldIDs = columns.fields.map { $0.id ?? 0 }
+        let seen = Columnar.Schema(columns.fields + [MetadataColumn.rowNumber])
+        let fieldIDs = seen.fields.map { $0.id ?? 0 }
         let source = TableReadSource(reader: reader, fieldIDs: fieldIDs, chosen: nil)
-        let statistics = try await reader.statistics(fieldIDs)
+        let statistics = try await reader.statistics(columns.fields.map { $0.id ?? 0 })
         var origin = table.origin
         origin.snapshotID = reader.snapshot?.snapshotID
         return ResolvedSource(
             table: SourceTable(
                 sourceID: sources.add(source),
                 name: table.identifier.description,
-                schema: columns,
+                schema: seen,
                 rowCount: statistics.rowCount ?? reader.notedRowCount,
                 isRowCountExact: statistics.rowCount != nil,
-                bounds: statistics.bounds
+                bounds: statistics.bounds,
+                rowNumberPosition: columns.count
             ),
-            origin: origin
+            // What only the session has is no dataset of the lake.
+            origin: table.isTemporary ? nil : origin
         )
     }
 }

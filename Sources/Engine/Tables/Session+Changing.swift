@@ -46,9 +46,10 @@ extension Session {
         let generated = declared.columns.filter { $0.value.generated != nil }.keys
             .compactMap { table.metadata.currentSchema.field(id: $0)?.name }
         let columns = try reader.columns()
-        // The table's columns, and where each row is beside them.
+        // The table's columns, and beside them the number of each row and where it is.
         let seen = Columnar.Schema(
-            columns.fields + [MetadataColumn.file, MetadataColumn.position]
+            columns.fields
+                + [MetadataColumn.rowNumber, MetadataColumn.file, MetadataColumn.position]
         )
         let fieldIDs = seen.fields.map { $0.id ?? 0 }
         let resolver = SourceResolver(session: self)
@@ -60,16 +61,19 @@ extension Session {
             name: table.identifier.description,
             schema: seen,
             rowCount: reader.notedRowCount,
-            isRowCountExact: false
+            isRowCountExact: false,
+            rowNumberPosition: columns.count
         )
         resolver.note(
             ResolvedSource(
                 table: source,
-                origin: TableOrigin(
-                    identifier: table.identifier,
-                    uuid: table.metadata.tableUUID,
-                    snapshotID: table.metadata.currentSnapshotID
-                )
+                origin: table.isTemporary
+                    ? nil
+                    : TableOrigin(
+                        identifier: table.identifier,
+                        uuid: table.metadata.tableUUID,
+                        snapshotID: table.metadata.currentSnapshotID
+                    )
             )
         )
         var environment = environment(parameters)

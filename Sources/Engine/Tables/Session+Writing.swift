@@ -55,6 +55,11 @@ extension Session {
                 // No commit was tried: nothing can refer to what was written.
                 let keys = await writer.abandon()
                 try? await storage.store.delete(keys)
+                if table.isTemporary, let error = error as? ObjectStoreError,
+                    error.code == .invalid
+                {
+                    throw Self.temporaryTablesAreFull(error)
+                }
                 throw error
             }
         }
@@ -213,7 +218,9 @@ extension Session {
         let kind: Tables.TableChange.Kind =
             mode == .append ? .append : .overwrite(.always)
         if written.files.isEmpty && mode == .append {
-            let position = try await engine.catalog(creating: false).known.position
+            let position =
+                table.isTemporary
+                ? 0 : try await engine.catalog(creating: false).known.position
             return WriteReceipt(rowCount: 0, position: position, snapshotID: nil)
         }
         do {
@@ -374,7 +381,9 @@ extension Session {
             )
         }
         // The condition over the table, with the name of each row's file beside its columns.
-        let seen = Columnar.Schema(columns.fields + [MetadataColumn.file])
+        let seen = Columnar.Schema(
+            columns.fields + [MetadataColumn.file, MetadataColumn.rowNumber]
+        )
         let resolver = SourceResolver(session: self)
         var environment = environment(parameters)
         let fieldIDs = seen.fields.map { $0.id ?? 0 }
@@ -386,7 +395,8 @@ extension Session {
             name: table.identifier.description,
             schema: seen,
             rowCount: reader.notedRowCount,
-            isRowCountExact: false
+            isRowCountExact: false,
+            rowNumberPosition: columns.count + 1
         )
         var bound: (condition: BoundExpression, scan: LogicalPlan)?
         var binder = Binder(environment: environment)
@@ -492,7 +502,8 @@ extension Session {
     ) async throws -> [DataFile] {
         let chosen = TableReadSource(
             reader: reader,
-            fieldIDs: columns.fields.map { $0.id ?? 0 } + [MetadataColumn.file.id ?? 0],
+            fieldIDs: columns.fields.map { $0.id ?? 0 }
+                + [MetadataColumn.file, MetadataColumn.rowNumber].map { $0.id ?? 0 },
             chosen: files
         )
         resolver.sources.replace(sourceID, with: chosen)
@@ -523,7 +534,10 @@ extension Session {
         }
         let receipt = try await commit(
             operations,
-            lineage: try lineage(ofRemovalFrom: tables, operation: "delete")
+            lineage: try lineage(
+                ofRemovalFrom: tables.filter { !$0.isTemporary },
+                operation: "delete"
+            )
         )
         try await consume(
             .done(StatementSummary(tag: "TRUNCATE TABLE", position: receipt.position))

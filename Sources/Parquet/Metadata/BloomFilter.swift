@@ -60,6 +60,15 @@ package struct BloomFilter: Sendable {
         }
     }
 
+    /// Sets the bits of a hash in the words of a filter.
+    static func insert(_ hash: UInt64, into words: inout [UInt32]) {
+        let block = Int(((hash >> 32) * UInt64(words.count / 8)) >> 32) * 8
+        let key = UInt32(truncatingIfNeeded: hash)
+        for index in 0..<8 {
+            words[block + index] |= UInt32(1) << ((key &* salts[index]) >> 27)
+        }
+    }
+
     /// Whether a value of this hash may be in the chunk.
     package func mightContain(hash: UInt64) -> Bool {
         let blockCount = UInt64(words.count / 8)

@@ -89,6 +89,8 @@ package struct ColumnChunkMetadata: Sendable {
     package var pageEncodings: [PageEncodingStatistics]
     package var bloomFilterOffset: Int?
     package var bloomFilterLength: Int?
+    /// CRC-32C of the bloom filter with its header; nil where the file does not say.
+    package var bloomFilterChecksum: UInt32?
     package var offsetIndexRange: Range<Int>?
     package var columnIndexRange: Range<Int>?
     /// The CRC-32C of the headers of all pages, one after the other; nil when the file does not say.

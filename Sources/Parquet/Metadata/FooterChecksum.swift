@@ -20,6 +20,8 @@ enum FooterChecksum {
     static let pageIndexKey = "varve.crc32c.page-index"
     /// The remark with the checksums of the page headers of every column chunk, one after the other.
     static let pageHeadersKey = "varve.crc32c.page-headers"
+    /// The remark with the checksums of all bloom filters, one after the other.
+    static let bloomFiltersKey = "varve.crc32c.bloom-filters"
     /// What `created_by` ends with in files that have the remarks.
     static let createdBySuffix = " (build crc32c)"
 
@@ -117,6 +119,25 @@ extension ParquetMetadata {
                 rowGroups[group].columns[leaf].pageHeadersChecksum = number
                 start = end
             }
+        }
+        try readFilterChecksums()
+    }
+
+    private mutating func readFilterChecksums() throws(ParquetError) {
+        guard let text = value(forKey: FooterChecksum.bloomFiltersKey) else { return }
+        var digits = Array(text.utf8)[...]
+        for group in rowGroups.indices {
+            for leaf in rowGroups[group].columns.indices
+            where rowGroups[group].columns[leaf].bloomFilterOffset != nil {
+                guard let number = FooterChecksum.number(digits.prefix(ChecksumDigits.count)) else {
+                    throw .corrupt("it has checksums of fewer bloom filters than it has")
+                }
+                rowGroups[group].columns[leaf].bloomFilterChecksum = number
+                digits = digits.dropFirst(ChecksumDigits.count)
+            }
+        }
+        guard digits.isEmpty else {
+            throw .corrupt("it has checksums of more bloom filters than it has")
         }
     }
 

@@ -98,6 +98,10 @@ extension ColumnChunkMetadata {
                 writer.int32(2, page.encoding.rawValue)
                 writer.int32(3, Int32(page.count))
             }
+            if let bloomFilterOffset, let bloomFilterLength {
+                writer.int64(14, Int64(bloomFilterOffset))
+                writer.int32(15, Int32(clamping: bloomFilterLength))
+            }
         }
         if let range = offsetIndexRange {
             writer.int64(4, Int64(range.lowerBound))

@@ -134,6 +134,7 @@ extension LeafWriter {
         case .bytes(let bytes): payload.append(contentsOf: bytes.content.bytes)
         case nil: return ([], [], 0)
         }
+        payload.withUnsafeBytes { bloomFilter?.add($0) }
         let content = try compressed(payload)
         let crc = options.writesChecksums ? checksum(content) : nil
         let header = ThriftWriter.message { writer in

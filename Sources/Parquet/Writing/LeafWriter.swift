@@ -45,6 +45,8 @@ final class LeafWriter {
     // The file.
     private(set) var total = BoundsAndCounts()
     private(set) var totalByteCount = 0
+    /// What gathers the values for a bloom filter; nil where none is wanted.
+    var bloomFilter: BloomFilterBuilder?
 
     struct WrittenPage {
         /// From the first data page of the chunk.
@@ -61,6 +63,8 @@ final class LeafWriter {
         var body: [UInt8]
         var metadata: ColumnChunkMetadata
         var pages: [WrittenPage]
+        /// With its header; empty for none.
+        var bloomFilter: [UInt8]
     }
 
     init(leaf: WriteLeaf, options: ParquetWriteOptions) throws(ParquetError) {
@@ -73,6 +77,12 @@ final class LeafWriter {
         case .zstd: codec = .zstd
         case .lz4Raw: codec = .lz4Raw
         default: throw .unsupported("writing with the codec \(options.compression)")
+        }
+        if let id = leaf.fieldID, options.bloomFilterFieldIDs.contains(id) {
+            bloomFilter = BloomFilterBuilder(
+                leaf: leaf,
+                byteCountMax: options.bloomFilterByteCountMax
+            )
         }
         beginChunk()
     }
@@ -87,6 +97,7 @@ final class LeafWriter {
         case nil: break
         }
         return body.count + dictionaryByteCount + values.count + codes.count + definitions.count
+            + (bloomFilter?.keptByteCount ?? 0)
     }
 
     private func beginChunk() {
@@ -405,6 +416,18 @@ final class LeafWriter {
                 encoding: options.numberEncoding,
                 to: &payload
             )
+            if bloomFilter != nil {
+                var plain: [UInt8] = []
+                if encoding != .plain {
+                    PlainEncoder.appendPlain(
+                        values.bytes,
+                        count: pageValues,
+                        leaf: leaf,
+                        to: &plain
+                    )
+                }
+                (encoding == .plain ? payload : plain).withUnsafeBytes { bloomFilter?.add($0) }
+            }
         }
         let start = body.count
         try appendDataPage(levels, payload, encoding)
@@ -536,7 +559,8 @@ final class LeafWriter {
             dictionaryPage: page,
             body: body,
             metadata: metadata,
-            pages: pages
+            pages: pages,
+            bloomFilter: bloomFilter?.finish() ?? []
         )
         total.merge(chunk)
         totalByteCount += metadata.compressedSize

@@ -211,6 +211,7 @@ package final class ParquetWriter {
             sortingColumns: options.sortingColumns
         )
         var groupPages: [[LeafWriter.WrittenPage]] = []
+        var filters: [[UInt8]] = []
         splitOffsets.append(offset)
         for leaf in leaves {
             let chunk = try leaf.finishChunk()
@@ -224,6 +225,13 @@ package final class ParquetWriter {
             group.totalByteSize += metadata.uncompressedSize
             group.columns.append(metadata)
             groupPages.append(chunk.pages)
+            filters.append(chunk.bloomFilter)
+        }
+        for (index, filter) in filters.enumerated() where !filter.isEmpty {
+            group.columns[index].bloomFilterOffset = offset
+            group.columns[index].bloomFilterLength = filter.count
+            group.columns[index].bloomFilterChecksum = filter.withUnsafeBytes { crc32c($0) }
+            pending.append(contentsOf: filter)
         }
         rowGroups.append(group)
         pages.append(groupPages)
@@ -307,7 +315,12 @@ package final class ParquetWriter {
             headers += ChecksumDigits.text(chunk.pageHeadersChecksum ?? 0)
         }
         func text(_ digits: [UInt8]) -> String { String(decoding: digits, as: UTF8.self) }
-        return [
+        let filters = rowGroups.lazy.flatMap(\.columns).compactMap(\.bloomFilterChecksum)
+            .flatMap { ChecksumDigits.text($0) }
+        let first =
+            filters.isEmpty
+            ? [] : [KeyValue(key: FooterChecksum.bloomFiltersKey, value: text(Array(filters)))]
+        return first + [
             KeyValue(key: FooterChecksum.pageHeadersKey, value: text(headers)),
             KeyValue(
                 key: FooterChecksum.pageIndexKey,

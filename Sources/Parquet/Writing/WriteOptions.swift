@@ -27,6 +27,10 @@ package struct ParquetWriteOptions: Sendable {
     /// A dictionary that would grow larger is closed, and the chunk goes on without.
     package var dictionaryByteCountMax = 1 << 20
     package var numberEncoding: NumberEncoding = .plain
+    /// The columns, by field id, whose chunks get bloom filters.
+    package var bloomFilterFieldIDs: Set<Int> = []
+    /// What a filter may take; one for fewer values takes less.
+    package var bloomFilterByteCountMax = 1 << 20
     /// Bounds of text and bytes in statistics are cut to this many bytes.
     package var boundByteCountMax = 64
     /// Whether pages carry checksums, and the footer those of page headers, page index and itself.

@@ -29,7 +29,8 @@ extension Binder {
         var position: PlanColumn
     }
 
-    /// - Parameter table: its last two columns are the file of each row and the position in it.
+    /// - Parameter table: its last two columns are the file of each row and the position in it; the
+    ///   numbers of rows, if it has them, stand before these.
     mutating func target(
         _ table: SourceTable,
         name: ObjectName,
@@ -37,12 +38,22 @@ extension Binder {
     ) -> Target {
         let plan = scan(of: table)
         let columns = plan.columns
-        let own = Array(columns.dropLast(2))
+        let own = Array(columns.dropLast(table.rowNumberPosition == nil ? 2 : 3))
         let qualifier = alias.map { [$0.name] } ?? name.map(\.name)
         return Target(
             plan: plan,
             scope: Scope(
                 own.map { ScopeColumn(qualifier: qualifier, name: $0.name, column: $0) }
+                    + (table.rowNumberPosition.map { position in
+                        [
+                            ScopeColumn(
+                                qualifier: qualifier,
+                                name: columns[position].name,
+                                column: columns[position],
+                                isPseudo: true
+                            )
+                        ]
+                    } ?? [])
             ),
             columns: own,
             file: columns[columns.count - 2],

@@ -53,8 +53,10 @@ extension Binder {
         }
         let plan = LogicalPlan.scan(LogicalPlan.Scan(table: table, columns: columns))
         let qualifier = alias.map { [$0] } ?? table.name.split(separator: ".").map(String.init)
+        var scope = Scope(plan, qualifier: qualifier)
+        if let position = table.rowNumberPosition { scope.columns[position].isPseudo = true }
         var context = ExpressionContext(
-            scope: Scope(plan, qualifier: qualifier),
+            scope: scope,
             clause: "WHERE"
         )
         let bound = try bindBoolean(expression, &context)

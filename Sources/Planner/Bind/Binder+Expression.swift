@@ -229,6 +229,7 @@ extension Binder {
             if let field = try bindFieldPath(name, level.scope, at: span) { return field }
         }
         if let row = try bindWholeRow(name, context.scope, at: span) { return row }
+        if retriesRowNumbers, name.last?.means("rowid") == true { throw NeededRowNumbers() }
         let text = name.map(\.name).joined(separator: ".")
         try checkQualifier(name, context.scope)
         let near = nearest(

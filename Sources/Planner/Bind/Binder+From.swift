@@ -10,7 +10,7 @@ struct BoundRelation {
     mutating func name(_ alias: TableAlias?) {
         guard let alias else { return }
         scope = Scope(
-            scope.columns.filter { !$0.isHidden }.map {
+            scope.columns.filter(\.isShown).map {
                 ScopeColumn(qualifier: [alias.name.name], name: $0.name, column: $0.column)
             }
         )
@@ -103,7 +103,7 @@ extension Binder {
         }
         let version = try table.asOf.map { try bindVersion($0) }
         let plan = try bindSource(.named(parts, version: version), at: name.span)
-        return try aliased(plan, table.alias, qualifier: name.map(\.name))
+        return try aliasedTable(plan, table.alias, qualifier: name.map(\.name))
     }
 
     /// Which version a time-travel clause means.
@@ -232,6 +232,7 @@ extension Binder {
         }
         var columns: [(position: Int, column: PlanColumn)] = []
         for (position, field) in table.schema.fields.enumerated() {
+            if position == table.rowNumberPosition, !exposesRowNumbers { continue }
             columns.append(
                 (position, newColumn(field.name, field.type, isNullable: field.isNullable))
             )
@@ -398,7 +399,7 @@ extension Binder {
             if case .using(let written)? = join.condition {
                 names = written
             } else {
-                for column in left.scope.columns where !column.isHidden {
+                for column in left.scope.columns where column.isShown {
                     let name = Identifier(column.name, isQuoted: true)
                     if !right.scope.matches([name]).isEmpty { names.append(name) }
                 }

@@ -100,7 +100,7 @@ extension Binder {
             of: pivot.on.map(\.expression) + aggregates.map(\.expression),
             source.scope
         )
-        return source.scope.columns.filter { !$0.isHidden && !used.contains($0.column.id) }
+        return source.scope.columns.filter { $0.isShown && !used.contains($0.column.id) }
             .map { column in
                 SelectItem(
                     expression: SQL.Expression(
@@ -405,7 +405,7 @@ extension Binder {
             )
         }
         var projections = source.scope.columns
-            .filter { !$0.isHidden && !used.contains($0.column.id) }
+            .filter { $0.isShown && !used.contains($0.column.id) }
             .map { column in
                 LogicalPlan.Projection(
                     column.column.reference,

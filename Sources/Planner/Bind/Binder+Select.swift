@@ -411,9 +411,11 @@ extension Binder {
     func expandStarItem(_ item: SelectItem, _ scope: Scope) throws -> [SelectItem] {
         guard case .star(let star) = item.expression.node else { return [item] }
         let span = item.expression.span
-        var columns = scope.columns.filter { !$0.isHidden }
+        var columns = scope.columns.filter(\.isShown)
         if !star.qualifier.isEmpty {
-            columns = scope.columns.filter { Scope.qualifies(star.qualifier, $0.qualifier) }
+            columns = scope.columns.filter {
+                !$0.isPseudo && Scope.qualifies(star.qualifier, $0.qualifier)
+            }
             if columns.isEmpty, let fields = try fieldsOfStar(star, scope, at: span) {
                 return fields
             }

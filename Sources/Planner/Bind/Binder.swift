@@ -34,6 +34,10 @@ package struct Binder {
     package var defaults: [String: SQL.Expression] = [:]
     /// Whether the columns of what a MERGE reads are only found behind its name.
     package var hidesMergeSource = false
+    /// Whether the numbers of tables' rows are there to be named.
+    var exposesRowNumbers = false
+    /// Whether a query around asks for them when something names them.
+    var retriesRowNumbers = false
     /// Columns that take no value but their own, by name.
     package var generatedColumns: Set<String> = []
 
@@ -67,6 +71,10 @@ package struct Binder {
 
     /// A query's plan; its columns are the result's, in order.
     package mutating func bind(query: Query) throws -> LogicalPlan {
+        try retryingRowNumbers { try $0.bindOnce(query: query) }
+    }
+
+    private mutating func bindOnce(query: Query) throws -> LogicalPlan {
         try nested(query) { binder in
             let outerCount = binder.commonTables.count
             defer { binder.commonTables.removeLast(binder.commonTables.count - outerCount) }
@@ -114,7 +122,7 @@ package struct Binder {
             return try ordered(try bindValues(rows), orderBy: orderBy, limit: limit)
         case .table(let name):
             let table = try bindTable(NamedTable(name: name, span: name.span))
-            return try ordered(table.plan, orderBy: orderBy, limit: limit)
+            return try ordered(withoutPseudo(table), orderBy: orderBy, limit: limit)
         case .setOperation(let operation):
             return try ordered(
                 try bindSetOperation(operation),

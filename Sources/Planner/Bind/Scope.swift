@@ -9,6 +9,11 @@ struct ScopeColumn {
     var column: PlanColumn
     /// Columns of a USING join that this one stands for; it hides them from `*`.
     var isHidden = false
+    /// `rowid`: found by its name where nothing else has that, and part of no `*`.
+    var isPseudo = false
+
+    /// Whether `*` has it.
+    var isShown: Bool { !isHidden && !isPseudo }
 }
 
 /// The columns of a FROM clause.
@@ -32,11 +37,13 @@ struct Scope {
     func matches(_ name: ObjectName) -> [ScopeColumn] {
         guard let last = name.last else { return [] }
         let qualifier = name.dropLast()
-        return columns.filter { candidate in
+        let found = columns.filter { candidate in
             guard !candidate.isHidden || !qualifier.isEmpty else { return false }
             return last.means(candidate.name)
                 && Scope.qualifies(Array(qualifier), candidate.qualifier)
         }
+        let real = found.filter { !$0.isPseudo }
+        return real.isEmpty ? found : real
     }
 
     /// Whether `written` (possibly shorter) names the relation `full`.

@@ -53,6 +53,8 @@ package struct SourceTable: Sendable {
     package var isRowCountExact: Bool
     /// By position in the schema; empty when nothing is known.
     package var bounds: [Int: ColumnBounds]
+    /// Where in the schema the numbers of rows are, which only `rowid` means; nil when there are none.
+    package var rowNumberPosition: Int?
 
     package init(
         sourceID: Int,
@@ -60,8 +62,10 @@ package struct SourceTable: Sendable {
         schema: Schema,
         rowCount: Int? = nil,
         isRowCountExact: Bool = true,
-        bounds: [Int: ColumnBounds] = [:]
+        bounds: [Int: ColumnBounds] = [:],
+        rowNumberPosition: Int? = nil
     ) {
+        self.rowNumberPosition = rowNumberPosition
         self.sourceID = sourceID
         self.name = name
         self.schema = schema

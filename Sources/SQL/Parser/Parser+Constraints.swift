@@ -94,33 +94,6 @@ extension Parser {
         return GeneratedColumn(expression: expression, isStored: isStored)
     }
 
-    /// `UNIQUE INDEX [IF NOT EXISTS] name ON t (columns)`, which is a unique constraint.
-    mutating func parseCreateIndex(_ start: Token) throws(SQLError) -> Statement {
-        guard take(.unique) else {
-            throw error(
-                "there are no indexes: files are pruned by their statistics",
-                at: token,
-                hint: "CREATE UNIQUE INDEX adds a unique constraint."
-            )
-        }
-        try expectWord("index")
-        let isIfNotExists = try takeIfNotExists()
-        guard !isIfNotExists else { throw error("CREATE UNIQUE INDEX takes no IF NOT EXISTS") }
-        let name = try parseIdentifier("a name for the constraint")
-        try expect(.on)
-        let table = try parseObjectName("a table name")
-        let columns = try parseColumnNames()
-        return .alterTable(
-            AlterTable(
-                name: table,
-                isView: false,
-                isIfExists: false,
-                actions: [.addConstraint(.named(name, .unique(columns)))],
-                span: span(from: start)
-            )
-        )
-    }
-
     // MARK: INSERT
 
     /// `OR REPLACE` and `OR IGNORE` before `INTO`.

@@ -64,6 +64,11 @@ extension Parser {
         let start = token
         guard peek().kind == .identifier else { return .drop(try parseDrop()) }
         let word = text.source(peek()).lowercased()
+        if word == "index" {
+            advance()
+            advance()
+            return try parseDropIndex(start)
+        }
         guard word == "macro" || word == "function" else { return .drop(try parseDrop()) }
         advance()
         return .dropMacro(try parseDropMacro(start))

@@ -24,6 +24,8 @@ extension Printer {
             writeSession(statement)
         case .createMacro(let macro): write(macro)
         case .dropMacro(let drop): write(drop)
+        case .createIndex(let index): write(index)
+        case .dropIndex(let drop): write(drop)
         }
     }
 

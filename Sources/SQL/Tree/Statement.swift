@@ -28,6 +28,8 @@ package indirect enum Statement: Sendable, Hashable {
     case deallocate(Deallocate)
     case createMacro(CreateMacro)
     case dropMacro(DropMacro)
+    case createIndex(CreateIndex)
+    case dropIndex(DropIndex)
 }
 
 /// A statement and the text it was read from, without the semicolon.

@@ -10,6 +10,7 @@ enum ColumnSource: Sendable {
     case constant(Value, DataType)
     case fileName
     case position
+    case rowNumber(file: Int)
     /// The file's own column where it has a value, else the first row's id plus the position.
     case rowID(stored: Int?, first: Int64?)
     /// The file's own column where it has a value, else the sequence number of its data.
@@ -21,7 +22,7 @@ enum ColumnSource: Sendable {
         case .stored(let column, _): column
         case .rowID(let stored, _): stored
         case .sequenceNumber(let stored, _): stored
-        case .constant, .fileName, .position: nil
+        case .constant, .fileName, .position, .rowNumber: nil
         }
     }
 }
@@ -156,6 +157,7 @@ final class OpenFile: Sendable {
         switch column.field.id {
         case MetadataColumn.file.id: return .fileName
         case MetadataColumn.position.id: return .position
+        case MetadataColumn.rowNumber.id: return .rowNumber(file: file.ordinal ?? 0)
         case MetadataColumn.rowID.id: return .rowID(stored: stored, first: file.firstRowID)
         case MetadataColumn.lastUpdatedSequenceNumber.id:
             return .sequenceNumber(
@@ -225,7 +227,7 @@ final class OpenFile: Sendable {
             guard let leaf = flatLeaf(slot) else { return .unknown }
             return ValueRange(metadata, rowGroup: rowGroup, leaf: leaf)
         case .fileName: return ValueRange(constant: .string(file.name), type: type)
-        case .position, .rowID, .sequenceNumber: return .unknown
+        case .position, .rowNumber, .rowID, .sequenceNumber: return .unknown
         }
     }
 

@@ -164,6 +164,9 @@ final class RowGroupCursor {
         case .constant(let value, let type): return .constant(value, type, count: count)
         case .fileName: return .constant(.string(file.file.name), .string, count: count)
         case .position: return numbers(from: Int64(windowStart), selection)
+        case .rowNumber(let ordinal):
+            let first = Int64(truncatingIfNeeded: ordinal) << MetadataColumn.rowNumberPositionBits
+            return numbers(from: first | Int64(windowStart), selection)
         case .stored(let column, let type):
             return try stored(column, as: type, slot, selection)
         case .rowID(let column, let first):

@@ -1,3 +1,4 @@
+import Bytes
 import Columnar
 import Iceberg
 import ObjectStorage
@@ -53,20 +54,31 @@ struct RowGroupFilters: Sendable {
         rowGroup: Int,
         meter: ScanMeter
     ) async throws -> RowGroupFilters {
-        var wanted: [(id: Int, leaf: Int, range: Range<Int>)] = []
+        var wanted: [(id: Int, leaf: Int, range: Range<Int>, checksum: UInt32?)] = []
         for (id, leaf) in leaves.sorted(by: { $0.key < $1.key }) {
             let chunk = file.metadata.rowGroups[rowGroup].columns[leaf]
             guard let offset = chunk.bloomFilterOffset, let length = chunk.bloomFilterLength,
                 offset >= 4, length > 0, length <= filterByteCountMax,
                 offset <= file.metadata.footerOffset - length
             else { continue }
-            wanted.append((id, leaf, offset..<offset + length))
+            wanted.append((id, leaf, offset..<offset + length, chunk.bloomFilterChecksum))
         }
         var result = RowGroupFilters()
         if wanted.isEmpty { return result }
         let answers = try await file.file.store.getRanges(file.file.key, wanted.map(\.range))
         meter.add { $0.bytesRead += answers.reduce(0) { $0 + $1.count } }
         for (column, bytes) in zip(wanted, answers) {
+            // A bit that was lost would hide rows.
+            if let checksum = column.checksum,
+                bytes.withUnsafeBytes({ crc32c($0) }) != checksum
+            {
+                throw TablesError(
+                    .corrupt,
+                    "the bloom filter of the column with field id \(column.id) in row group "
+                        + "\(rowGroup) does not match its checksum: the file is damaged",
+                    context: [file.file.place]
+                )
+            }
             // A filter that cannot be read only fails to help.
             guard let filter = try? bytes.withUnsafeBytes({ try BloomFilter($0) }) else { continue }
             result.filters[column.id] = (filter, file.metadata.schema.leaves[column.leaf])

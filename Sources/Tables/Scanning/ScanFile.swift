@@ -26,6 +26,8 @@ package struct ScanFile: Sendable {
     /// The row id of its first row and the sequence number of its data (v3 row lineage).
     package var firstRowID: Int64?
     package var sequenceNumber: Int64?
+    /// Its number among the files of the snapshot, where rows are numbered.
+    package var ordinal: Int?
 
     package init(
         store: any ObjectStore,
@@ -113,6 +115,17 @@ package enum MetadataColumn {
         .int64,
         id: 2_147_483_539
     )
+    /// A number that no other row of the same snapshot has: the file's, shifted, plus the position.
+    ///
+    /// Of no specification: the id is a reserved one that has no meaning there.
+    package static let rowNumber = Field(
+        "rowid",
+        .int64,
+        isNullable: false,
+        id: 2_147_483_448
+    )
+    /// Bits of a row number that are the position in the file.
+    static let rowNumberPositionBits = 40
 }
 
 /// How the columns of a scan are found in files.

@@ -241,6 +241,7 @@ package struct TableReader: Sendable {
             var file = try scanFile(planned.entry)
             file.sequenceNumber = planned.entry.sequenceNumber
             file.deletes = loader.deletes(for: planned)
+            file.ordinal = plan.ordinals[planned.file.filePath]
             return file
         }
     }
@@ -279,7 +280,7 @@ package struct TableReader: Sendable {
 }
 
 extension MetadataColumn {
-    static let all = [file, position, rowID, lastUpdatedSequenceNumber]
+    static let all = [file, position, rowID, lastUpdatedSequenceNumber, rowNumber]
 }
 
 /// A data file that a scan reads.
@@ -295,6 +296,8 @@ package struct PlannedFile: Sendable {
 package struct TablePlan: Sendable {
     package var predicate: TablePredicate
     package var files: [PlannedFile]
+    /// The number of each file in its snapshot, by path; needed where rows are numbered.
+    package var ordinals: [String: Int] = [:]
 
     /// Whether delete files have to be applied.
     package var hasDeletes: Bool { files.contains { !$0.deletes.isEmpty } }
@@ -311,6 +314,22 @@ extension PlannedFile {
     /// A data file that was written and that no commit refers to yet.
     package init(written file: DataFile) {
         self.init(entry: ManifestEntry(status: .added, snapshotID: nil, file: file))
+    }
+}
+
+extension TableReader {
+    /// A number for each file of the version that is read, by path, whatever a query leaves out.
+    ///
+    /// Files that came earlier have smaller ones; another version gives others.
+    package func ordinals() async throws -> [String: Int] {
+        let files = try await plan().files.enumerated().sorted { a, b in
+            let (first, second) = (a.element.entry.sequenceNumber, b.element.entry.sequenceNumber)
+            return first == second ? a.offset < b.offset : (first ?? 0) < (second ?? 0)
+        }
+        return Dictionary(
+            files.enumerated().map { ($1.element.file.filePath, $0) },
+            uniquingKeysWith: { first, _ in first }
+        )
     }
 }
 

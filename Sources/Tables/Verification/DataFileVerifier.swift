@@ -1,4 +1,5 @@
 import Ambient
+import Bytes
 import Columnar
 import Iceberg
 import ObjectStorage
@@ -83,6 +84,35 @@ struct DataFileVerifier {
             }
         }
         try await readPages(file, parquet, &byteCount)
+        try await readFilters(file, parquet, &byteCount)
+    }
+
+    /// Reads the bloom filters that have a checksum.
+    private mutating func readFilters(
+        _ file: ScanFile,
+        _ parquet: ParquetMetadata,
+        _ byteCount: inout Int
+    ) async throws {
+        for (group, rows) in parquet.rowGroups.enumerated() {
+            for (leaf, chunk) in rows.columns.enumerated() {
+                guard let offset = chunk.bloomFilterOffset, let length = chunk.bloomFilterLength,
+                    let checksum = chunk.bloomFilterChecksum
+                else { continue }
+                let name = parquet.schema.leaves[leaf].name
+                let place = "row group \(group), column \(name)"
+                guard offset >= 4, length > 0, length <= parquet.footerOffset,
+                    offset <= parquet.footerOffset - length
+                else {
+                    fault("\(place): the bloom filter lies outside the file")
+                    continue
+                }
+                let bytes = try await file.store.get(file.key, range: offset..<offset + length)
+                byteCount += bytes.count
+                if bytes.withUnsafeBytes({ crc32c($0) }) != checksum {
+                    fault("\(place): the bloom filter does not match its checksum")
+                }
+            }
+        }
     }
 
     private mutating func compare(_ claimed: Int64, _ found: Int, _ what: String) {

@@ -13,6 +13,9 @@ package struct TableWriterOptions: Sendable {
     /// Whether each file's rows come in the table's sort order already: then files say so.
     package var isSorted = false
 
+    /// What the name of a property that asks for a column's bloom filters begins with.
+    package static let bloomFilterPrefix = "write.parquet.bloom-filter-enabled.column."
+
     /// What the table's properties ask for.
     ///
     /// - Throws: `unsupported` for a codec that is not written, `invalid` for one that does not exist.
@@ -58,6 +61,18 @@ package struct TableWriterOptions: Sendable {
             "write.parquet.dict-size-bytes",
             default: parquet.dictionaryByteCountMax
         )
+        parquet.bloomFilterByteCountMax = try bytes(
+            "write.parquet.bloom-filter-max-bytes",
+            default: parquet.bloomFilterByteCountMax
+        )
+        for (key, value) in table.properties
+        where key.hasPrefix(Self.bloomFilterPrefix) && value.lowercased() == "true" {
+            // A column that is gone, or was renamed by another program, has none.
+            let name = String(key.dropFirst(Self.bloomFilterPrefix.count))
+            if let field = table.currentSchema.field(named: name) {
+                parquet.bloomFilterFieldIDs.insert(field.id)
+            }
+        }
         fileByteCountTarget = try bytes("write.target-file-size-bytes", default: 512 << 20)
     }
 }

@@ -362,7 +362,7 @@ extension Binder {
     {
         guard name.count == 1 else { return nil }
         let columns = scope.columns.filter {
-            !$0.isHidden && $0.qualifier.last.map { name[0].means($0) } ?? false
+            $0.isShown && $0.qualifier.last.map { name[0].means($0) } ?? false
         }
         if columns.isEmpty { return nil }
         return try makeStructure(columns.map { ($0.name, $0.column.reference) }, at: span)

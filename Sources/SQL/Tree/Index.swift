@@ -1,0 +1,17 @@
+/// `CREATE [UNIQUE] INDEX [IF NOT EXISTS] name ON t (columns)`.
+package struct CreateIndex: Sendable, Hashable {
+    package var name: Identifier
+    package var isUnique: Bool
+    package var isIfNotExists: Bool
+    package var table: ObjectName
+    package var columns: [Identifier]
+    package var span: SourceSpan
+}
+
+/// `DROP INDEX [IF EXISTS] name, …`.
+package struct DropIndex: Sendable, Hashable {
+    /// Each may stand behind a namespace.
+    package var names: [ObjectName]
+    package var isIfExists: Bool
+    package var span: SourceSpan
+}
