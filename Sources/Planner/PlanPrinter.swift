@@ -14,9 +14,37 @@ package struct PlanPrinter {
     /// Names for columns, wherever they are used.
     private struct Names {
         private var names: [ColumnID: String] = [:]
+        /// The columns that somebody uses: scans read no others.
+        private(set) var used: Set<ColumnID>
 
         init(_ plan: LogicalPlan) {
+            used = Set(plan.columns.map(\.id))
             collect(plan)
+            use(plan)
+        }
+
+        /// Notes what a plan needs of its inputs, for those of its columns that are used.
+        private mutating func use(_ plan: LogicalPlan) {
+            switch plan {
+            case .project(let projections, _):
+                for one in projections where used.contains(one.column.id) {
+                    used.formUnion(one.expression.columnIDs)
+                }
+            case .aggregate(let aggregate):
+                for group in aggregate.groups { used.formUnion(group.expression.columnIDs) }
+                for (call, column) in aggregate.calls where used.contains(column.id) {
+                    for part in call.expressions { used.formUnion(part.columnIDs) }
+                }
+            case .setOperation, .recursion, .materialized:
+                // Rows are taken as they are.
+                for input in plan.inputs { used.formUnion(input.columns.map(\.id)) }
+            default:
+                _ = plan.mapExpressions { expression in
+                    used.formUnion(expression.columnIDs)
+                    return expression
+                }
+            }
+            for input in plan.inputs { use(input) }
         }
 
         private mutating func collect(_ plan: LogicalPlan) {
@@ -41,7 +69,8 @@ package struct PlanPrinter {
         switch plan {
         case .scan(let scan):
             line += "Scan \(scan.table.name)"
-            line += " [" + scan.columns.map(\.column.name).joined(separator: ", ") + "]"
+            let read = scan.columns.map(\.column).filter { names.used.contains($0.id) }
+            line += " [" + read.map(\.name).joined(separator: ", ") + "]"
             if !scan.filters.isEmpty {
                 line += " where " + scan.filters.map(text).joined(separator: " AND ")
             }
