@@ -13,6 +13,7 @@ extension Binder {
             throw PlanError(.invalid, "functions have no namespace", at: call.name.span)
         }
         let name = identifier.name.lowercased()
+        if let long = try longForm(name, call, at: span) { return try bind(long, &context) }
         if let bound = try bindNestedCall(name, call, &context, at: span) { return bound }
         if let window = call.over {
             return try bindWindow(name, call, window, &context, at: span)
