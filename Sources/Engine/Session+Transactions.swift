@@ -77,7 +77,7 @@ extension Session {
             guard let open = transaction else { throw noTransaction("COMMIT", command.span) }
             transaction = nil
             if open.isFailed {
-                restoreTemporary(open)
+                await restoreTemporary(open)
                 await discard(open)
                 throw EngineError(
                     .conflict,
@@ -89,14 +89,15 @@ extension Session {
             do {
                 position = try await commit(open)
             } catch {
-                restoreTemporary(open)
+                await restoreTemporary(open)
                 throw error
             }
+            if let before = open.temporaryBefore { try? await freeTemporary(before) }
             try await consume(.done(StatementSummary(tag: "COMMIT", position: position)))
         case .rollback:
             guard let open = transaction else { throw noTransaction("ROLLBACK", command.span) }
             transaction = nil
-            restoreTemporary(open)
+            await restoreTemporary(open)
             await discard(open)
             try await consume(.done(StatementSummary(tag: "ROLLBACK")))
         }
@@ -118,7 +119,7 @@ extension Session {
     package func abandonTransaction() async -> Bool {
         guard let open = transaction else { return false }
         transaction = nil
-        restoreTemporary(open)
+        await restoreTemporary(open)
         await discard(open)
         return !open.operations.isEmpty
     }

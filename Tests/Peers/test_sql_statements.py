@@ -472,4 +472,3 @@ def test_temporary_views_last_as_long_as_the_session(lake):
     assert lake.rows("CREATE TEMP VIEW v AS SELECT a + 1 AS b FROM t; CREATE TEMP VIEW w AS SELECT b * 2 AS c FROM v; SELECT * FROM w") == [(4,)]
     refuses(lake, "SELECT * FROM v", "does not exist")
     refuses(lake, "CREATE TEMP VIEW v AS SELECT 1 AS a; CREATE VIEW p AS SELECT * FROM v", "temporary view")
-    refuses(lake, "CREATE TEMP TABLE x(a INT)", "temporary tables")

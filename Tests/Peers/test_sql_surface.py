@@ -15,13 +15,15 @@ def lake(tmp_path):
     return Varve(tmp_path / "lake")
 
 
-def same(lake, script, queries, ordered=False):
-    """Runs a script on both engines, each with one session, and compares what queries give then."""
+def same(lake, script, queries, ordered=False, is_temporary=False):
+    """Runs a script on both engines, for each query where it makes what only a session has, and compares what queries give then."""
     peer = duckdb.connect()
     peer.execute(script)
+    if not is_temporary:
+        lake.execute(script)
     for query in queries:
         expected = peer.execute(query).fetchall()
-        got = [tuple(row) for row in rows(lake, script + ";\n" + query)]
+        got = [tuple(row) for row in rows(lake, (script + ";\n" if is_temporary else "") + query)]
         if not ordered:
             got, expected = sorted(map(repr, got)), sorted(map(repr, expected))
         assert got == expected, query
@@ -65,7 +67,7 @@ def test_temporary_tables_do_what_those_of_duckdb_do(lake):
         "SELECT * FROM t ORDER BY a", "SELECT * FROM temp.t", "SELECT * FROM u",
         "SELECT t.a, t.b, u.c FROM t LEFT JOIN u ON t.a = u.a", "SELECT count(*) FROM t JOIN u USING (a)",
         "SELECT table_name, table_type FROM information_schema.tables ORDER BY ALL",
-    ])
+    ], is_temporary=True)
     refuses(lake, TEMPORARY + "; INSERT INTO t VALUES (3, 'twice', 0)", "duplicate key")
     refuses(lake, TEMPORARY + "; INSERT INTO t VALUES (300, 'much', 0)", "CHECK")
     refuses(lake, TEMPORARY + "; CREATE TEMP TABLE t(i INT)", "already exists")
@@ -227,3 +229,157 @@ def test_rowid_numbers_the_rows_of_a_snapshot(lake):
     refuses(lake, "SELECT rowid FROM (SELECT a FROM t) q", "rowid")
     refuses(lake, "INSERT INTO t(rowid) VALUES (1)", "rowid")
     assert rows(lake, "SELECT count(*) FROM varve.lineage WHERE source_column = 'rowid'") == [[0]]
+
+
+# Forms of functions
+
+VALUES = "(VALUES (1, 'b', 5), (3, 'a', 4), (NULL, 'x', 1), (2, NULL, NULL), (2, 'B', 2), (-7, '', 9)) t(x, s, y)"
+
+
+def test_extremes_and_quantiles_at_several_places_are_duckdbs(lake):
+    peer = duckdb.connect()
+    lake.execute("CREATE SCHEMA examples")
+    for query in [
+        "max(x, 2), min(x, 3), max(s, 2), min(x, 100)", "max(x, 2) FILTER (WHERE x < 3)", "arg_min(s, y, 2), arg_max(x, y, 3)",
+        "max_by(s, x, 2)", "quantile_cont(x, [0.25, 0.5, 1])", "quantile_disc(x, [0.25, 0.5])", "quantile(x, [0, 1])",
+        "quantile_cont(x, [0.5]) FILTER (WHERE x > 100), max(x, 2) FILTER (WHERE x > 100)", "s IS NULL, max(x, 1) GROUP BY 1",
+        "median(DATE '2024-01-01' + x)", "quantile_cont(TIMESTAMP '2024-01-01' + to_hours(x), 0.3)", "quantile_cont(TIME '10:00' + to_minutes(abs(x)), 0.9)",
+        "quantile_cont(DATE '2024-01-01' + x, [0.1, 0.9])", "median(TIMESTAMP '9999-12-31 23:59:59' - to_days(abs(x) * 3000000))",
+    ]:
+        parts = query.split(" GROUP BY ")
+        text = f"SELECT {parts[0]} FROM {VALUES}" + (f" GROUP BY {parts[1]} ORDER BY 1" if len(parts) > 1 else "")
+        expected = [list(row) for row in peer.execute(text).fetchall()]
+        assert rows(lake, text) == expected, text
+    refuses(lake, f"SELECT max(x, 0) FROM {VALUES}", "above 0")
+    refuses(lake, f"SELECT max(x, y) FROM {VALUES}", "number")
+    assert rows(lake, "SELECT median(v) FROM (VALUES (TIMESTAMPTZ '2024-01-01 00:00+00'), ('2024-01-03 00:00+00')) t(v)")[0][0].isoformat() \
+        == "2024-01-02T00:00:00+00:00"
+
+
+def test_to_char_writes_moments_as_postgresql_does(lake):
+    lake.execute("CREATE SCHEMA examples")
+    # What PostgreSQL 16 gives.
+    for value, pattern, expected in [
+        ("TIMESTAMP '2024-02-09 15:04:05.067891'", "YYYY-MM-DD HH24:MI:SS.US", "2024-02-09 15:04:05.067891"),
+        ("TIMESTAMP '2024-02-09 15:04:05.067891'", "HH12:MI AM, MS", "03:04 PM, 067"),
+        ("DATE '2024-02-09'", "FMDay, FMDD. FMMonth YYYY", "Friday, 9. February 2024"),
+        ("DATE '2024-02-09'", "Day|MONTH|mon|DY", "Friday   |FEBRUARY |feb|FRI"),
+        ("DATE '2024-12-30'", "IYYY-\"W\"IW-ID DDD Q J WW W CC D", "2025-W01-1 365 4 2460675 53 5 21 2"),
+        ("TIMESTAMP '2024-02-09 15:04:05'", "SSSS FMHH12 YY am", "54245 3 24 pm"),
+        ("DATE '0044-03-15'", "YYYY \"100% \\\"x\\\"\"", "0044 100% \"x\""),
+        ("NULL::DATE", "YYYY", None), ("DATE '2024-01-01'", "", ""),
+    ]:
+        assert rows(lake, f"SELECT to_char({value}, '{pattern}')") == [[expected]], pattern
+    for pattern in ["RM", "DDth", "Y,YYY"]:
+        refuses(lake, f"SELECT to_char(DATE '2024-01-01', '{pattern}')", "to_char")
+    refuses(lake, "SELECT to_char(12.5, '999')", "dates and timestamps")
+
+
+def test_intervals_of_several_units(lake):
+    lake.execute("CREATE SCHEMA examples")
+    for text, expected in [
+        ("INTERVAL '1-2' YEAR TO MONTH", "1 year 2 months"), ("INTERVAL '-1-2' YEAR TO MONTH", "-1 years -2 months"),
+        ("INTERVAL '3 04' DAY TO HOUR", "3 days 04:00:00"), ("INTERVAL '3 04:05:06.7' DAY TO SECOND", "3 days 04:05:06.7"),
+        ("INTERVAL '04:05' HOUR TO MINUTE", "04:05:00"), ("INTERVAL '5:06' MINUTE TO SECOND", "00:05:06"),
+        ("INTERVAL '1 year 2 months' YEAR TO MONTH", "1 year 2 months"),
+        ("make_interval(days => 10, hours => 2)", "10 days 02:00:00"), ("make_interval(1, 2, 3, 4, 5, 6, 7.5)", "1 year 2 months 25 days 05:06:07.5"),
+        ("make_interval()", "00:00:00"), ("make_interval(years => NULL)", None),
+    ]:
+        assert rows(lake, f"SELECT CAST({text} AS VARCHAR)") == [[expected]], text
+    refuses(lake, "SELECT make_interval(fortnights => 1)", "fortnights")
+    refuses(lake, "SELECT INTERVAL '1' MONTH TO DAY", "no intervals")
+
+
+def test_strftime_shows_the_zone_of_the_session(lake):
+    peer = duckdb.connect()
+    lake.execute("CREATE SCHEMA examples")
+    for zone in ["UTC", "Europe/Berlin", "Asia/Kolkata", "America/St_Johns", "America/New_York"]:
+        for moment in ["2024-07-01 00:00:00+00", "2024-01-01 23:30:00+00"]:
+            text = f"SELECT strftime(TIMESTAMPTZ '{moment}', '%Y-%m-%d %H:%M %z|%Z')"
+            peer.execute(f"SET TimeZone = '{zone}'")
+            assert rows(lake, f"SET TimeZone = '{zone}'; {text}") == [list(row) for row in peer.execute(text).fetchall()], (zone, moment)
+
+
+def test_values_may_hold_subqueries_and_take_the_type_of_the_column(lake):
+    same(lake, "CREATE TABLE t(a INT); INSERT INTO t VALUES (1), (5)", [
+        "VALUES ((SELECT max(a) FROM t), 1), (2, (SELECT count(*) FROM t))", "SELECT * FROM (VALUES ((SELECT min(a) FROM t))) v(x)",
+        "SELECT a, (SELECT * FROM (VALUES ((SELECT max(u.a) FROM t u WHERE u.a <= t.a))) v) FROM t",
+    ])
+    lake.execute("CREATE TABLE d(f DOUBLE, s VARCHAR, n DECIMAL(38, 2), i INT)")
+    lake.execute("INSERT INTO d VALUES ('NaN', 'a', 123456789012345678901234567890123456, 1), (1.5, 2, 0.25, '7'), (NULL, NULL, DEFAULT, -3)")
+    assert str(rows(lake, "SELECT * FROM d WHERE i IS NOT NULL ORDER BY i DESC")) == str(
+        [[1.5, "2", __import__("decimal").Decimal("0.25"), 7],
+         [float("nan"), "a", __import__("decimal").Decimal("123456789012345678901234567890123456.00"), 1], [None, None, None, -3]])
+    refuses(lake, "INSERT INTO d(i) VALUES (1), ('x')", "x")
+
+
+def test_like_any_takes_lists(lake):
+    lake.execute("CREATE SCHEMA examples")
+    for text, expected in [
+        ("'abc' LIKE ANY (['x%', 'a%'])", True), ("'abc' LIKE ALL (['a%', '%c'])", True), ("'abc' NOT LIKE ALL (['x%', 'y%'])", True),
+        ("'abc' ILIKE ANY (['X', 'A_C'])", True), ("'abc' LIKE ANY ([NULL, 'x'])", None), ("'abc' LIKE ANY ([]::VARCHAR[])", False),
+        ("NULL LIKE ANY (['a'])", None),
+    ]:
+        assert rows(lake, f"SELECT {text}") == [[expected]], text
+
+
+def test_explain_shows_what_changes_would_do_and_does_nothing(lake):
+    lake.execute("CREATE TABLE t(a INT PRIMARY KEY, b VARCHAR); INSERT INTO t VALUES (1, 'x'), (2, 'y')")
+    before = rows(lake, "SELECT max(position) FROM varve.log")
+    for statement, words in [
+        ("INSERT INTO t SELECT a + 10, b FROM t", ["INSERT INTO main.t", "main.t"]), ("INSERT INTO t VALUES (1, 'z') ON CONFLICT DO NOTHING", ["INSERT INTO main.t"]),
+        ("UPDATE t SET b = 'q' WHERE a = 1", ["UPDATE main.t"]), ("DELETE FROM t WHERE a = 1", ["DELETE FROM main.t"]),
+        ("MERGE INTO t USING (SELECT 1 AS a) s ON t.a = s.a WHEN MATCHED THEN DELETE WHEN NOT MATCHED THEN INSERT VALUES (s.a, 'n')", ["MERGE INTO main.t", "new rows"]),
+        ("CREATE TABLE u AS SELECT * FROM t", ["CREATE TABLE u AS"]), ("CREATE VIEW u AS SELECT * FROM t", ["CREATE VIEW u AS"]),
+    ]:
+        text = "\n".join(row[0] for row in rows(lake, "EXPLAIN " + statement))
+        assert all(word in text for word in words), text
+    assert rows(lake, "SELECT max(position) FROM varve.log") == before
+    refuses(lake, "EXPLAIN ANALYZE DELETE FROM t", "ANALYZE")
+    refuses(lake, "EXPLAIN DROP TABLE t", "EXPLAIN")
+
+
+# Collations
+
+COLLATED = """
+    CREATE TABLE t(id INT, s VARCHAR COLLATE NOCASE, a VARCHAR COLLATE NOACCENT, b VARCHAR COLLATE NOCASE.NOACCENT, p VARCHAR);
+    INSERT INTO t VALUES (1, 'ABC', 'Zürich', 'Éa', 'x'), (2, 'abc', 'Zurich', 'éA', 'X'), (3, 'Abd', 'zurich', 'ea', 'y'),
+        (4, NULL, NULL, NULL, NULL), (5, 'ÄB', '', 'EA', 'x'), (6, 'äb', 'ß', 'f', 'Y'), (7, '', 'ss', '', '');
+    CREATE TABLE u(s VARCHAR COLLATE NOCASE, p VARCHAR); INSERT INTO u VALUES ('aBc', 'abc'), ('zz', 'ZZ'), (NULL, NULL), ('äB', 'q')
+"""
+
+
+def test_collations_compare_group_and_order_as_duckdbs(lake):
+    same(lake, COLLATED, [
+        "SELECT id FROM t WHERE s = 'abc'", "SELECT id FROM t WHERE 'aBC' = s", "SELECT id FROM t WHERE s > 'ABC'", "SELECT id FROM t WHERE s IN ('ABD', 'zz')",
+        "SELECT id FROM t WHERE a = 'zurich' OR a = 'Zürich'", "SELECT id FROM t WHERE b = 'ea'", "SELECT id FROM t WHERE s BETWEEN 'AB' AND 'aBCz'",
+        "SELECT id FROM t WHERE s IS DISTINCT FROM 'abc'", "SELECT id FROM t WHERE p COLLATE NOCASE = 'X'", "SELECT id FROM t WHERE p = 'X' COLLATE NOCASE",
+        "SELECT lower(s), count(*) FROM t GROUP BY s", "SELECT count(*) FROM (SELECT DISTINCT s FROM t)", "SELECT count(DISTINCT s), count(DISTINCT b), count(DISTINCT p) FROM t",
+        "SELECT lower(s), sum(id) FROM (SELECT * FROM t) q GROUP BY s HAVING count(*) > 1", "SELECT count(*) FROM t JOIN u ON t.s = u.s",
+        "SELECT count(*) FROM t JOIN u USING (s)", "SELECT count(*) FROM t LEFT JOIN u ON t.s = u.p", "SELECT lower(min(s)), lower(max(s)) FROM t",
+        "SELECT count(*) FROM (SELECT s FROM t UNION SELECT s FROM u)", "SELECT id FROM t WHERE s IN (SELECT s FROM u)", "SELECT id FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.s = t.s)",
+        "SELECT id FROM t WHERE s NOT IN (SELECT s FROM u WHERE s IS NOT NULL)", "SELECT id, row_number() OVER (PARTITION BY s ORDER BY id) FROM t",
+        "WITH c AS (SELECT s, id FROM t) SELECT lower(s), max(id) FROM c GROUP BY ALL", "SELECT CASE s WHEN 'ABC' THEN 1 ELSE 0 END, id FROM t",
+        "SELECT lower(s) FROM (SELECT s FROM t EXCEPT SELECT s FROM u)", "SELECT lower(s) FROM (SELECT s FROM t INTERSECT SELECT s FROM u)",
+    ])
+    same(lake, COLLATED.replace("t(", "t2(").replace("INTO t ", "INTO t2 ").replace("u(", "u2(").replace("INTO u ", "INTO u2 "), [
+        "SELECT id FROM t2 ORDER BY s, id", "SELECT id FROM t2 ORDER BY s DESC NULLS LAST, id", "SELECT id FROM t2 ORDER BY p COLLATE NOCASE, id",
+        "SELECT lower(s) AS s FROM t2 GROUP BY s ORDER BY s", "SELECT id FROM t2 ORDER BY b, id LIMIT 4", "SELECT id FROM t2 ORDER BY s COLLATE BINARY, id",
+        "SELECT id, rank() OVER (ORDER BY s) AS r FROM t2 ORDER BY r, id",
+    ], ordered=True)
+
+
+def test_collations_are_kept_in_the_table_and_obeyed_by_changes(lake):
+    lake.execute(COLLATED)
+    assert "COLLATE NOCASE" in rows(lake, "SHOW CREATE TABLE t")[0][0]
+    lake.execute("DELETE FROM t WHERE s = 'aBC'; UPDATE t SET p = 'set' WHERE s = 'ABD'; ALTER TABLE t ADD COLUMN n VARCHAR COLLATE NOCASE DEFAULT 'Q'")
+    assert rows(lake, "SELECT id, p FROM t WHERE id < 4") == [[3, "set"]]
+    assert rows(lake, "SELECT count(*) FROM t WHERE n = 'q'") == [[5]]
+    lake.execute("MERGE INTO t USING (SELECT 'ÄB' AS k) m ON t.s = m.k WHEN MATCHED THEN UPDATE SET p = 'm'")
+    assert rows(lake, "SELECT count(*) FROM t WHERE p = 'm'") == [[2]]
+    lake.execute("CREATE VIEW v AS SELECT s FROM t; ALTER TABLE t RENAME COLUMN s TO z")
+    assert rows(lake, "SELECT count(*) FROM t WHERE z = 'abD'") == [[1]]
+    refuses(lake, "CREATE TABLE w(a VARCHAR COLLATE KLINGON)", "KLINGON")
+    refuses(lake, "CREATE TABLE w(a INT COLLATE NOCASE)", "COLLATE is for text")
+    refuses(lake, "SELECT 1 COLLATE NOCASE", "COLLATE is for text")
+    refuses(lake, "SELECT * FROM t WHERE z = a", "cannot be compared")

@@ -175,6 +175,9 @@ struct DeclarationBuilder {
             declarations.columns[id, default: .init()].generated = expression
             declarations.columns[id]?.isStored = generated.isStored
         }
+        if let name = column.collation {
+            declarations.columns[id, default: .init()].collation = try Self.collation(name, type)
+        }
         if column.isUnique { try addUnique([column.name], name: nil, at: column.span) }
         if let check = column.check { try addCheck(check, name: nil) }
     }
@@ -198,5 +201,23 @@ struct DeclarationBuilder {
         }
         for id in declarations.columns.keys.sorted() { try visit(id) }
         return order
+    }
+}
+
+extension DeclarationBuilder {
+    /// The collation that a column is declared with; nil for that of bytes.
+    static func collation(_ name: ObjectName, _ type: DataType) throws -> Collation? {
+        guard let collation = Collation(name.map(\.name)) else {
+            throw PlanError(
+                .invalid,
+                "collation \(name.map(\.name).joined(separator: ".")) does not exist",
+                hint: "There are NOCASE, NOACCENT, NOCASE.NOACCENT and BINARY.",
+                at: name.span
+            )
+        }
+        guard type == .string else {
+            throw PlanError(.invalid, "COLLATE is for text, this is \(type)", at: name.span)
+        }
+        return collation.isBinary ? nil : collation
     }
 }

@@ -64,6 +64,8 @@ struct TableDeclarations: Sendable, Equatable {
         var generated: RowExpression?
         /// As declared; the values are stored in any case.
         var isStored = false
+        /// How its texts are compared; nil for by their bytes.
+        var collation: Collation?
     }
 
     /// A table with a foreign key to this one.
@@ -116,6 +118,7 @@ struct TableDeclarations: Sendable, Equatable {
                     try Self.expression($0)
                 }
                 column.isStored = member.value["stored"]?.bool ?? false
+                column.collation = member.value["collation"]?.string.flatMap { Collation([$0]) }
                 columns[id] = column
             }
         }
@@ -204,6 +207,7 @@ struct TableDeclarations: Sendable, Equatable {
                 members["generated"] = generated.json
                 members["stored"] = .bool(column.isStored)
             }
+            if let collation = column.collation { members["collation"] = .string(collation.name) }
             if !members.isEmpty { object[String(id)] = .object(members) }
         }
         map.updateValue(
@@ -226,6 +230,15 @@ struct TableDeclarations: Sendable, Equatable {
             forKey: Self.referrersKey
         )
         return map
+    }
+
+    /// How the texts of columns are compared, by their place.
+    func collations(_ columns: Columnar.Schema) -> [Int: Collation] {
+        var found: [Int: Collation] = [:]
+        for (position, field) in columns.fields.enumerated() {
+            if let id = field.id { found[position] = self.columns[id]?.collation }
+        }
+        return found
     }
 
     /// The updates that make a table declare this.

@@ -11,23 +11,30 @@ extension Session {
         _ parameters: Parameters,
         _ consume: @escaping Consumer
     ) async throws {
-        guard case .query(let query) = explain.statement else {
-            throw PlanError(
-                .unsupported,
-                "EXPLAIN is for queries in this version",
-                at: explain.span
-            )
-        }
-        let prepared = try await prepare(query, parameters)
+        let steps = try await steps(of: explain, parameters)
+        guard let prepared = steps.last?.prepared else { return }
         switch explain.kind {
         case .plan:
-            let text = PlanPrinter().print(prepared.optimised)
+            var lines: [String] = []
+            for step in steps {
+                let plan = PlanPrinter().print(step.prepared.optimised).split(separator: "\n")
+                if let title = step.title { lines.append(title) }
+                lines += plan.map { step.title == nil ? String($0) : "  " + $0 }
+            }
             try await consumeRows(
                 Schema([Field("plan", .string)]),
-                text.split(separator: "\n").map { [.string(String($0))] },
+                lines.map { [.string($0)] },
                 consume
             )
         case .analyze:
+            guard steps.count == 1, steps[0].title == nil else {
+                throw PlanError(
+                    .unsupported,
+                    "EXPLAIN ANALYZE is for queries: it would run the statement",
+                    hint: "EXPLAIN shows what it would do.",
+                    at: explain.span
+                )
+            }
             let lines = try await analysis(of: prepared)
             try await consumeRows(
                 Schema([Field("plan", .string)]),

@@ -28,10 +28,8 @@ extension Session {
         }
         if create.isUnique {
             let alter = AlterTable(
-                name: create.table,
-                isView: false,
-                isIfExists: false,
-                actions: [.addConstraint(.named(create.name, .unique(create.columns)))],
+                create.table,
+                .addConstraint(.named(create.name, .unique(create.columns))),
                 span: create.span
             )
             return try await runAlterTable(alter, parameters) { outcome in
@@ -93,10 +91,8 @@ extension Session {
                 let path = (identifier.namespace.levels + [identifier.name])
                     .map { Identifier($0, isQuoted: true) }
                 let alter = AlterTable(
-                    name: path,
-                    isView: false,
-                    isIfExists: false,
-                    actions: [.dropConstraint(Identifier(place.name), isIfExists: false)],
+                    path,
+                    .dropConstraint(Identifier(place.name), isIfExists: false),
                     span: drop.span
                 )
                 try await runAlterTable(alter, parameters) { _ in }

@@ -53,14 +53,14 @@ extension Session {
     }
 
     /// The fields that the values of an INSERT are for, in order.
-    private func targets(of insert: Insert, _ table: OpenTable) throws -> [Field] {
+    func targets(of insert: Insert, _ table: OpenTable) throws -> [Field] {
         let columns = try Columnar.Schema(table.metadata.currentSchema)
         if insert.columns.isEmpty { return try writable(columns.fields, of: table) }
         return try insert.columns.map { try columns.field(named: $0, of: table.identifier) }
     }
 
     /// The rows of an INSERT, with `DEFAULT` said as what it means.
-    private func source(
+    func source(
         of insert: Insert,
         _ targets: [Field],
         _ table: OpenTable
@@ -102,29 +102,45 @@ extension Session {
                 rows[row][column] = try value(targets[column])
             }
         }
-        if !insert.isByName { giveTypes(to: &rows, targets) }
-        query.body = .values(rows)
+        query.body = .values(try insert.isByName ? rows : typed(rows, targets))
         return query
     }
 
-    /// Gives texts that stand in one column with values of other types the type that they are for.
-    private func giveTypes(to rows: inout [[SQL.Expression]], _ targets: [Field]) {
-        func isText(_ expression: SQL.Expression) -> Bool {
-            if case .literal(.string) = expression.node { true } else { false }
+    /// Rows of VALUES in which literals of several kinds that go into one column are of its type.
+    ///
+    /// Else `('NaN'), (1.5)` would have to be of one type before the column is asked.
+    private func typed(
+        _ rows: [[SQL.Expression]],
+        _ targets: [Field]
+    ) throws -> [[SQL.Expression]] {
+        func isText(_ value: SQL.Expression) -> Bool {
+            if case .literal(.string) = value.node { true } else { false }
         }
-        for (column, field) in targets.enumerated()
-        where field.type != .string && !field.type.isNested {
-            let places = rows.indices.filter {
-                rows[$0].indices.contains(column) && isText(rows[$0][column])
-            }
-            if places.isEmpty || places.count == rows.count { continue }
-            guard let null = try? Parser.parseExpression("CAST(NULL AS \(field.type))"),
-                case .cast(_, let type, let isTry) = null.node
-            else { continue }
-            for row in places {
-                rows[row][column].node = .cast(rows[row][column], type, isTry: isTry)
+        func isNumber(_ value: SQL.Expression) -> Bool {
+            switch value.node {
+            case .literal(.integer), .literal(.decimal): true
+            case .unary(_, let operand): isNumber(operand)
+            default: false
             }
         }
+        var rows = rows
+        for (column, field) in targets.enumerated() where !field.type.isNested {
+            let values = rows.compactMap { $0.indices.contains(column) ? $0[column] : nil }
+            let numberCount = values.count(where: isNumber)
+            guard numberCount > 0, numberCount > 1 || values.contains(where: isText) else {
+                continue
+            }
+            let type = try Parser.parseTypeName(field.type.description)
+            for row in rows.indices where rows[row].indices.contains(column) {
+                let value = rows[row][column]
+                guard isText(value) || isNumber(value) else { continue }
+                rows[row][column] = SQL.Expression(
+                    .cast(value, type, isTry: false),
+                    span: value.span
+                )
+            }
+        }
+        return rows
     }
 
     // MARK: ON CONFLICT
@@ -197,7 +213,7 @@ extension Session {
     }
 
     /// The MERGE that an INSERT with ON CONFLICT means.
-    private func upsert(
+    func upsert(
         _ insert: Insert,
         _ conflict: InsertConflict,
         _ table: OpenTable,

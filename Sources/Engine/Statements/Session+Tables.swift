@@ -521,6 +521,7 @@ extension OpenTable {
             var line = "  \(quoted(field.name)) \(type)"
             if field.required { line += " NOT NULL" }
             if let column = declared?.columns[field.id] {
+                if let collation = column.collation { line += " COLLATE \(collation.name)" }
                 if let text = column.defaultText { line += " DEFAULT (\(text))" }
                 if let generated = column.generated {
                     line += " GENERATED ALWAYS AS (\(generated.text)) "

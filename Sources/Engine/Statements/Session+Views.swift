@@ -168,7 +168,7 @@ extension Session {
         if let temporary = prepared.usesTemporary.first {
             throw PlanError(
                 .invalid,
-                "view \"\(target)\" cannot read \"\(temporary)\", which is temporary",
+                "view \"\(target)\" cannot read the temporary view or table \"\(temporary)\"",
                 hint: "Make it temporary too: CREATE TEMP VIEW.",
                 at: span
             )

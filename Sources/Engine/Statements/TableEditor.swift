@@ -535,8 +535,8 @@ extension TableEditor {
     ) throws -> [TableUpdate] {
         switch action {
         case .addColumn(let add):
-            guard let value = add.definition.defaultValue, add.parent.isEmpty,
-                let type = add.definition.type
+            guard add.definition.defaultValue != nil || add.definition.collation != nil,
+                add.parent.isEmpty, let type = add.definition.type
             else { return [] }
             if add.isIfNotExists,
                 table.currentSchema.field(namedIgnoringCase: add.definition.name.name) != nil
@@ -546,8 +546,15 @@ extension TableEditor {
             var builder = try builder(table)
             // The column that is added is the next field.
             let id = table.lastColumnID + 1
+            let given = add.definition
+            let dataType = try DataType(type)
             builder.declarations.columns[id] = TableDeclarations.Column(
-                defaultText: try builder.defaultText(value, for: try DataType(type))
+                defaultText: try given.defaultValue.map {
+                    try builder.defaultText($0, for: dataType)
+                },
+                collation: try given.collation.flatMap {
+                    try DeclarationBuilder.collation($0, dataType)
+                }
             )
             return builder.declarations.updates
         case .dropColumn(let path, let isIfExists):

@@ -209,7 +209,8 @@ extension SourceResolver {
                 rowCount: statistics.rowCount ?? reader.notedRowCount,
                 isRowCountExact: statistics.rowCount != nil,
                 bounds: statistics.bounds,
-                rowNumberPosition: columns.count
+                rowNumberPosition: columns.count,
+                collations: (try? TableDeclarations(table.metadata))?.collations(columns) ?? [:]
             ),
             // What only the session has is no dataset of the lake.
             origin: table.isTemporary ? nil : origin

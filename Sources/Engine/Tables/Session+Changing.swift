@@ -62,7 +62,8 @@ extension Session {
             schema: seen,
             rowCount: reader.notedRowCount,
             isRowCountExact: false,
-            rowNumberPosition: columns.count
+            rowNumberPosition: columns.count,
+            collations: declared.collations(columns)
         )
         resolver.note(
             ResolvedSource(

@@ -396,7 +396,8 @@ extension Session {
             schema: seen,
             rowCount: reader.notedRowCount,
             isRowCountExact: false,
-            rowNumberPosition: columns.count + 1
+            rowNumberPosition: columns.count + 1,
+            collations: try TableDeclarations(table.metadata).collations(columns)
         )
         var bound: (condition: BoundExpression, scan: LogicalPlan)?
         var binder = Binder(environment: environment)

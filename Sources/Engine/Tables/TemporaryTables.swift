@@ -204,7 +204,7 @@ extension Session {
             throw Self.temporaryTablesAreFull(error)
         }
         temporary?.snapshot = staged.snapshot
-        if transaction == nil { try await freeTemporary(before.snapshot) }
+        if transaction == nil { try? await freeTemporary(before.snapshot) }
         return staged.receipt
     }
 
@@ -217,13 +217,15 @@ extension Session {
     }
 
     /// Takes the session's own tables back to where they were before a transaction that did not happen.
-    func restoreTemporary(_ open: OpenTransaction) {
+    func restoreTemporary(_ open: OpenTransaction) async {
         guard let now = temporary else { return }
         temporary?.snapshot = open.temporaryBefore ?? now.empty
+        // Memory that is not freed now goes with the session.
+        try? await freeTemporary(now.snapshot)
     }
 
     /// Frees the memory of the session's own tables that are not there any more.
-    private func freeTemporary(_ before: CatalogSnapshot) async throws {
+    func freeTemporary(_ before: CatalogSnapshot) async throws {
         guard let temporary else { return }
         let now = Set(
             try temporary.snapshot.state.allTables().compactMap {

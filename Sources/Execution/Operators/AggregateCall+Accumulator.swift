@@ -30,6 +30,8 @@ extension AggregateCall {
         case .stddevPopulation: kernel = .deviationPopulation
         case .varianceSample: kernel = .varianceSample
         case .variancePopulation: kernel = .variancePopulation
+        case .median where input.isTemporal:
+            return try GroupedAccumulator.quantile(0.5, isContinuous: true, input: input)
         case .median: kernel = .median
         case .stringAgg:
             guard case .string(let separator)? = constant else {

@@ -298,6 +298,7 @@ final class QuantileAccumulator: CollectingAccumulator {
         let bounds = offsets.mutable(as: Int32.self)
         let valid = validity(groupCount) { bounds[$0 + 1] > bounds[$0] }
         if !isContinuous { return discrete(values, bounds, groupCount) }
+        if !resultType.isNumeric { return moments(values, bounds, groupCount, valid) }
         let numbers = try Casting.cast(values, to: .float64).flattened()
         let result = Buffer(zeroedByteCount: groupCount * 8)
         let target = result.mutable(as: Double.self)
@@ -319,6 +320,41 @@ final class QuantileAccumulator: CollectingAccumulator {
         }
         return withExtendedLifetime((numbers, offsets)) {
             Column(.float64, count: groupCount, validity: valid, buffer: result)
+        }
+    }
+
+    /// Between two moments, which DOUBLE would not hold exactly.
+    private func moments(
+        _ values: Column,
+        _ bounds: UnsafePointer<Int32>,
+        _ groupCount: Int,
+        _ valid: Bitmap?
+    ) -> Column {
+        let result = Buffer(zeroedByteCount: groupCount * 8)
+        let target = result.mutable(as: Int64.self)
+        let flat = values.flattened()
+        guard case .fixed(let slice) = flat.storage else {
+            return .nulls(resultType, count: groupCount)
+        }
+        let source = slice.pointer(as: Int64.self)
+        for group in 0..<groupCount {
+            let (start, end) = (Int(bounds[group]), Int(bounds[group + 1]))
+            if start == end { continue }
+            let sorted = Array(UnsafeBufferPointer(start: source + start, count: end - start))
+                .sorted()
+            let place = fraction * Double(sorted.count - 1)
+            let low = Int(place)
+            let high = min(low + 1, sorted.count - 1)
+            let part = place - Double(low)
+            // Half of the numbers lie below 0: the distance may not fit.
+            let distance = Double(sorted[high]) - Double(sorted[low])
+            let isExact = distance < 0x1p62
+            let step = isExact ? Double(sorted[high] &- sorted[low]) * part : distance * part
+            target[group] =
+                part == 0 ? sorted[low] : sorted[low] &+ (Int64(exactly: step.rounded()) ?? 0)
+        }
+        return withExtendedLifetime((flat, values)) {
+            Column(resultType, count: groupCount, validity: valid, buffer: result)
         }
     }
 

@@ -83,11 +83,12 @@ package class GroupedAccumulator {
             throw KernelError(.outOfRange, "a quantile lies between 0 and 1, not at \(fraction)")
         }
         if input == .null { return NullAccumulator(resultType: .null) }
-        guard isContinuous ? input.isNumeric : !input.isNested else {
+        let isMoment = input == .time || input == .timestamp || input == .timestamptz
+        guard isContinuous ? input.isNumeric || isMoment : !input.isNested else {
             throw KernelError(.unsupported, "no quantile of \(input)")
         }
         return QuantileAccumulator(
-            resultType: isContinuous ? .float64 : input,
+            resultType: isContinuous && !isMoment ? .float64 : input,
             fraction: fraction,
             isContinuous: isContinuous
         )

@@ -243,6 +243,32 @@ extension Binder {
         if call.nullTreatment == .ignore, let argument = arguments.first {
             both(isKnown(argument))
         }
+        if let found = arguments.first.flatMap({ collation(of: $0) }) {
+            let argument = arguments[0]
+            switch function {
+            case .min, .max:
+                // The first text in the order of the collation.
+                both(isKnown(argument))
+                order = [
+                    SortKey(
+                        expression: key(argument, found),
+                        isDescending: function == .max,
+                        nullsFirst: false
+                    )
+                ]
+                function = .first
+            case .count where call.isDistinct, .approxCountDistinct:
+                arguments[0] = key(argument, found)
+            default:
+                guard call.isDistinct else { break }
+                throw PlanError(
+                    .unsupported,
+                    "\(name)(DISTINCT …) does not look at collations",
+                    hint: "Write COLLATE BINARY.",
+                    at: span
+                )
+            }
+        }
         let (argument, type) = try aggregateTypes(function, arguments.first, name, at: span)
         var aggregate = AggregateCall(
             function: function,
@@ -290,6 +316,12 @@ extension Binder {
         case .histogram: return (argument, .map(from: argument.type, to: .int64))
         case .stringAgg: return (try coerce(argument, to: .string, at: span), .string)
         case .median, .quantileContinuous:
+            switch argument.type {
+            // Between two days lies a moment.
+            case .date: return (try coerce(argument, to: .timestamp, at: span), .timestamp)
+            case .time, .timestamp, .timestamptz: return (argument, argument.type)
+            default: break
+            }
             guard argument.type.isNumeric else { throw refuse() }
             return (argument, .float64)
         case .quantileDiscrete:

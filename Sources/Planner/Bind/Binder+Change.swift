@@ -37,6 +37,8 @@ extension Binder {
         alias: Identifier?
     ) -> Target {
         let plan = scan(of: table)
+        if !table.collations.isEmpty { usesCollations = true }
+        noteCollations(plan)
         let columns = plan.columns
         let own = Array(columns.dropLast(table.rowNumberPosition == nil ? 2 : 3))
         let qualifier = alias.map { [$0.name] } ?? name.map(\.name)

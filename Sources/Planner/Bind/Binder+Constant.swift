@@ -52,6 +52,8 @@ extension Binder {
             )
         }
         let plan = LogicalPlan.scan(LogicalPlan.Scan(table: table, columns: columns))
+        if !table.collations.isEmpty { usesCollations = true }
+        noteCollations(plan)
         let qualifier = alias.map { [$0] } ?? table.name.split(separator: ".").map(String.init)
         var scope = Scope(plan, qualifier: qualifier)
         if let position = table.rowNumberPosition { scope.columns[position].isPseudo = true }

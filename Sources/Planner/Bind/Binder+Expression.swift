@@ -91,7 +91,8 @@ extension Binder {
                 try bind(right, &context),
                 at: span
             )
-            return .isDistinct(a, b, isNegated: isNegated)
+            let (x, y) = try collated(a, b, at: span)
+            return .isDistinct(x, y, isNegated: isNegated)
         case .between(let between):
             return try bindBetween(between, &context, at: span)
         case .inList(let operand, let list, let isNegated):
@@ -126,12 +127,8 @@ extension Binder {
         case .atTimeZone(let operand, let zone):
             let moment = try bind(operand, &context)
             return try bindZone(moment, try bind(zone, &context), at: span)
-        case .collate:
-            throw PlanError(
-                .unsupported,
-                "COLLATE is not supported: text compares by its UTF-8 bytes",
-                at: span
-            )
+        case .collate(let operand, let name):
+            return try bindCollate(try bind(operand, &context), name, at: span)
         }
     }
 
@@ -353,7 +350,8 @@ extension Binder {
         _ b: BoundExpression,
         at span: SourceSpan
     ) throws -> BoundExpression {
-        let (left, right) = try unify(a, b, at: span)
+        let (x, y) = try unify(a, b, at: span)
+        let (left, right) = try collated(x, y, at: span)
         return .compare(op, left, right)
     }
 
@@ -574,10 +572,16 @@ extension Binder {
         _ context: inout ExpressionContext,
         at span: SourceSpan
     ) throws -> BoundExpression {
-        if interval.lastField != nil {
-            throw PlanError(.unsupported, "INTERVAL … TO … is not supported yet", at: span)
-        }
         let value = try bind(interval.value, &context)
+        if let first = interval.field, let last = interval.lastField {
+            guard case .constant(.string(let text), _) = value else {
+                throw PlanError(.invalid, "INTERVAL … TO … takes a text in quotes", at: span)
+            }
+            if let parsed = try compoundInterval(text, first, last, at: span) {
+                return .constant(.interval(parsed), .interval)
+            }
+            return try folded(.cast(value, .interval, isTry: false), at: span)
+        }
         guard let field = interval.field else {
             return try folded(.cast(value, .interval, isTry: false), at: span)
         }
@@ -662,7 +666,8 @@ extension Binder {
             let narrow = asNarrowDecimal(item, beside: value)
             type = try unified(type, narrow, at: source.span)
         }
-        if items.allSatisfy(\.isConstant), type != .null, !type.isNested {
+        let isCollated = ([value] + items).contains { collation(of: $0) != nil }
+        if items.allSatisfy(\.isConstant), type != .null, !type.isNested, !isCollated {
             let left = try coerce(value, to: type, at: span)
             var values: [Value] = []
             for (item, source) in zip(items, list) {
@@ -701,15 +706,8 @@ extension Binder {
             }
             escape = text.utf8.first
         }
-        let language: PatternLanguage
-        switch test.kind {
-        case .like: language = .like(ignoringCase: false)
-        case .ilike: language = .like(ignoringCase: true)
-        case .similarTo: language = .regularExpression(ignoringCase: false, isWhole: true)
-        case .glob: language = .glob
-        }
         return .pattern(
-            language,
+            Self.language(of: test.kind),
             operand,
             pattern: pattern,
             escape: escape,
@@ -717,8 +715,16 @@ extension Binder {
         )
     }
 
-    private func text(_ expression: BoundExpression, at span: SourceSpan) throws -> BoundExpression
-    {
+    static func language(of kind: PatternKind) -> PatternLanguage {
+        switch kind {
+        case .like: .like(ignoringCase: false)
+        case .ilike: .like(ignoringCase: true)
+        case .similarTo: .regularExpression(ignoringCase: false, isWhole: true)
+        case .glob: .glob
+        }
+    }
+
+    func text(_ expression: BoundExpression, at span: SourceSpan) throws -> BoundExpression {
         switch expression.type {
         case .string: return expression
         case .null: return .constant(.null, .string)

@@ -230,6 +230,7 @@ extension Binder {
             }
             throw error
         }
+        if !table.collations.isEmpty { usesCollations = true }
         var columns: [(position: Int, column: PlanColumn)] = []
         for (position, field) in table.schema.fields.enumerated() {
             if position == table.rowNumberPosition, !exposesRowNumbers { continue }
@@ -246,10 +247,12 @@ extension Binder {
         _ alias: TableAlias?,
         qualifier: [String]
     ) throws -> BoundRelation {
+        noteCollations(plan)
         guard let alias else {
             return BoundRelation(plan: plan, scope: Scope(plan, qualifier: qualifier))
         }
         let renamedPlan = try renamed(plan, alias.columns, of: alias.name)
+        noteCollations(renamedPlan)
         return BoundRelation(
             plan: renamedPlan,
             scope: Scope(renamedPlan, qualifier: [alias.name.name])

@@ -14,6 +14,7 @@ extension Binder {
         }
         let name = identifier.name.lowercased()
         if let bound = try bindSeveral(name, call, &context, at: span) { return bound }
+        if let long = try longForm(name, call, at: span) { return try bind(long, &context) }
         if let bound = try bindNestedCall(name, call, &context, at: span) { return bound }
         if let window = call.over {
             return try bindWindow(name, call, window, &context, at: span)

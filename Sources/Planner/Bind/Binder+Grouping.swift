@@ -26,7 +26,10 @@ extension Binder {
         }
         func bound(_ expressions: [SQL.Expression], _ binder: inout Binder) throws -> [Int] {
             var positions: [Int] = []
-            for expression in expressions {
+            let each = try expressions.flatMap {
+                try binder.expandColumns(SelectItem(expression: $0), scope).map(\.expression)
+            }
+            for expression in each {
                 let position =
                     try binder.ordinal(expression, count: selected.outputs.count)
                     ?? selected.position(of: expression, scope)
@@ -131,11 +134,24 @@ extension Binder {
     ) throws -> LogicalPlan {
         let number = newColumn("set", .int64, isNullable: false)
         var plan: LogicalPlan
+        let (keyed, firsts) = byKeys(groups)
         if let sets {
+            guard firsts.isEmpty else {
+                throw PlanError(
+                    .unsupported,
+                    "grouping sets of texts with a collation are not supported",
+                    hint: "Group by lower(…), or write COLLATE BINARY.",
+                    at: span
+                )
+            }
             plan = grouped(input, groups, sets, collector.calls, number)
         } else {
             plan = .aggregate(
-                LogicalPlan.Aggregate(groups: groups, calls: collector.calls, input: input)
+                LogicalPlan.Aggregate(
+                    groups: keyed,
+                    calls: collector.calls + firsts,
+                    input: input
+                )
             )
         }
         guard !collector.groupings.isEmpty else { return plan }

@@ -18,6 +18,7 @@ extension Binder {
             return try call_(.age, [today, arguments[0]], name, span)
         case ("strftime", 2) where arguments[0].type == .string && arguments[1].type != .string:
             return try call_(.strftime, [arguments[1], arguments[0]], name, span)
+        case ("to_char", 2): return try bindToChar(arguments[0], arguments[1], at: span)
         case ("timezone", 2):
             return try bindZone(arguments[1], arguments[0], at: span)
         case ("timezone", 1), ("timezone_hour", 1), ("timezone_minute", 1):

@@ -36,6 +36,7 @@ extension Binder {
             let position = scan.table.rowNumberPosition,
             let number = scan.columns.first(where: { $0.position == position })?.column
         else { return try aliased(plan, alias, qualifier: qualifier) }
+        noteCollations(plan)
         var own = scan.columns.map(\.column)
         own.removeAll { $0.id == number.id }
         var relation = BoundRelation(plan: plan, scope: Scope())

@@ -166,7 +166,10 @@ extension Binder {
             havingContext.clause = "HAVING"
             havingContext.windows = nil
             havingContext.unnests = nil
-            having = try bindBoolean(expression, &havingContext)
+            having = try bindBoolean(
+                try expandCondition(expression, from.scope),
+                &havingContext
+            )
             context.attachments = havingContext.attachments
         }
         var qualify: BoundExpression?
@@ -328,13 +331,14 @@ extension Binder {
                 )
             )
         }
+        note(projections)
         let visible = projections.map(\.column)
         var sortKeys: [SortKey] = []
         var hidden: [LogicalPlan.Projection] = []
         for (key, output) in keys {
             var key = key
             if let output {
-                key.expression = visible[output].reference
+                key.expression = collated(visible[output].reference)
             } else if !key.expression.columnIDs.isEmpty {
                 guard select.distinct != .rows else {
                     throw PlanError(
@@ -353,7 +357,7 @@ extension Binder {
             if !key.expression.isConstant { sortKeys.append(key) }
         }
         let parts = distinctOn.map {
-            LogicalPlan.Projection($0, newColumn("distinct", $0.type))
+            LogicalPlan.Projection(collated($0), newColumn("distinct", $0.type))
         }
         hidden += parts
         var plan = LogicalPlan.project(projections + hidden, input)
@@ -393,6 +397,7 @@ extension Binder {
 
     /// Each distinct row of a plan once.
     mutating func distinct(_ plan: LogicalPlan) -> LogicalPlan {
+        if let rows = collatedDistinct(plan) { return rows }
         let groups = plan.columns.map { column in
             var new = newColumn(column.name, column.type)
             new.isNullable = column.isNullable

@@ -17,7 +17,9 @@ extension Binder {
             )
         )
         defer { outerLevels.removeLast() }
-        return try bind(query: query)
+        let plan = try bind(query: query)
+        noteCollations(plan)
+        return plan
     }
 
     private mutating func bindColumn(
@@ -114,7 +116,8 @@ extension Binder {
         let plainCount = projections.count
         var conditions: [BoundExpression] = []
         for (op, value, column) in comparisons {
-            let (left, right) = try unify(value, column, at: span)
+            let (x, y) = try unify(value, column, at: span)
+            let (left, right) = try collated(x, y, at: span)
             var key = right
             if case .column = right {
             } else {
@@ -180,6 +183,14 @@ extension Binder {
             return isAll ? .not(mark) : mark
         }
         let (left, right) = try unify(value, column.reference, at: span)
+        if try commonCollation(left, right, at: span) != nil {
+            throw PlanError(
+                .unsupported,
+                "< and > with ANY and ALL do not look at collations",
+                hint: "Write COLLATE BINARY, or compare with min or max.",
+                at: span
+            )
+        }
         func aggregate(_ function: AggregateFunction, _ argument: BoundExpression?) -> (
             call: AggregateCall, column: PlanColumn
         ) {

@@ -28,7 +28,7 @@ extension Binder {
         context.windows = nil
         defer { context.windows = collector }
         let window = try specification(reference, collector.named, at: span)
-        let partition = try window.partitionBy.map { try bind($0, &context) }
+        let partition = try window.partitionBy.map { collated(try bind($0, &context)) }
         var order: [SortKey] = []
         for item in window.orderBy {
             let key = try bind(item.expression, &context)

@@ -101,12 +101,7 @@ extension Binder {
             {
                 return try call_(function, locals, name, span)
             }
-            throw PlanError(
-                .unsupported,
-                "strftime shows no zone (%z, %Z) but UTC yet",
-                hint: "Use AT TIME ZONE and write the zone into the format.",
-                at: span
-            )
+            return try zonedFormat(arguments[0], arguments[1], at: span)
         case .dateDiff, .dateSub:
             // Parts of a day pass; days are counted by clocks.
             if case .constant(.string(let part), _) = arguments[0],

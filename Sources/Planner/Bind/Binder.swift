@@ -34,6 +34,12 @@ package struct Binder {
     package var defaults: [String: SQL.Expression] = [:]
     /// Whether the columns of what a MERGE reads are only found behind its name.
     package var hidesMergeSource = false
+    /// Whether any value of the statement has a collation.
+    var usesCollations = false
+    /// The collations of columns.
+    var collations: [ColumnID: Collation] = [:]
+    /// What COLLATE gave.
+    var collationMarks: [BoundExpression: Collation] = [:]
     /// Whether the numbers of tables' rows are there to be named.
     var exposesRowNumbers = false
     /// Whether a query around asks for them when something names them.
@@ -139,6 +145,7 @@ package struct Binder {
         limit: RowLimit?
     ) throws -> LogicalPlan {
         var plan = plan
+        noteCollations(plan)
         var sortKeys: [SortKey] = []
         if let orderBy {
             let output = plan.columns
@@ -173,7 +180,7 @@ package struct Binder {
         // As in DuckDB: nulls come last, whatever the direction, unless told otherwise.
         let isDescending = direction.map { $0 == .descending } ?? environment.isDescending
         return SortKey(
-            expression: expression,
+            expression: collated(expression),
             isDescending: isDescending,
             nullsFirst: nulls.map { $0 == .first }
                 ?? environment.nullsFirst.isFirst(isDescending: isDescending)
@@ -342,12 +349,16 @@ package struct Binder {
                 var context = ExpressionContext(scope: Scope(), clause: "VALUES")
                 values.append(try bind(value, &context))
                 if values.last?.columnIDs.isEmpty == false { isCorrelated = true }
-                guard context.attachments.isEmpty else {
-                    throw PlanError(
-                        .unsupported,
-                        "a subquery inside VALUES is not supported yet",
-                        at: value.span
-                    )
+                // Rows that look into tables are queries of their own.
+                if !context.attachments.isEmpty {
+                    for row in rows where row.count != width {
+                        throw PlanError(
+                            .invalid,
+                            "a row of VALUES has \(row.count) values, the first has \(width)",
+                            at: row.first?.span
+                        )
+                    }
+                    return try bindBody(rowQueries(rows), orderBy: nil, limit: nil)
                 }
             }
             bound.append(values)
@@ -491,6 +502,15 @@ package struct Binder {
         let columns = zip(names, types).map { newColumn($0, $1) }
         // UNION chains are one node; INTERSECT and EXCEPT are taken two at a time, from the left.
         if kind == .union {
+            let all = LogicalPlan.setOperation(
+                LogicalPlan.SetOperation(
+                    kind: kind,
+                    isAll: true,
+                    inputs: inputs,
+                    columns: columns
+                )
+            )
+            if !operation.isAll, let rows = collatedDistinct(all) { return rows }
             return .setOperation(
                 LogicalPlan.SetOperation(
                     kind: kind,
@@ -502,6 +522,16 @@ package struct Binder {
         }
         var result = inputs[0]
         for (index, input) in inputs.dropFirst().enumerated() {
+            if let rows = try collatedSetOperation(
+                kind,
+                isAll: operation.isAll,
+                result,
+                input,
+                at: operation.span
+            ) {
+                result = rows
+                continue
+            }
             let isLast = index == inputs.count - 2
             result = .setOperation(
                 LogicalPlan.SetOperation(

@@ -31,8 +31,8 @@ extension FunctionDescription {
         approx_count_distinct ¦ approx_count_distinct(value) → bigint ¦ How many different values there are, with a standard error of 1.6 %; exact up to 256. ¦ approx_count_distinct(s)
         approx_quantile ¦ approx_quantile(number, fraction) → number ¦ A quantile that is off by 0.1 % of itself at most; exact up to 512 values. A list of fractions gives a list. ¦ approx_quantile(v, 0.5)
         # Statistics
-        median ¦ median(number) → double ¦ The value in the middle; between two, their mean. ¦ median(v)
-        quantile_cont percentile_cont ¦ quantile_cont(number, fraction) → double ¦ The number at a fraction, between two where need be. A list of fractions gives a list. ¦ quantile_cont(v, 0.25)
+        median ¦ median(value) → double ¦ The value in the middle; between two, their mean. Of moments it is a moment. ¦ median(v)
+        quantile_cont percentile_cont ¦ quantile_cont(value, fraction) → double ¦ The number or moment at a fraction, between two where need be. A list of fractions gives a list. ¦ quantile_cont(v, 0.25)
         quantile_disc quantile percentile_disc ¦ quantile_disc(value, fraction) → value ¦ The least value that the fraction does not pass. A list of fractions gives a list. ¦ quantile_disc(v, 0.25)
         mode ¦ mode(value) → value ¦ The most frequent value; of equally frequent ones the first. ¦ mode(s)
         mad ¦ mad(number) → double ¦ The median of the distances from the median. ¦ mad(v)

@@ -22,6 +22,8 @@ extension FunctionDescription {
         timezone ¦ timezone(zone, time) → timestamp or timestamptz ¦ What a zone's clocks show at an instant, or when they show a time; time AT TIME ZONE zone. ¦ timezone('Europe/Zurich', TIMESTAMPTZ '2024-07-01 10:00:00+00')
         timezone_hour ¦ timezone_hour(timestamptz) → bigint ¦ The whole hours of the session's zone's offset from UTC. ¦ timezone_hour(TIMESTAMPTZ '2024-07-01 10:00:00+00')
         timezone_minute ¦ timezone_minute(timestamptz) → bigint ¦ The minutes behind them. ¦ timezone_minute(TIMESTAMPTZ '2024-07-01 10:00:00+00')
+        to_char ¦ to_char(time, pattern) → text ¦ A moment by a pattern of PostgreSQL: YYYY, MM, DD, HH24, HH12, MI, SS, MS, US, Month, Mon, Day, Dy, DDD, D, ID, IYYY, IW, WW, W, Q, CC, J, SSSS, AM, TZ, OF, FM and text in quotes; the pattern is a constant. ¦ to_char(DATE '2024-02-29', 'FMDD. FMMonth YYYY')
+        make_interval ¦ make_interval([years, months, weeks, days, hours, mins, secs]) → interval ¦ An interval of its parts, by place or by name (days => 10). ¦ make_interval(days => 10, hours => 2)
         strftime ¦ strftime(time, format) → text ¦ A moment in the form of a format such as %d.%m.%Y. ¦ strftime(DATE '2024-02-29', '%d.%m.%Y')
         strptime ¦ strptime(text, format) → timestamp ¦ The moment that a text in the form of a format, or of the first fitting one of a list, names. ¦ strptime('29.02.2024', '%d.%m.%Y')
         try_strptime ¦ try_strptime(text, format) → timestamp ¦ As strptime; null for a text that has not the form. ¦ try_strptime('soon', '%d.%m.%Y')

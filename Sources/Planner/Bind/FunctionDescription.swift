@@ -16,7 +16,8 @@ package struct FunctionDescription: Sendable, Hashable {
     /// All functions, by group.
     package static let all: [FunctionDescription] =
         parse(textLines, .scalar) + parse(numberLines, .scalar) + parse(timeLines, .scalar)
-        + parse(otherLines, .scalar) + parse(aggregateLines, .aggregate)
+        + parse(nestedLines, .scalar) + parse(otherLines, .scalar)
+        + parse(aggregateLines, .aggregate)
         + parse(windowLines, .window)
 
     /// Lines of `names | signature | summary | example`, and of `# group`.

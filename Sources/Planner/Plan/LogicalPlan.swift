@@ -55,6 +55,8 @@ package struct SourceTable: Sendable {
     package var bounds: [Int: ColumnBounds]
     /// Where in the schema the numbers of rows are, which only `rowid` means; nil when there are none.
     package var rowNumberPosition: Int?
+    /// How texts are compared otherwise than by bytes, by position in the schema.
+    package var collations: [Int: Collation]
 
     package init(
         sourceID: Int,
@@ -63,8 +65,10 @@ package struct SourceTable: Sendable {
         rowCount: Int? = nil,
         isRowCountExact: Bool = true,
         bounds: [Int: ColumnBounds] = [:],
-        rowNumberPosition: Int? = nil
+        rowNumberPosition: Int? = nil,
+        collations: [Int: Collation] = [:]
     ) {
+        self.collations = collations
         self.rowNumberPosition = rowNumberPosition
         self.sourceID = sourceID
         self.name = name

@@ -186,7 +186,8 @@ extension Parser {
             guard startsGenerated() else { return false }
             column.generated = try parseGenerated()
         case .keyword(.collate):
-            throw error("collations of columns are not supported")
+            advance()
+            column.collation = try parseObjectName("a collation")
         default:
             return false
         }

@@ -77,6 +77,10 @@ extension Printer {
             text += " "
             write(type)
         }
+        if let collation = column.collation {
+            text += " COLLATE "
+            write(collation)
+        }
         if column.isNotNull { text += " NOT NULL" }
         if let value = column.defaultValue {
             text += " DEFAULT "

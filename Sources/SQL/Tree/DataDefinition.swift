@@ -38,6 +38,8 @@ package struct ColumnDefinition: Sendable, Hashable {
     package var span: SourceSpan
     package var generated: GeneratedColumn?
     package var reference: ForeignKeyTarget?
+    /// `COLLATE name`.
+    package var collation: ObjectName?
 }
 
 /// A rule that stands beside the columns of a table.

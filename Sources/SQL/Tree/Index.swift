@@ -15,3 +15,10 @@ package struct DropIndex: Sendable, Hashable {
     package var isIfExists: Bool
     package var span: SourceSpan
 }
+
+extension AlterTable {
+    /// `ALTER TABLE name action`, as other statements mean it.
+    package init(_ name: ObjectName, _ action: AlterTableAction, span: SourceSpan) {
+        self.init(name: name, isView: false, isIfExists: false, actions: [action], span: span)
+    }
+}

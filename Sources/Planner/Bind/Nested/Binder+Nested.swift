@@ -388,16 +388,22 @@ extension Binder {
                 at: list.span
             )
         }
-        guard case .binary(let comparison) = op else {
-            throw PlanError(.unsupported, "LIKE ANY of a list is not supported yet", at: span)
-        }
         // The value stands behind the element and its place, as something captured.
-        let test = try bindBinary(
-            comparison,
-            .column(ColumnID(2), value.type),
-            .column(ColumnID(0), element.type),
-            at: span
-        )
+        let captured = BoundExpression.column(ColumnID(2), value.type)
+        let current = BoundExpression.column(ColumnID(0), element.type)
+        let test: BoundExpression
+        switch op {
+        case .binary(let comparison):
+            test = try bindBinary(comparison, captured, current, at: span)
+        case .pattern(let kind, let isNegated):
+            test = .pattern(
+                Self.language(of: kind),
+                try text(captured, at: operand.span),
+                pattern: try text(current, at: list.span),
+                escape: nil,
+                isNegated: isNegated
+            )
+        }
         let lambda = Lambda(
             body: test,
             parameterTypes: [element.type, .int64],
