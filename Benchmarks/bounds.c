@@ -21,9 +21,12 @@ static void fail(const char *what) {
     exit(1);
 }
 
+// Memory in large pages, every one touched, so that tables do not wait for addresses to be translated.
 static void *allocated(size_t size) {
-    void *memory = calloc(1, size);
+    size = (size + (2u << 20) - 1) & ~(size_t)((2u << 20) - 1);
+    void *memory = aligned_alloc(2u << 20, size);
     if (!memory) fail("no memory");
+    madvise(memory, size, MADV_HUGEPAGE);
     memset(memory, 0, size);
     return memory;
 }
@@ -86,16 +89,23 @@ static inline uint64_t hashed(uint64_t value) {
     return value ^ (value >> 32);
 }
 
-static inline uint64_t hashed_bytes(const char *bytes, size_t count) {
-    uint64_t hash = count, word;
-    for (; count >= 8; bytes += 8, count -= 8) {
-        memcpy(&word, bytes, 8);
-        hash = hashed(hash ^ word) + word;
-    }
-    word = 0;
-    memcpy(&word, bytes, count);
-    return hashed(hash ^ word);
+// Rows whose places in a table are asked for before the first of them is looked at.
+enum { BLOCK = 64 };
+
+// Four numbers at a time: a choice between them is a mask, where a compiler might make a branch that is foretold half of the times.
+typedef double Doubles __attribute__((vector_size(32)));
+typedef int64_t Longs __attribute__((vector_size(32)));
+typedef int32_t Integers __attribute__((vector_size(16)));
+
+static inline Doubles four(const double *values) {
+    Doubles loaded;
+    memcpy(&loaded, values, sizeof loaded);
+    return loaded;
 }
+
+static inline Doubles where(Longs mask, Doubles values) { return (Doubles)((Longs)values & mask); }
+
+static double total(Doubles sums) { return sums[0] + sums[1] + sums[2] + sums[3]; }
 
 // Sorts keys with the numbers that belong to them by their low `bits` bits, eleven at a time, stable.
 typedef struct {
@@ -155,12 +165,15 @@ static double filter_few(void) {
 static double filter_half(void) {
     static const double *x, *y;
     if (!x) x = doubles("x"), y = doubles("y");
-    double sums[8] = {0};
+    Doubles left = {0}, right = {0};
     size_t row = 0;
-    for (; row + 8 <= rows; row += 8)
-        for (int lane = 0; lane < 8; lane++) sums[lane] += y[row + lane] < 0.5 ? x[row + lane] : 0;
-    for (; row < rows; row++) sums[0] += y[row] < 0.5 ? x[row] : 0;
-    return sums[0] + sums[1] + sums[2] + sums[3] + sums[4] + sums[5] + sums[6] + sums[7];
+    for (; row + 8 <= rows; row += 8) {
+        left += where(four(y + row) < 0.5, four(x + row));
+        right += where(four(y + row + 4) < 0.5, four(x + row + 4));
+    }
+    double rest = 0;
+    for (; row < rows; row++) rest += y[row] < 0.5 ? x[row] : 0;
+    return total(left + right) + rest;
 }
 
 static double filter_in(void) {
@@ -204,9 +217,17 @@ static double choice(void) {
     static const int32_t *few;
     static const double *x, *y;
     if (!x) x = doubles("x"), y = doubles("y"), few = integers("few");
-    double sums[4] = {0};
-    for (size_t row = 0; row < rows; row++) sums[row & 3] += few[row] < 10 ? x[row] : few[row] < 50 ? y[row] : 0;
-    return sums[0] + sums[1] + sums[2] + sums[3];
+    Doubles sums = {0};
+    size_t row = 0;
+    for (; row + 4 <= rows; row += 4) {
+        Integers narrow;
+        memcpy(&narrow, few + row, sizeof narrow);
+        Longs key = __builtin_convertvector(narrow, Longs);
+        sums += where(key < 10, four(x + row)) + where((key >= 10) & (key < 50), four(y + row));
+    }
+    double rest = 0;
+    for (; row < rows; row++) rest += few[row] < 10 ? x[row] : few[row] < 50 ? y[row] : 0;
+    return total(sums) + rest;
 }
 
 static double group_few(void) {
@@ -226,11 +247,18 @@ static double group_many(void) {
     static size_t size;
     if (!many) many = longs("many"), size = power_of_two(rows / 2), table = allocated(size * sizeof *table);
     memset(table, 0, size * sizeof *table);
-    for (size_t row = 0; row < rows; row++) {
-        size_t place = hashed((uint64_t)many[row]) & (size - 1);
-        while (table[place].count && table[place].key != many[row]) place = (place + 1) & (size - 1);
-        table[place].key = many[row];
-        table[place].count++;
+    for (size_t first = 0; first < rows; first += BLOCK) {
+        size_t places[BLOCK], count = rows - first < BLOCK ? rows - first : BLOCK;
+        for (size_t each = 0; each < count; each++) {
+            places[each] = hashed((uint64_t)many[first + each]) & (size - 1);
+            __builtin_prefetch(&table[places[each]]);
+        }
+        for (size_t each = 0; each < count; each++) {
+            size_t place = places[each];
+            while (table[place].count && table[place].key != many[first + each]) place = (place + 1) & (size - 1);
+            table[place].key = many[first + each];
+            table[place].count++;
+        }
     }
     double answer = 0;
     for (size_t place = 0; place < size; place++) answer += (double)table[place].count * (double)table[place].count;
@@ -243,39 +271,61 @@ static double distinct(void) {
     static size_t size;
     if (!many) many = longs("many"), size = power_of_two(rows / 2), table = allocated(size * sizeof *table);
     memset(table, 0xff, size * sizeof *table);
-    size_t count = 0;
-    for (size_t row = 0; row < rows; row++) {
-        size_t place = hashed((uint64_t)many[row]) & (size - 1);
-        while (table[place] != -1 && table[place] != many[row]) place = (place + 1) & (size - 1);
-        count += table[place] == -1;
-        table[place] = many[row];
+    size_t found = 0;
+    for (size_t first = 0; first < rows; first += BLOCK) {
+        size_t places[BLOCK], count = rows - first < BLOCK ? rows - first : BLOCK;
+        for (size_t each = 0; each < count; each++) {
+            places[each] = hashed((uint64_t)many[first + each]) & (size - 1);
+            __builtin_prefetch(&table[places[each]]);
+        }
+        for (size_t each = 0; each < count; each++) {
+            size_t place = places[each];
+            while (table[place] != -1 && table[place] != many[first + each]) place = (place + 1) & (size - 1);
+            found += table[place] == -1;
+            table[place] = many[first + each];
+        }
     }
-    return (double)count;
+    return (double)found;
 }
 
 static double group_texts(void) {
+    // No word has more than 16 bytes, so that a word is two numbers.
     static Texts word;
-    static struct { uint64_t hash; uint32_t row, count; } *table;
+    static struct { uint64_t head, tail, count, unused; } *table;
     static size_t size;
     if (!word.bytes) word = texts("word"), size = power_of_two(rows / 10), table = allocated(size * sizeof *table);
     memset(table, 0, size * sizeof *table);
-    for (size_t row = 0; row < rows; row++) {
-        const char *bytes = word.bytes + word.offsets[row];
-        size_t count = (size_t)(word.offsets[row + 1] - word.offsets[row]);
-        uint64_t hash = hashed_bytes(bytes, count);
-        size_t place = hash & (size - 1);
-        while (table[place].count) {
-            uint32_t first = table[place].row;
-            if (table[place].hash == hash && (size_t)(word.offsets[first + 1] - word.offsets[first]) == count
-                && memcmp(word.bytes + word.offsets[first], bytes, count) == 0)
-                break;
-            place = (place + 1) & (size - 1);
+    for (size_t first = 0; first < rows; first += BLOCK) {
+        uint64_t heads[BLOCK], tails[BLOCK];
+        size_t places[BLOCK], count = rows - first < BLOCK ? rows - first : BLOCK;
+        for (size_t each = 0; each < count; each++) {
+            const char *bytes = word.bytes + word.offsets[first + each];
+            size_t length = (size_t)(word.offsets[first + each + 1] - word.offsets[first + each]);
+            if (length > 16) fail("a word is longer than 16 bytes");
+            char padded[16] = {0};
+            // Past the last words there are no 16 bytes to read.
+            if (first + each + 16 < rows) {
+                __uint128_t both;
+                memcpy(&both, bytes, 16);
+                if (length < 16) both &= ((__uint128_t)1 << 8 * length) - 1;
+                memcpy(padded, &both, 16);
+            } else {
+                memcpy(padded, bytes, length);
+            }
+            memcpy(&heads[each], padded, 8);
+            memcpy(&tails[each], padded + 8, 8);
+            places[each] = hashed(hashed(heads[each]) + tails[each]) & (size - 1);
+            __builtin_prefetch(&table[places[each]]);
         }
-        if (!table[place].count) table[place].hash = hash, table[place].row = (uint32_t)row;
-        table[place].count++;
+        for (size_t each = 0; each < count; each++) {
+            size_t place = places[each];
+            while (table[place].count && (table[place].head != heads[each] || table[place].tail != tails[each])) place = (place + 1) & (size - 1);
+            table[place].head = heads[each], table[place].tail = tails[each];
+            table[place].count++;
+        }
     }
     double answer = 0;
-    for (size_t place = 0; place < size; place++) answer += (double)table[place].count * table[place].count;
+    for (size_t place = 0; place < size; place++) answer += (double)table[place].count * (double)table[place].count;
     return answer;
 }
 
@@ -295,10 +345,17 @@ static double join(void) {
         table[place].key = keys[row], table[place].weight = weights[row];
     }
     double sum = 0;
-    for (size_t row = 0; row < rows; row++) {
-        size_t place = hashed((uint64_t)many[row]) & (size - 1);
-        while (table[place].key != -1 && table[place].key != many[row]) place = (place + 1) & (size - 1);
-        if (table[place].key != -1) sum += table[place].weight;
+    for (size_t first = 0; first < rows; first += BLOCK) {
+        size_t places[BLOCK], held = rows - first < BLOCK ? rows - first : BLOCK;
+        for (size_t each = 0; each < held; each++) {
+            places[each] = hashed((uint64_t)many[first + each]) & (size - 1);
+            __builtin_prefetch(&table[places[each]]);
+        }
+        for (size_t each = 0; each < held; each++) {
+            size_t place = places[each];
+            while (table[place].key != -1 && table[place].key != many[first + each]) place = (place + 1) & (size - 1);
+            sum += table[place].key != -1 ? table[place].weight : 0;
+        }
     }
     return sum;
 }

@@ -6,13 +6,13 @@ import re
 import subprocess
 import sys
 
-from measure import Start
-
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 BINARY = os.environ.get("VARVE_BIN", str(ROOT / ".build/release/varve"))
 SHARED = pathlib.Path(os.environ.get("VARVE_SHARED", ROOT.parent / "shared"))
 CHILD = pathlib.Path(__file__).with_name("run_engine.py")
 NAMES = {"varve": "Varve", "duckdb": "DuckDB", "datafusion": "DataFusion", "polars": "Polars", "pyarrow": "pyarrow"}
+# Engines that have no limit on their memory.
+WITHOUT_LIMIT = ["polars", "pyarrow"]
 
 
 class Varve:
@@ -74,6 +74,3 @@ def versions(names):
         command = [BINARY, "--version"] if name == "varve" else [sys.executable, "-c", f"import {name}; print({name}.__version__)"]
         known[name] = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip().removeprefix("varve ")
     return known
-
-
-__all__ = ["BINARY", "NAMES", "SHARED", "Start", "engines", "size", "versions"]

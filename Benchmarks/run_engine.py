@@ -55,8 +55,6 @@ def datafusion(request):
 def polars(request):
     import polars
 
-    if request["memory"]:
-        raise NotImplementedError("Polars has no limit on its memory")
     ready()
     context = polars.SQLContext({name: polars.scan_parquet(file) for name, file in request["tables"].items()})
     for _ in range(request["repeat"]):

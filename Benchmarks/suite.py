@@ -110,15 +110,12 @@ class Suite:
         print(f"{machine}, load {os.getloadavg()[0]:.1f}")
         print(f"{self.name}: {self.chosen.rounds} rounds" + (f", each query {self.chosen.repeat} times a run" if self.chosen.repeat > 1 else "")
               + (f", memory {self.chosen.memory}" if self.limit else ""))
-        print("seconds of one query; net: without start-up; ratios of net times, Varve / the other: median [smallest-largest]\n")
+        print("seconds of a run; net: of one query, without start-up; ratios of net times, Varve / the other: median [smallest-largest]\n")
         limit = f"{'/ limit':>8}" if self.limit else ""
         print(f"{'threads':>7} {'query':<{self.width}} {'engine':<10} {'CPU':>8} {'net':>8} {'wall':>8} {'net':>8} {'peak MB':>8}{limit}  "
               f"{'CPU ratio':<20} {'wall ratio':<20} peak")
 
-    def request(self, engine, text, threads, answer=None, tables=None, repeat=None):
-        if tables is None:
-            tables = {name: file for name, file in self.tables.items() if re.search(rf"\b{name}\b", text)}
-        # An engine without SQL names no table: it has the only one there is.
+    def request(self, engine, text, tables, threads, answer=None, repeat=None):
         command, environment = engine.command(text, tables, threads, self.chosen.memory, repeat or self.chosen.repeat, answer)
         return measure.measured(command, environment, self.chosen.seconds)
 
@@ -127,7 +124,10 @@ class Suite:
         runs = {engine.name: [] for engine in self.engines}
         for round in range(self.chosen.rounds + 1):
             for engine in self.engines:
-                run = self.request(engine, "SELECT 1 AS one", threads, tables={}, repeat=1)
+                try:
+                    run = self.request(engine, "SELECT 1 AS one", {}, threads, repeat=1)
+                except measure.Failed as failure:
+                    sys.exit(f"{known.NAMES[engine.name]} does not start: {failure}")
                 if round > 0:
                     runs[engine.name].append(run)
         starts = {}
@@ -145,11 +145,14 @@ class Suite:
         reasons, files = {}, {}
         for engine in self.engines:
             text, path = query.text_for(engine.name), self.temporary / f"{engine.name}.arrow"
+            if self.limit and engine.name in known.WITHOUT_LIMIT:
+                reasons[engine.name] = "has no limit on its memory"
+                continue
             if text.startswith("-"):
                 reasons[engine.name] = text[1:].strip()
                 continue
             try:
-                self.request(engine, text, threads, answer=path, repeat=1, tables=self.tables_of(query))
+                self.request(engine, text, self.tables_of(query), threads, answer=path, repeat=1)
                 files[engine.name] = path
             except measure.Failed as failure:
                 reasons[engine.name] = str(failure)
@@ -168,6 +171,7 @@ class Suite:
         return reasons, differs
 
     def tables_of(self, query):
+        """The tables that a query names, whichever engine spells it."""
         return {name: file for name, file in self.tables.items() if re.search(rf"\b{name}\b", query.text)}
 
     def line(self, query, threads, starts, checked):
@@ -181,7 +185,7 @@ class Suite:
             for engine in self.engines[shift:] + self.engines[:shift]:
                 if engine.name in runs:
                     try:
-                        runs[engine.name].append(self.request(engine, query.text_for(engine.name), threads, tables=self.tables_of(query)))
+                        runs[engine.name].append(self.request(engine, query.text_for(engine.name), self.tables_of(query), threads))
                     except measure.Failed as failure:
                         reasons[engine.name] = str(failure)
                         del runs[engine.name]
