@@ -8,17 +8,7 @@ private enum LogicFiles {
     /// Files of DuckDB's that do not pass yet, and why.
     ///
     /// A file that passes must not be here.
-    static let unfinished: [String: String] = [
-        "duckdb/constraints/unique/test_unique_error.test": "temporary tables",
-        "duckdb/constraints/unique/test_unique_string.test": "temporary tables",
-        "duckdb/generated_columns/virtual/row_group_fetch.test": "indexes that are not unique",
-        "duckdb/setops/test_except.test": "collations of columns",
-        "duckdb/types/null/test_is_null.test": "rowid",
-        "duckdb/upsert/insert_or_replace/pk_and_non_unique_index.test":
-            "indexes that are not unique",
-        "duckdb/upsert/insert_or_replace/unique_and_non_unique_index.test":
-            "indexes that are not unique",
-    ]
+    static let unfinished: [String: String] = [:]
 
     private static let package = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()

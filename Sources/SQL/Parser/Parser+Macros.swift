@@ -116,7 +116,12 @@ extension Parser {
             }
             return .show(Show(subject: .columns(table), span: span))
         case (_, 0):
-            return .show(Show(subject: .setting([name]), span: span))
+            var setting = name
+            // Behind SHOW a reserved word is a name only in quotes.
+            if case .keyword(let keyword) = nameToken.kind, keyword.role == .reserved {
+                setting.isQuoted = true
+            }
+            return .show(Show(subject: .setting([setting]), span: span))
         default:
             throw error("there is no pragma \(excerpt(nameToken)) with arguments", at: nameToken)
         }
