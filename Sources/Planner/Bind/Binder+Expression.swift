@@ -220,13 +220,16 @@ extension Binder {
             return try bind(alias.expression, &context)
         }
         if let field = try bindFieldPath(name, context.scope, at: span) { return field }
+        // The tables here come before those of queries around.
+        if retriesRowNumbers, !exposesRowNumbers, name.last?.means("rowid") == true {
+            throw NeededRowNumbers()
+        }
         if let column = try outerColumn(name, at: span) { return column }
         if let column = try bindOuterAlias(name) { return column }
         for level in outerLevels.reversed() {
             if let field = try bindFieldPath(name, level.scope, at: span) { return field }
         }
         if let row = try bindWholeRow(name, context.scope, at: span) { return row }
-        if retriesRowNumbers, name.last?.means("rowid") == true { throw NeededRowNumbers() }
         let text = name.map(\.name).joined(separator: ".")
         try checkQualifier(name, context.scope)
         let near = nearest(
