@@ -78,6 +78,8 @@ QUERIES = {
 }
 # The same question as these engines spell it.
 OTHERS = {
+    # It takes a constant behind GROUP BY for a position.
+    "34 url and constant": {"datafusion": "SELECT 7 AS seven, url, count(*) AS n FROM visits GROUP BY url ORDER BY n DESC, url LIMIT 12"},
     "29 hosts of referers": {"polars": "- its SQL has no replacement by a regular expression"},
 }
 

@@ -1,0 +1,95 @@
+"""The benchmarks run, at sizes that measure nothing, and what the engines answer in them agrees."""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+from support import BINARY, SECONDS, SHARED, number_from_environment, shared
+
+BENCHMARKS = pathlib.Path(__file__).resolve().parents[2] / "Benchmarks"
+ROWS = number_from_environment("VARVE_BENCHMARK_ROWS", 5000)
+# What starts quickly; VARVE_BENCHMARK_ENGINES=varve,duckdb,datafusion,polars tries them all.
+ENGINES = "varve,duckdb"
+
+
+def results(script, folder, *arguments, status=0, environment={}):
+    """Runs a benchmark once; what it wrote as JSON, of everything but the start-up."""
+    path = folder / "results.json"
+    engines = os.environ.get("VARVE_BENCHMARK_ENGINES", ENGINES)
+    command = [sys.executable, BENCHMARKS / script, "--rounds", "1", "--threads", "2", "--engines", engines, "--files", folder / "data", "--json", path]
+    done = subprocess.run([*map(str, command), *map(str, arguments)], capture_output=True, text=True, timeout=3 * SECONDS,
+                          env={**os.environ, "VARVE_BIN": str(BINARY), "VARVE_SHARED": str(SHARED), **environment})
+    assert done.returncode == status, done.stdout + done.stderr
+    written = json.loads(path.read_text())
+    return [result for result in written["results"] if result["query"] != "start-up"], done.stdout
+
+
+def check(each, queries):
+    """Every engine measured every query, or says why not; whoever answered, answered the same."""
+    assert {result["query"] for result in each} == set(queries)
+    for result in each:
+        assert not result["differs"], result
+        if result["engine"] == "varve":
+            assert not result["reason"] and result["cpu"] and result["peak"], result
+        elif result["engine"] != "bound":
+            assert result["reason"] or result["cpu"], result
+
+
+def test_tpch(tmp_path):
+    shared("corpora", "tpch", "queries")
+    each, printed = results("tpch.py", tmp_path, "--scale", "0.01", "--filter", "Q(3|21)$", "--memory", "400MB")
+    check(each, ["Q3", "Q21"])
+    assert "/ limit" in printed
+
+
+def test_visits(tmp_path):
+    each, _ = results("clickbench.py", tmp_path, "--rows", ROWS, "--filter", "^(24|29|40) ")
+    check(each, ["24 whole rows", "29 hosts of referers", "40 by hour"])
+
+
+def test_groups_and_joins(tmp_path):
+    each, _ = results("h2o.py", tmp_path, "--rows", ROWS, "--filter", "0[89]|outer")
+    check(each, ["group 08 best two", "group 09 correlation", "join 3 medium outer"])
+
+
+def test_columns(tmp_path):
+    names = ["int64_nulls DELTA_BINARY_PACKED lz4", "date PLAIN snappy"]
+    each, _ = results("decode.py", tmp_path, "--rows", ROWS, "--repeat", "2", "--filter", f"^({'|'.join(names)})$", "--engines", "varve,pyarrow")
+    check(each, names)
+
+
+def test_kernels(tmp_path):
+    names = ["arithmetic decimals", "group texts", "running sums", "regular expression"]
+    each, _ = results("kernels.py", tmp_path, "--rows", ROWS, "--repeat", "2", "--filter", f"^({'|'.join(names)})$")
+    check(each, names)
+
+
+def pretender(folder, change):
+    """A program that is varve but for what a shell makes of the query."""
+    program = folder / "varve"
+    program.write_text(f'''#!/bin/sh
+if [ "$1" = sql ]; then
+    query=$2
+    shift 2
+    {change}
+    exec '{BINARY}' sql "$query" "$@"
+fi
+exec '{BINARY}' "$@"
+''')
+    program.chmod(0o755)
+    return {"VARVE_BIN": str(program)}
+
+
+def test_a_wrong_answer_is_told(tmp_path):
+    environment = pretender(tmp_path, """query=$(printf %s "$query" | sed 's/sum(v1)/sum(v1) + 1/')""")
+    each, printed = results("h2o.py", tmp_path, "--rows", ROWS, "--filter", "01", status=1, environment=environment)
+    assert "answers differ from DuckDB's: row 1" in printed
+    assert {result["engine"]: bool(result["differs"]) for result in each} == {"varve": True, "duckdb": False}
+
+
+def test_a_query_that_fails_is_told(tmp_path):
+    environment = pretender(tmp_path, """case $query in *GROUP*) query='SELECT nothing';; esac""")
+    each, printed = results("h2o.py", tmp_path, "--rows", ROWS, "--filter", "01", status=1, environment=environment)
+    assert "nothing" in {result["engine"]: result["reason"] for result in each}["varve"]
+    assert "- (" in printed
