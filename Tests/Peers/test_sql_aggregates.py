@@ -185,3 +185,22 @@ def test_errors_name_the_expression_and_its_place(module_varve, data):
     assert "CAST(s AS integer)".lower() in error.lower() and "line 1, column 8" in error
     error = module_varve.error(f"SELECT r + 2147483000 FROM {data} WHERE r + 2147483600 > 0")
     assert "r + 2147483" in error and "line 1" in error
+
+
+@pytest.mark.parametrize("value", [
+    "CAST(i AS DOUBLE)", "CAST(-i AS DOUBLE)", "1.5::DOUBLE", "(i * 7919 % 10007) / 8.0 - 300", "abs(i - 25000)::DOUBLE", "CAST(i % 2 AS DOUBLE)",
+    "CASE WHEN i % 5 = 0 THEN 'nan'::DOUBLE WHEN i % 7 = 0 THEN 'inf'::DOUBLE WHEN i % 11 = 0 THEN '-inf'::DOUBLE ELSE i * 0.5 END", "CASE WHEN i % 3 = 0 THEN NULL ELSE i END",
+    "CAST(sin(i) * 1e9 AS BIGINT)", "CAST(i AS DECIMAL(20, 3)) / 8", "TIMESTAMP '2024-01-01 00:00:00' + to_seconds((i * 7919) % 50021)", "TIME '00:00:00' + to_seconds((i * 7919) % 50021)",
+])
+def test_quantiles_of_many_values_in_any_order(varve, value):
+    calls = ", ".join(f"CAST({call} AS VARCHAR)" for call in ["median(x)"] + [f"quantile_cont(x, {share})" for share in (0, 0.01, 0.3333, 0.5, 0.75, 0.999, 1)])
+    for rows in (1, 2, 23, 24, 25, 26, 1000, 50_001):
+        sql = f"SELECT {calls} FROM (SELECT {value} AS x FROM range({rows}) t(i))"
+        got, expected = varve.rows(sql)[0], duckdb.sql(sql).fetchall()[0]
+
+        def near(a, b):
+            try:
+                return a == b or math.isclose(float(a), float(b), rel_tol=1e-12) or math.isnan(float(a)) and math.isnan(float(b))
+            except (TypeError, ValueError):
+                return False
+        assert all(map(near, got, expected)), (sql, got, expected)

@@ -309,14 +309,13 @@ final class QuantileAccumulator: CollectingAccumulator {
         for group in 0..<groupCount {
             let (start, end) = (Int(bounds[group]), Int(bounds[group + 1]))
             if start == end { continue }
-            var sorted = Array(UnsafeBufferPointer(start: source + start, count: end - start))
-            sorted.sort(by: Double.before)
-            let place = fraction * Double(sorted.count - 1)
+            var keys = (start..<end).map { Selecting.key(source[$0]) }
+            let place = fraction * Double(keys.count - 1)
             let low = Int(place)
-            let high = min(low + 1, sorted.count - 1)
             let part = place - Double(low)
-            target[group] =
-                part == 0 ? sorted[low] : sorted[low] + (sorted[high] - sorted[low]) * part
+            let found = keys.withUnsafeMutableBufferPointer { Selecting.select(low, in: $0) }
+            let (at, next) = (Selecting.value(found.at), Selecting.value(found.next))
+            target[group] = part == 0 ? at : at + (next - at) * part
         }
         return withExtendedLifetime((numbers, offsets)) {
             Column(.float64, count: groupCount, validity: valid, buffer: result)
@@ -340,18 +339,18 @@ final class QuantileAccumulator: CollectingAccumulator {
         for group in 0..<groupCount {
             let (start, end) = (Int(bounds[group]), Int(bounds[group + 1]))
             if start == end { continue }
-            let sorted = Array(UnsafeBufferPointer(start: source + start, count: end - start))
-                .sorted()
-            let place = fraction * Double(sorted.count - 1)
+            var keys = Array(UnsafeBufferPointer(start: source + start, count: end - start))
+            let place = fraction * Double(keys.count - 1)
             let low = Int(place)
-            let high = min(low + 1, sorted.count - 1)
             let part = place - Double(low)
+            let (at, next) = keys.withUnsafeMutableBufferPointer {
+                Selecting.select(low, in: $0)
+            }
             // Half of the numbers lie below 0: the distance may not fit.
-            let distance = Double(sorted[high]) - Double(sorted[low])
+            let distance = Double(next) - Double(at)
             let isExact = distance < 0x1p62
-            let step = isExact ? Double(sorted[high] &- sorted[low]) * part : distance * part
-            target[group] =
-                part == 0 ? sorted[low] : sorted[low] &+ (Int64(exactly: step.rounded()) ?? 0)
+            let step = isExact ? Double(next &- at) * part : distance * part
+            target[group] = part == 0 ? at : at &+ (Int64(exactly: step.rounded()) ?? 0)
         }
         return withExtendedLifetime((flat, values)) {
             Column(resultType, count: groupCount, validity: valid, buffer: result)
