@@ -1,5 +1,6 @@
 """Aggregates and time zones, in varve and in DuckDB."""
 import datetime
+import math
 import random
 
 import duckdb

@@ -315,7 +315,7 @@ final class QuantileAccumulator: CollectingAccumulator {
             let part = place - Double(low)
             let found = keys.withUnsafeMutableBufferPointer { Selecting.select(low, in: $0) }
             let (at, next) = (Selecting.value(found.at), Selecting.value(found.next))
-            target[group] = part == 0 ? at : at + (next - at) * part
+            target[group] = part == 0 || at == next ? at : at + (next - at) * part
         }
         return withExtendedLifetime((numbers, offsets)) {
             Column(.float64, count: groupCount, validity: valid, buffer: result)

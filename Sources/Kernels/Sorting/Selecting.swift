@@ -24,7 +24,8 @@ enum Selecting {
         var roundsLeft = 4 * (Int.bitWidth - keys.count.leadingZeroBitCount)
         while high - low >= smallCount {
             if roundsLeft == 0 {
-                UnsafeMutableBufferPointer(rebasing: keys[low...high]).sort()
+                var rest = UnsafeMutableBufferPointer(rebasing: keys[low...high])
+                rest.sort()
                 return
             }
             roundsLeft -= 1
