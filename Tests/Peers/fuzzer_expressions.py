@@ -268,7 +268,8 @@ class ExpressionMaker(NestedMaker):
         if pick == 14:
             wide = self.often(0.5)
             text = self.text_value(scope, deeper)
-            return E("int", "TRY_CAST(", text, f" AS {'BIGINT' if wide else 'INTEGER'})", bound=2**63 if wide else 2**31, wide=wide)
+            # Without '- ', which DuckDB reads as 0.
+            return E("int", "TRY_CAST(", E("text", "replace(", text, ", '- ', '')"), f" AS {'BIGINT' if wide else 'INTEGER'})", bound=2**63 if wide else 2**31, wide=wide)
         if pick == 15:
             number = self.decimal_value(scope, deeper) if self.often(0.5) else self.tame(scope, deeper)
             return E("int", "TRY_CAST(", number, " AS BIGINT)", bound=2**63, wide=True)

@@ -684,6 +684,8 @@ class QueryMaker(SourceMaker, ExpressionMaker):
         next_value = self.super_expression(kind, scope, 2)
         if kind == "text":
             next_value = E("text", "left(", next_value, ", 12)")
+        if kind == "int":
+            next_value = E("int", "(", next_value, ") % 100000", bound=10**5)
         extra = ""
         rows = 10
         if self.often(0.3):

@@ -80,7 +80,7 @@ class SourceMaker:
         if one is None or other is None:
             return None
         alias, second = self.fresh("r"), self.fresh("r")
-        node = Node(f"(SELECT * FROM {one.name} ORDER BY {one.key}) AS {alias} POSITIONAL JOIN (SELECT * FROM {other.name} ORDER BY {other.key} DESC) AS {second}")
+        node = Node(f"((SELECT * FROM {one.name} ORDER BY {one.key}) AS {alias} POSITIONAL JOIN (SELECT * FROM {other.name} ORDER BY {other.key} DESC) AS {second})")
         leaves = [leaf(alias, column) for column in one.columns] + [leaf(second, column) for column in other.columns]
         return Source(node, alias, leaves, [f"{alias}.{one.key}", f"{second}.{other.key}"], max(one.rows, other.rows), [])
 
