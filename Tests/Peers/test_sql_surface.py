@@ -355,7 +355,7 @@ def test_collations_compare_group_and_order_as_duckdbs(lake):
         "SELECT id FROM t WHERE a = 'zurich' OR a = 'Zürich'", "SELECT id FROM t WHERE b = 'ea'", "SELECT id FROM t WHERE s BETWEEN 'AB' AND 'aBCz'",
         "SELECT id FROM t WHERE s IS DISTINCT FROM 'abc'", "SELECT id FROM t WHERE p COLLATE NOCASE = 'X'", "SELECT id FROM t WHERE p = 'X' COLLATE NOCASE",
         "SELECT lower(s), count(*) FROM t GROUP BY s", "SELECT count(*) FROM (SELECT DISTINCT s FROM t)", "SELECT count(DISTINCT p) FROM t",
-        "SELECT lower(s), sum(id) FROM (SELECT * FROM t) q GROUP BY s HAVING count(*) > 1", "SELECT count(*) FROM t JOIN u ON t.s = u.s",
+        "SELECT lower(s), max(id) FROM (SELECT * FROM t) q GROUP BY s HAVING count(*) > 1", "SELECT count(*) FROM t JOIN u ON t.s = u.s",
         "SELECT count(*) FROM t JOIN u USING (s)", "SELECT count(*) FROM t LEFT JOIN u ON t.s = u.p", "SELECT lower(min(s)), lower(max(s)) FROM t",
         "SELECT count(*) FROM (SELECT s FROM t UNION SELECT s FROM u)", "SELECT id FROM t WHERE s IN (SELECT s FROM u)", "SELECT id FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.s = t.s)",
         "SELECT id FROM t WHERE s NOT IN (SELECT s FROM u WHERE s IS NOT NULL)", "SELECT id, row_number() OVER (PARTITION BY s ORDER BY id) FROM t",
@@ -364,7 +364,7 @@ def test_collations_compare_group_and_order_as_duckdbs(lake):
     ])
     same(lake, COLLATED.replace("t(", "t2(").replace("INTO t ", "INTO t2 ").replace("u(", "u2(").replace("INTO u ", "INTO u2 "), [
         "SELECT id FROM t2 ORDER BY s, id", "SELECT id FROM t2 ORDER BY s DESC NULLS LAST, id", "SELECT id FROM t2 ORDER BY p COLLATE NOCASE, id",
-        "SELECT lower(s) AS s FROM t2 GROUP BY s ORDER BY s", "SELECT id FROM t2 ORDER BY b, id LIMIT 4", "SELECT id FROM t2 ORDER BY s COLLATE BINARY, id",
+        "SELECT lower(s) AS s FROM t2 GROUP BY s ORDER BY s", "SELECT id FROM t2 ORDER BY b, id LIMIT 4", "SELECT id FROM t2 ORDER BY s COLLATE C, id",
         "SELECT id, rank() OVER (ORDER BY s) AS r FROM t2 ORDER BY r, id",
     ], ordered=True)
 

@@ -124,7 +124,8 @@ extension Session {
             }
         }
         var rows = rows
-        for (column, field) in targets.enumerated() where !field.type.isNested {
+        for (column, field) in targets.enumerated()
+        where field.type.isNumeric || field.type == .string {
             let values = rows.compactMap { $0.indices.contains(column) ? $0[column] : nil }
             let numberCount = values.count(where: isNumber)
             guard numberCount > 0, numberCount > 1 || values.contains(where: isText) else {
