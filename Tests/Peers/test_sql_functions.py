@@ -313,3 +313,9 @@ CASTS = (
 @pytest.mark.parametrize("family", ["TEXT", "PATTERNS", "DISTANCES", "BYTES", "FORMATS", "NUMBERS", "TIMES", "INTERVALS", "CASTS"])
 def test_functions_give_what_duckdb_gives(module_varve, oracle, data, family):
     assert_same(module_varve, oracle, data, globals()[family])
+
+
+def test_weeks_of_years_before_the_first(varve):
+    days = ["0002-01-15", "0001-01-15", "0001-01-01"]
+    sql = ", ".join(f"yearweek(DATE '{day}' - {back})" for day in days for back in (0, 10, 30, 400, 4000))
+    assert varve.rows(f"SELECT {sql}") == duckdb.sql(f"SELECT {sql}").fetchall()

@@ -986,3 +986,9 @@ def test_many_nested_keys(module_varve, oracle):
         "SELECT l, c FROM (SELECT {'a': [i % 3], 'b': MAP {'k': i % 5}} AS l, count(*) AS c FROM range(40000) t(i) GROUP BY ALL) ORDER BY c, l.a, l.b::VARCHAR",
         "SELECT count(*) FROM (SELECT [i, i + 1] AS l FROM range(20000) t(i)) a JOIN (SELECT [i * 2, i * 2 + 1] AS l FROM range(20000) t(i)) b ON a.l = b.l",
     ])
+
+
+def test_a_field_of_a_struct_that_is_grouped_by(varve):
+    sql = "SELECT struct_extract({'a': i % 2, 'b': 'x'}, 'a') AS a, count(*) FROM range(5) t(i) GROUP BY {'a': i % 2, 'b': 'x'} ORDER BY a"
+    assert varve.rows(sql) == [(0, 3), (1, 2)]
+    assert varve.rows("SELECT {'a': i, 'b': 1 // (i - i + 1)}.a FROM range(2) t(i) ORDER BY 1") == [(0,), (1,)]

@@ -76,11 +76,22 @@ extension Binder {
         case ("yearweek", 1):
             let year = try bindPart("isoyear", arguments[0], at: span)
             let week = try bindPart("week", arguments[0], at: span)
-            let hundred = BoundExpression.constant(.int64(100), .int64)
+            func number(_ value: Int64) -> BoundExpression { .constant(.int64(value), .int64) }
+            // Before the year 1 weeks count away from zero, too.
+            let sign = BoundExpression.conditional(
+                [
+                    BoundExpression.Branch(
+                        condition: try bindBinary(.greater, year, number(0), at: span),
+                        value: number(1)
+                    )
+                ],
+                otherwise: number(-1),
+                .int64
+            )
             return try bindBinary(
                 .add,
-                try bindBinary(.multiply, year, hundred, at: span),
-                week,
+                try bindBinary(.multiply, year, number(100), at: span),
+                try bindBinary(.multiply, week, sign, at: span),
                 at: span
             )
         case ("isnull", 1): return .isNull(arguments[0], isNegated: false)

@@ -14,6 +14,10 @@ struct Simplifier {
         case .compare(let op, let a, let b): return comparison(op, a, b)
         case .conditional(let branches, let otherwise, let type):
             return conditional(branches, otherwise, type)
+        case .nested(.field(let position), let operands, _):
+            // Not while binding: a struct may be what is grouped by.
+            if case .nested(.structure, let values, _)? = operands.first { return values[position] }
+            return folded(inner)
         case .located: return inner
         default: return folded(inner)
         }

@@ -329,12 +329,6 @@ extension Binder {
                 at: span
             )
         }
-        // The columns of the other fields still say which query an aggregate around belongs to.
-        if case .nested(.structure, let values, _) = base,
-            base.columnIDs.isSubset(of: values[position].columnIDs)
-        {
-            return values[position]
-        }
         return try nested(.field(position), [base], fields[position].type, at: span)
     }
 
