@@ -992,3 +992,8 @@ def test_a_field_of_a_struct_that_is_grouped_by(varve):
     sql = "SELECT struct_extract({'a': i % 2, 'b': 'x'}, 'a') AS a, count(*) FROM range(5) t(i) GROUP BY {'a': i % 2, 'b': 'x'} ORDER BY a"
     assert varve.rows(sql) == [(0, 3), (1, 2)]
     assert varve.rows("SELECT {'a': i, 'b': 1 // (i - i + 1)}.a FROM range(2) t(i) ORDER BY 1") == [(0,), (1,)]
+
+
+def test_json_cast_to_text_is_text(varve):
+    sql = "SELECT CAST(to_json(CAST(to_json({'a': 1}) AS VARCHAR)) AS VARCHAR), to_json(to_json([1])), to_json(CAST(json('\"x\"') AS VARCHAR)), CAST(to_json([1]) AS VARCHAR) || '!'"
+    assert varve.rows(sql) == duckdb.sql(sql).fetchall()

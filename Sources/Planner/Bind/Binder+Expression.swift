@@ -114,7 +114,10 @@ extension Binder {
             let bound = try bind(operand, &context)
             if typeName.node == .json { return try castToJSON(bound, isTry: isTry, at: span) }
             if let read = try castFromJSON(bound, type, isTry: isTry, at: span) { return read }
-            if bound.type == type { return bound }
+            if bound.type == type {
+                // What was JSON is text like any other now; of one value coalesce is the value.
+                return isJSON(bound) ? .call(.coalesce, [bound], type) : bound
+            }
             let cast = converted(bound, to: type, isTry: isTry)
             return bound.isConstant ? try folded(cast, at: span) : cast
         case .function(let call):
