@@ -99,12 +99,18 @@ package final class ColumnChunkReader {
         precondition(count >= 0)
         let count = min(count, remainingRows)
         let rows = selection.rows
-        var last: Int32 = -1
-        for index in 0..<selection.count {
-            precondition(rows[index] > last, "selected rows ascend")
-            last = rows[index]
+        if selection.count > 0 {
+            // Each with the one before it, so that many are compared at once.
+            var descents: Int32 = rows[0] < 0 ? 1 : 0
+            for index in 1..<selection.count {
+                descents |= rows[index] <= rows[index &- 1] ? 1 : 0
+            }
+            precondition(descents == 0, "selected rows ascend")
+            precondition(
+                Int(rows[selection.count - 1]) < count,
+                "a selected row is not among those read"
+            )
         }
-        precondition(Int(last) < count, "a selected row is not among those read")
         return try withExtendedLifetime(selection) { () throws(ParquetError) in
             try located { () throws(ParquetError) in
                 try readRows(count, selection: selection)
