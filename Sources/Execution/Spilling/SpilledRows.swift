@@ -219,8 +219,7 @@ final class PartitionWriter {
         stagedHashes.append(hashes)
         stagedRowCount += chunk.rowCount
         stagedByteCount += chunk.columns.reduce(0) { $0 + Compact.byteCount($1) }
-        if stagedByteCount >= stagingByteCountMax || stagedRowCount >= 16 * spilledBatchRowCount
-        {
+        if stagedByteCount >= stagingByteCountMax || stagedRowCount >= 16 * spilledBatchRowCount {
             try flush()
         }
     }

@@ -302,7 +302,8 @@ final class ExactSumAccumulator: GroupedAccumulator {
         let unit = Double(PowersOfTen.of(inputScale))
         for group in 0..<groupCount {
             let state = states[group]
-            target[group] = state.count == 0 ? 0 : Double(nearest: state.sum) / Double(state.count) / unit
+            target[group] =
+                state.count == 0 ? 0 : Double(nearest: state.sum) / Double(state.count) / unit
         }
         return Column(
             .float64,

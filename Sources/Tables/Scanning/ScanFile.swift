@@ -82,8 +82,9 @@ package struct ScanColumn: Sendable {
     package var missing: Value
     /// Whether it is read as codes where it is stored so; text always is, if anything is.
     package var isCoded: Bool
-    /// Whether it is fetched when it is first read, not with the others: it may never be. Of files that
-    /// are far it is not, where a request costs more than the bytes.
+    /// Whether it is fetched when it is first read, not with the others, as it may never be.
+    ///
+    /// Of files that are far all columns come together: a request costs more than the bytes.
     package var isLate: Bool
 
     package init(
