@@ -251,7 +251,7 @@ def test_extremes_and_quantiles_at_several_places_are_duckdbs(lake):
         expected = [list(row) for row in peer.execute(text).fetchall()]
         assert rows(lake, text) == expected, text
     refuses(lake, f"SELECT max(x, 0) FROM {VALUES}", "a constant from 1")
-    refuses(lake, f"SELECT max(x, y) FROM {VALUES}", "number")
+    refuses(lake, f"SELECT max(x, y) FROM {VALUES}", "a constant from 1")
     assert rows(lake, "SELECT median(v) FROM (VALUES (TIMESTAMPTZ '2024-01-01 00:00+00'), ('2024-01-03 00:00+00')) t(v)")[0][0].isoformat() \
         == "2024-01-02T00:00:00+00:00"
 
