@@ -211,7 +211,7 @@ PIVOT sales ON yr USING sum(amount), max(amount) GROUP BY region
 PIVOT sales ON yr IN (2020, 2021) USING sum(amount) AS s, count(*) AS c GROUP BY region
 PIVOT sales ON yr IN (2020, 2022) USING sum(amount) GROUP BY region
 PIVOT sales ON yr IN (2020 AS a, 2021) USING sum(amount) GROUP BY region
-PIVOT sales ON yr IN (SELECT 2020 UNION SELECT 2022) USING sum(amount) GROUP BY region
+PIVOT sales ON yr IN (SELECT 2020 UNION ALL SELECT 2022) USING sum(amount) GROUP BY region
 PIVOT sales ON yr, kind USING sum(amount) GROUP BY region
 PIVOT sales ON yr || '_' || kind USING sum(amount)
 PIVOT sales ON kind = 'p' USING sum(amount) GROUP BY region
