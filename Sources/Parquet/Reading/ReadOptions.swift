@@ -104,6 +104,20 @@ package struct ChunkBytes: @unchecked Sendable {
     let owner: (any AnyObject & Sendable)?
     let base: UnsafeRawPointer
     package let count: Int
+    /// What is known of the pages when the bytes are only the chunk's front; nil for a whole chunk.
+    private(set) var front: ChunkFront?
+
+    /// The same bytes, which are only the front of the chunk.
+    ///
+    /// - Throws: `truncated` when these are not its bytes.
+    package func asFront(_ front: ChunkFront) throws(ParquetError) -> ChunkBytes {
+        guard count == front.byteRange.count else {
+            throw .truncated("a chunk's front of \(front.byteRange.count) bytes", offset: count)
+        }
+        var result = self
+        result.front = front
+        return result
+    }
 
     /// A part of a buffer: the bytes from `byteOffset` on.
     package init(_ buffer: Buffer, byteOffset: Int = 0, count: Int) {
@@ -120,6 +134,15 @@ package struct ChunkBytes: @unchecked Sendable {
         self.owner = owner
         base = bytes.baseAddress ?? UnsafeRawPointer(Self.nowhere.base)
         count = bytes.count
+    }
+
+    /// Looks at the bytes.
+    package func withBytes<Value, Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Value
+    ) throws(Failure) -> Value {
+        try withExtendedLifetime(self) { () throws(Failure) in
+            try body(UnsafeRawBufferPointer(start: base, count: count))
+        }
     }
 
     private static let nowhere = Buffer(byteCount: 0)
