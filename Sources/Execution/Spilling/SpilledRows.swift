@@ -227,7 +227,7 @@ final class PartitionWriter {
     /// Writes what was collected.
     func flush() throws {
         if stagedRowCount == 0 { return }
-        let chunk = concatenated(staged, types: staged[0].columns.map(\.type))
+        let chunk = try concatenated(staged, types: staged[0].columns.map(\.type))
         let hashes: Buffer
         if stagedHashes.count == 1 {
             hashes = stagedHashes[0]

@@ -92,6 +92,27 @@ package struct SortKeys: Sendable {
         return rows(work, rowCount)
     }
 
+    /// The rows in order, as `sorted` gives them, for many rows.
+    ///
+    /// - Throws: `CancellationError` when nobody wants them any more.
+    package func sortedUnlessInterrupted() throws -> Selection {
+        if rowCount <= Interruption.rowCount { return sorted() }
+        let copy = Buffer(
+            copying: UnsafeRawBufferPointer(
+                start: entries.base,
+                count: rowCount * MemoryLayout<Entry>.stride
+            )
+        )
+        var work = UnsafeMutableBufferPointer(start: copy.mutable(as: Entry.self), count: rowCount)
+        var comparisonCount = 0
+        try work.sort { a, b in
+            comparisonCount &+= 1
+            if comparisonCount & (Interruption.rowCount - 1) == 0 { try Interruption.check() }
+            return isBefore(a, b)
+        }
+        return rows(work, rowCount)
+    }
+
     /// The first `limit` rows in order; with a heap, so that memory and time stay small for small
     /// limits.
     package func top(_ limit: Int) -> Selection {
