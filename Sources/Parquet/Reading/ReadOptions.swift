@@ -33,9 +33,32 @@ package final class ParquetReadContext {
     private var levelScratch = Buffer(byteCount: 1 << 9)
     private var pickScratch = Buffer(byteCount: 1 << 13)
 
+    /// The selection that was checked last: all columns of a window are read by the same one.
+    private var checked: (buffer: Buffer, count: Int)?
+
     package init() {}
 
     private static let spareCountMax = 16
+
+    /// Makes sure that selected rows ascend and are among the `rowCount` that are read.
+    func check(_ selection: Selection, rowCount: Int) {
+        if selection.count == 0 { return }
+        let rows = selection.rows
+        if let checked, checked.buffer === selection.buffer, checked.count == selection.count {
+        } else {
+            // Each with the one before it, so that many are compared at once.
+            var descents: Int32 = rows[0] < 0 ? 1 : 0
+            for index in 1..<selection.count {
+                descents |= rows[index] <= rows[index &- 1] ? 1 : 0
+            }
+            precondition(descents == 0, "selected rows ascend")
+            checked = (selection.buffer, selection.count)
+        }
+        precondition(
+            Int(rows[selection.count - 1]) < rowCount,
+            "a selected row is not among those read"
+        )
+    }
 
     /// Memory for a page of `byteCount` bytes.
     func takePage(byteCount: Int) -> Buffer {
