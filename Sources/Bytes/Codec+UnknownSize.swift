@@ -1,4 +1,3 @@
-import CSnappy
 import CZlib
 import CZstd
 
@@ -132,9 +131,7 @@ private func unpackedSnappy(
     _ source: UnsafeRawBufferPointer,
     sizeMax: Int
 ) throws(BytesError) -> [UInt8] {
-    let input = source.baseAddress?.assumingMemoryBound(to: CChar.self)
-    var length = 0
-    guard snappy_uncompressed_length(input, source.count, &length) == SNAPPY_OK else {
+    guard let length = SnappyDecoder.statedLength(source)?.length else {
         throw BytesError(.corrupt, "a snappy block does not state its length")
     }
     // Snappy cannot expand a byte to more than 64 / 3 of them; a header that claims more lies.

@@ -30,7 +30,7 @@ package struct VarveServer: Sendable {
         self.parts = parts
         let routes =
             IcebergRoutes(parts: parts).all + QueryRoutes(parts: parts).all
-            + LogRoutes(parts: parts).all + RowsRoutes(parts: parts).all
+            + LogRoutes(parts: parts).all + EventRoutes(parts: parts).all + RowsRoutes(parts: parts).all
             + LineageRoutes(parts: parts).all + TransformRoutes(parts: parts).all
             + HealthRoutes(parts: parts).all
         let index = IndexRoutes(others: routes).all

@@ -322,12 +322,10 @@ extension TableReader {
     ///
     /// Files that came earlier have smaller ones; another version gives others.
     package func ordinals() async throws -> [String: Int] {
-        let files = try await plan().files.enumerated().sorted { a, b in
-            let (first, second) = (a.element.entry.sequenceNumber, b.element.entry.sequenceNumber)
-            return first == second ? a.offset < b.offset : (first ?? 0) < (second ?? 0)
-        }
+        // A plan has the oldest first.
+        let files = try await plan().files
         return Dictionary(
-            files.enumerated().map { ($1.element.file.filePath, $0) },
+            files.enumerated().map { ($1.file.filePath, $0) },
             uniquingKeysWith: { first, _ in first }
         )
     }

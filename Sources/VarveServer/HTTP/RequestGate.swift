@@ -24,7 +24,7 @@ final class RequestGate: Sendable {
         counts.withLock { counts in
             switch weight {
             case .probe: return true
-            case .request:
+            case .request, .stream:
                 guard counts.requests < requestsMax else { return false }
             case .query:
                 guard counts.requests < requestsMax, counts.queries < queriesMax else {

@@ -92,10 +92,17 @@ struct RequestHandler: Sendable {
             // Routes that take rows may have something to say before they come.
             if !route.takesRows { try await channel.continueBody(request.headers) }
             let limits = parts.configuration.limits
-            let seconds =
-                route.weight == .query ? limits.queryTimeoutSeconds : limits.requestTimeoutSeconds
-            let reply = try await withDeadline(seconds: seconds, time: parts.ambient.time) {
-                try await route.handler(prepared)
+            let reply: Reply?
+            if route.weight == .stream {
+                reply = try await route.handler(prepared)
+            } else {
+                let isQuery = route.weight == .query
+                reply = try await withDeadline(
+                    seconds: isQuery ? limits.queryTimeoutSeconds : limits.requestTimeoutSeconds,
+                    time: parts.ambient.time
+                ) {
+                    try await route.handler(prepared)
+                }
             }
             if let reply { try await channel.send(reply) }
         } catch {

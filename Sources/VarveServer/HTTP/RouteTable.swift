@@ -9,6 +9,8 @@ struct Route: Sendable {
         case request
         /// Runs statements or walks the log.
         case query
+        /// Goes on until the client has enough: a request without an end to its time.
+        case stream
     }
 
     /// Answers, or returns nil when it has answered piece by piece.

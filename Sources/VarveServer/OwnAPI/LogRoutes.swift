@@ -112,8 +112,8 @@ extension ServerParts {
 }
 
 extension HistoricCommit {
-    /// As the log's route gives it; changes as the log itself has them.
-    fileprivate var json: JSON {
+    /// As the routes of the log and of events give it; changes as the log itself has them.
+    var json: JSON {
         [
             "position": .integer(position), "index": .integer(index),
             "time_ms": .integer(timeMillis),

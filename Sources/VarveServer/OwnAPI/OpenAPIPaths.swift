@@ -213,6 +213,32 @@ let openAPIPaths = """
                   schema: {$ref: "#/components/schemas/Log"}
             "400": {$ref: "#/components/responses/BadRequest"}
             "401": {$ref: "#/components/responses/Unauthorized"}
+      /varve/v1/events:
+        get:
+          operationId: events
+          tags: [audit]
+          summary: Commits as they come, as server-sent events.
+          description: |
+            Every commit is one event: its `id` is the log position and the index in the entry, its `data` a
+            CloudEvent (JSON, one line) whose `data` is the commit as `/varve/v1/log` gives it. The stream has
+            no end; a client that was cut off asks again with `Last-Event-ID`.
+          parameters:
+            - name: from
+              in: query
+              description: The first log position wanted; if not said, only what is committed from now on.
+              schema: {type: integer, format: int64, minimum: 0}
+            - name: Last-Event-ID
+              in: header
+              description: The id of the last event that the client has; comes before `from`.
+              schema: {type: string, pattern: "^[0-9]+[.][0-9]+$"}
+          responses:
+            "200":
+              description: Events, until the client goes away or the server stops.
+              content:
+                text/event-stream:
+                  schema: {type: string}
+            "400": {$ref: "#/components/responses/BadRequest"}
+            "401": {$ref: "#/components/responses/Unauthorized"}
       /varve/v1/log/verify:
         get:
           operationId: verifyLog
