@@ -139,6 +139,7 @@ extension SharedLog {
         )
         // It has landed, whatever folding says; a state that cannot be folded shows at the next look.
         try? fold(entry, tip)
+        beginCheckpointIfDue()
         for (ticket, outcome) in attempt.included { queue.finish(ticket, .success(outcome)) }
         pending = attempt.left
         return true
