@@ -23,3 +23,17 @@ extension WarehouseCatalog {
     /// Why the last checkpoint in the background was not written; nil when it was.
     package var checkpointFailure: String? { log.checkpointFailure }
 }
+
+extension WarehouseCatalog {
+    /// Moves entries of the log up to a time to archives, from which they can still be read, and removes
+    /// from the log those that were archived long enough ago; see `SharedLog.archive`.
+    package func archive(
+        throughMillis time: Int64,
+        graceMillis: Int64,
+        isDry: Bool = false
+    ) async throws -> ArchiveReport {
+        try await CatalogError.translating {
+            try await log.archive(throughMillis: time, graceMillis: graceMillis, isDry: isDry)
+        }
+    }
+}

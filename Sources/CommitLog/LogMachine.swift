@@ -131,8 +131,9 @@ package struct LogOptions: Sendable {
     package var historyCountMax = 512
     /// Whether to start from the newest checkpoint instead of reading every entry.
     package var startsFromCheckpoint = true
-    /// After so many entries since the last checkpoint the next one is written in the background;
-    /// ten times as many commits count as much. 0 for never.
+    /// After so many entries since the last checkpoint the next one is written in the background.
+    ///
+    /// Ten times as many commits count as much. 0 for never.
     package var checkpointEntryCount = 1000
     /// Segments of checkpoints are about this large before compression.
     package var checkpointSegmentBytes = 1 << 20

@@ -25,7 +25,7 @@ package struct LogVerification: Sendable, Equatable {
     package var fault: Fault?
     /// How many checkpoints were compared with what the entries give; none unless the walk begins at 1.
     package var checkpointCount = 0
-    /// What is wrong with checkpoints. The log is the truth: it can be read without them.
+    /// What is wrong with checkpoints; the log is the truth, and can be read without them.
     package var checkpointFaults: [Fault] = []
 }
 

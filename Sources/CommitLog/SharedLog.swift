@@ -32,6 +32,8 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
         /// Whether others were faster last time, so that looking first is cheaper than losing again.
         var expectsRivals = false
         var checkpoints = CheckpointProgress()
+        /// How long the store took to create the last entry: the measure of waiting for rivals.
+        var createMillis: Int64 = 5
     }
 
     package let store: any ObjectStore
@@ -60,7 +62,11 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
         self.options = options
         server = options.server.isEmpty ? ambient.uuidV4() : options.server
         queue = CommitQueue(countMax: options.queueCountMax)
-        reader = EntryReader(store: store, parallelCountMax: max(options.parallelReadsMax, 1))
+        reader = EntryReader(
+            store: store,
+            archive: LogArchive(store: store, warehouseID: warehouse.id, time: ambient.time),
+            parallelCountMax: max(options.parallelReadsMax, 1)
+        )
         let start = Snapshot(tip: ChainTip(warehouse), state: machine.initialState)
         core = Mutex(
             Core(

@@ -60,6 +60,9 @@ struct LedgerMachine: LogMachine {
         func upload() async throws {}
     }
 
+    /// Ends every item; for programs that understand entries wrongly.
+    var suffix = ""
+
     var initialState: State { [:] }
 
     func apply(_ commit: LoggedCommit, of header: LogEntry.Header, to state: inout State) throws {
@@ -67,7 +70,7 @@ struct LedgerMachine: LogMachine {
             guard let list = change["list"]?.string, let item = change["item"]?.string else {
                 throw LedgerError(message: "an unknown change")
             }
-            state[list, default: []].append(item)
+            state[list, default: []].append(item + suffix)
         }
     }
 

@@ -67,7 +67,11 @@ extension SharedLog {
     ///
     /// - Throws: `corrupt` when a sound checkpoint says that an entry was there that is gone.
     func startFromCheckpoint() async throws {
-        for position in try await checkpointReader.positions().reversed() {
+        // It is needed for the first entry read, and both requests take long on far stores.
+        async let boundary = reader.archive.boundary()
+        let positions = try await checkpointReader.positions()
+        _ = try await boundary
+        for position in positions.reversed() {
             guard let found = try await loadSound(position) else { continue }
             core.withLock { core in
                 core.current = found.snapshot
