@@ -23,7 +23,7 @@ def sealed(members):
     return body + b',"checksum":"%08x"}' % zlib.crc32(body)
 
 
-def write_log(root, entries, tables):
+def write_log(root, entries, tables, batch):
     os.makedirs(f"{root}/_varve/log")
     warehouse = sealed({"format-version": 1, "warehouse-id": "bench", "created": 1_700_000_000_000})
     with open(f"{root}/_varve/warehouse.json", "wb") as file:
@@ -35,12 +35,17 @@ def write_log(root, entries, tables):
     def location(table, version):
         return f"file://{root}/main/table_{table}-{table:012d}/metadata/{version:05d}-{table:032d}.metadata.json"
 
+    next_table = 0
     for number in range(1, entries + 1):
+        changes = []
         if number == 1:
             changes = [{"change": "create-namespace", "namespace": ["main"], "properties": {}}]
-        else:
-            made = number - 2 < tables
-            table = number - 2 if made else chance.randrange(tables)
+        for _ in range(batch if number > 1 else 0):
+            made = next_table < tables
+            if not made and changes:
+                break
+            table = next_table if made else chance.randrange(tables)
+            next_table += made
             version = 0 if made else where[table] + 1
             change = {
                 "change": "create-table" if made else "update-table",
@@ -52,9 +57,9 @@ def write_log(root, entries, tables):
             if not made:
                 change["previous-metadata-location"] = location(table, where[table])
                 change["snapshot-id"] = number
-            change["metadata-sha256"] = hashlib.sha256(b"%d" % number).hexdigest()
+            change["metadata-sha256"] = hashlib.sha256(b"%d %d" % (number, table)).hexdigest()
             where[table] = version
-            changes = [change]
+            changes.append(change)
         commit = {"id": f"commit-{number}", "actor": "bench", "changes": changes}
         entry = sealed(
             {
@@ -89,6 +94,7 @@ def main():
     parser.add_argument("varve")
     parser.add_argument("--entries", type=int, default=100_000)
     parser.add_argument("--tables", type=int, default=10_000)
+    parser.add_argument("--batch", type=int, default=1, help="tables made by one entry")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--keep", help="a folder to leave the warehouse in")
     options = parser.parse_args()
@@ -98,7 +104,7 @@ def main():
     question = [varve, "sql", "--format", "csv", "SELECT count(*) FROM information_schema.schemata"]
     try:
         start = time.perf_counter()
-        write_log(root, options.entries, options.tables)
+        write_log(root, options.entries, options.tables, options.batch)
         print(f"{options.entries} entries, {options.tables} tables, {size(root) >> 20} MiB: "
               f"written in {time.perf_counter() - start:.1f} s")
         seconds, report = timed([varve, "maintain", "--checkpoint"], environment)
