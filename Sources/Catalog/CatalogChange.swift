@@ -1,4 +1,5 @@
 package import Bytes
+import CommitLog
 
 /// One change of the catalog as an entry of the log carries it.
 ///
@@ -201,8 +202,19 @@ extension CatalogChange {
                 kind == "update-table"
                 ? .updateTable(table, from: old, to: new, snapshotID: snapshotID)
                 : .replaceTable(table, from: old, to: new, snapshotID: snapshotID)
+        case "adopt-format":
+            let version = json["format-version"]?.numberText ?? "?"
+            let reader = json["reader"]?.string.map { ", which takes \($0)" } ?? ""
+            throw CatalogError(
+                .unsupported,
+                "from here on the log has format version \(version)\(reader); this program knows "
+                    + "\(Warehouse.formatVersion): take a later version of Varve"
+            )
         default:
-            throw CatalogError(.unsupported, "this program does not know the change \"\(kind)\"")
+            throw CatalogError(
+                .unsupported,
+                "this program does not know the change \"\(kind)\": a later version of Varve does"
+            )
         }
     }
 }

@@ -25,6 +25,35 @@ struct CatalogMachine: LogMachine {
         for change in commit.changes { try state.apply(try CatalogChange(json: change)) }
     }
 
+    func changedKeys(
+        by commit: LoggedCommit,
+        from before: CatalogState,
+        to after: CatalogState
+    ) throws -> [[UInt8]] {
+        var keys: [[UInt8]] = []
+        for change in commit.changes {
+            for name in try CatalogChange(json: change).names {
+                // Equal names may differ in their bytes; records are under those that the state has.
+                let (old, new) = (before.recordKey(of: name), after.recordKey(of: name))
+                if let old { keys.append(old) }
+                if let new, new != old { keys.append(new) }
+            }
+        }
+        return keys
+    }
+
+    func recordValue(_ key: [UInt8], in state: CatalogState) -> [UInt8]? {
+        state.recordValue(key)
+    }
+
+    func records(of state: CatalogState) -> [CheckpointRecord] { state.records }
+
+    func recordCount(of state: CatalogState) -> Int { state.recordCount }
+
+    func makeState(of records: [CheckpointRecord]) throws -> CatalogState {
+        try CatalogState(records: records)
+    }
+
     func commitID(of request: CatalogCommit) -> String { request.id }
 
     func makeBatch(

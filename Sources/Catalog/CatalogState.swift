@@ -25,19 +25,43 @@ package struct TableEntry: Sendable, Hashable {
 /// An immutable value over persistent hash trees: a copy shares all but the changed paths, so the
 /// catalog keeps hundreds of older states for about the memory of their differences.
 package struct CatalogState: Sendable, Equatable {
-    private struct NamespaceEntry: Sendable, Equatable {
+    struct NamespaceEntry: Sendable, Equatable {
+        /// The name as it was given when the namespace was made; equal ones may differ in their bytes.
+        let spelling: Namespace
         var properties: [String: String]
         var children = TreeSet<String>()
         var tables = TreeDictionary<String, TableEntry>()
         var views = TreeDictionary<String, TableEntry>()
     }
 
-    private var namespaces = TreeDictionary<Namespace, NamespaceEntry>()
+    private(set) var namespaces = TreeDictionary<Namespace, NamespaceEntry>()
     private var topLevel = TreeSet<String>()
     /// How many tables there are.
     package private(set) var tableCount = 0
 
     init() {}
+
+    /// The state with these namespaces, tables and views.
+    ///
+    /// - Throws: `corrupt` when one is there twice, or one around another is missing.
+    init(_ entries: [NamespaceEntry]) throws(CatalogError) {
+        for entry in entries {
+            guard namespaces.updateValue(entry, forKey: entry.spelling) == nil else {
+                throw CatalogError(.corrupt, "namespace \(entry.spelling) is there twice")
+            }
+            tableCount += entry.tables.count
+        }
+        for entry in entries {
+            guard let parent = entry.spelling.parent else {
+                topLevel.insert(entry.spelling.name)
+                continue
+            }
+            guard namespaces[parent] != nil else {
+                throw CatalogError(.corrupt, "there is no namespace around \(entry.spelling)")
+            }
+            namespaces[parent]?.children.insert(entry.spelling.name)
+        }
+    }
 
     // MARK: - Looking
 
@@ -66,7 +90,7 @@ package struct CatalogState: Sendable, Equatable {
     }
 
     /// All namespaces, sorted.
-    package var allNamespaces: [Namespace] { namespaces.keys.sorted() }
+    package var allNamespaces: [Namespace] { namespaces.values.map(\.spelling).sorted() }
 
     /// The tables directly in a namespace, in the order of their names' bytes.
     ///
@@ -161,7 +185,7 @@ package struct CatalogState: Sendable, Equatable {
         } else {
             topLevel.insert(namespace.name)
         }
-        namespaces[namespace] = NamespaceEntry(properties: properties)
+        namespaces[namespace] = NamespaceEntry(spelling: namespace, properties: properties)
     }
 
     private mutating func drop(_ namespace: Namespace) throws(CatalogError) {
@@ -230,7 +254,10 @@ extension CatalogState {
         guard let above = other.namespaces[namespace], !above.tables.isEmpty else { return self }
         var state = self
         if state.namespaces[namespace] == nil {
-            state.namespaces[namespace] = NamespaceEntry(properties: above.properties)
+            state.namespaces[namespace] = NamespaceEntry(
+                spelling: namespace,
+                properties: above.properties
+            )
             if namespace.parent == nil { state.topLevel.insert(namespace.name) }
         }
         for (name, entry) in above.tables

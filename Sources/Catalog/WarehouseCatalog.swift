@@ -279,22 +279,21 @@ package final class WarehouseCatalog: Sendable {
         }
     }
 
-    /// Walks the whole log: checksums, hash chain, and that every change fits what was before it.
+    /// Walks the whole log: checksums, hash chain, that every change fits what was before it, and that
+    /// checkpoints say what the entries do.
     ///
     /// - Parameters:
-    ///   - first: from 1 the changes are checked too; else only the chain.
+    ///   - first: from 1 the changes and checkpoints are checked too; else only the chain.
     ///   - last: nil for the log's end.
     /// - Throws: only when the store fails or the task is cancelled.
     package func verify(from first: Int64 = 1, to last: Int64? = nil) async throws
         -> LogVerification
     {
-        var state: CatalogState? = first <= 1 ? CatalogState() : nil
-        return try await log.verify(from: first, to: last) { entry in
+        // From 1 the log folds the changes itself.
+        try await log.verify(from: first, to: last) { entry in
+            guard first > 1 else { return }
             for commit in entry.commits {
-                for json in commit.changes {
-                    let change = try CatalogChange(json: json)
-                    try state?.apply(change)
-                }
+                for json in commit.changes { _ = try CatalogChange(json: json) }
             }
         }
     }

@@ -5,17 +5,24 @@ import ObjectStorage
 /// Memory is bounded by `parallelCountMax` entries.
 struct EntryReader: Sendable {
     let store: any ObjectStore
+    /// Has the entries that are not to be looked for in the log any more.
+    let archive: LogArchive
     /// Entries under way at once.
     let parallelCountMax: Int
 
     /// The bytes of an entry; nil when there is none.
     func bytes(of sequence: Int64) async throws -> [UInt8]? {
+        if archive.knowsArchived(sequence) { return try await archive.entry(sequence) }
+        var found: [UInt8]?
         do {
-            return try await store.get(LogEntry.key(of: sequence)).bytes
+            found = try await store.get(LogEntry.key(of: sequence)).bytes
         } catch let error as ObjectStoreError {
             guard error.code == .notFound else { throw error }
-            return nil
         }
+        // Asked afterwards, for the answer may have taken long. Costs a request only when it was not known
+        // lately.
+        if try await archive.hasArchived(sequence) { return try await archive.entry(sequence) }
+        return found
     }
 
     /// Hands every entry after a tip to `body`, in order, up to a position or the log's end.
@@ -92,8 +99,20 @@ struct EntryReader: Sendable {
         )
     }
 
-    private func bytes(from first: Int64, count: Int) async throws -> [[UInt8]?] {
+    /// The bytes of consecutive entries; nil for those that are not there.
+    func bytes(from first: Int64, count: Int) async throws -> [[UInt8]?] {
         if count == 1 { return [try await bytes(of: first)] }
+        if let boundary = try await archive.boundary()?.tip.sequence, first <= boundary {
+            // One after the other: they share objects.
+            let archivedCount = Int(min(Int64(count), boundary - first + 1))
+            var window: [[UInt8]?] = []
+            for index in 0..<archivedCount {
+                window.append(try await archive.entry(first + Int64(index)))
+            }
+            let rest = count - archivedCount
+            if rest == 0 { return window }
+            return window + (try await bytes(from: first + Int64(archivedCount), count: rest))
+        }
         return try await withThrowingTaskGroup(of: (Int, [UInt8]?).self) { group in
             for index in 0..<count {
                 group.addTask { (index, try await bytes(of: first + Int64(index))) }

@@ -20,6 +20,34 @@ package protocol LogMachine: Sendable {
     ///   to be read further.
     func apply(_ commit: LoggedCommit, of header: LogEntry.Header, to state: inout State) throws
 
+    // A state is also a set of records under keys, which checkpoints store. Equal states have equal
+    // records, and a state is wholly told by its records.
+
+    /// The keys of all records that a commit may have made, changed or removed.
+    ///
+    /// - Parameters:
+    ///   - before: the state without the commit.
+    ///   - after: the state with it.
+    func changedKeys(
+        by commit: LoggedCommit,
+        from before: State,
+        to after: State
+    ) throws -> [[UInt8]]
+
+    /// The value of a record; nil when the state has none under exactly this key.
+    func recordValue(_ key: [UInt8], in state: State) -> [UInt8]?
+
+    /// All records of a state, in any order.
+    func records(of state: State) -> [CheckpointRecord]
+
+    /// How many records a state has.
+    func recordCount(of state: State) -> Int
+
+    /// The state with these records, which come sorted by their keys' bytes.
+    ///
+    /// - Throws: when they cannot be those of a state, or a later version wrote them.
+    func makeState(of records: [CheckpointRecord]) throws -> State
+
     /// The id of the commit that a request asks for.
     func commitID(of request: Request) -> String
 
@@ -101,6 +129,14 @@ package struct LogOptions: Sendable {
     package var historySpacing: Int64 = 256
     /// States kept; when there are more, every second goes and the spacing doubles.
     package var historyCountMax = 512
+    /// Whether to start from the newest checkpoint instead of reading every entry.
+    package var startsFromCheckpoint = true
+    /// After so many entries since the last checkpoint the next one is written in the background.
+    ///
+    /// Ten times as many commits count as much. 0 for never.
+    package var checkpointEntryCount = 1000
+    /// Segments of checkpoints are about this large before compression.
+    package var checkpointSegmentBytes = 1 << 20
 
     package init() {}
 }

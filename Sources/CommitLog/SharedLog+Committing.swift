@@ -58,6 +58,8 @@ extension SharedLog {
         var lostCount = 0
         var failedCount = 0
         var looksFirst = core.withLock { $0.expectsRivals }
+        // Who won before lets those go first who lost.
+        if looksFirst { try await giveWay(1) }
         while true {
             pending = queue.wanted(pending)
             if pending.isEmpty { return }
@@ -80,7 +82,7 @@ extension SharedLog {
                     if lostCount >= options.lostAttemptsMax {
                         throw CommitLogError(.busy, "other writers won \(lostCount) times in a row")
                     }
-                    if lostCount > 1 { try await backOff(lostCount) }
+                    try await giveWay(lostCount)
                     continue
                 }
                 core.withLock { $0.expectsRivals = lostCount > 0 }
@@ -118,6 +120,11 @@ extension SharedLog {
         let bytes = LogEntry.encode(attempt.header, commits: attempt.commitBytes)
         // From here on a cancelled or unanswered attempt may have landed.
         for index in 0..<attempt.included.count { pending[index].maybeAt = sequence }
+        let began = ambient.time.monotonicNanos()
+        defer {
+            let millis = (ambient.time.monotonicNanos() - began) / 1_000_000
+            core.withLock { $0.createMillis = min(max(millis, 1), 100) }
+        }
         do {
             try await store.putIfAbsent(LogEntry.key(of: sequence), bytes)
         } catch let error as ObjectStoreError {
@@ -131,6 +138,9 @@ extension SharedLog {
             default: throw error
             }
         }
+        // Had the boundary passed this position, then the entry that was there may have been removed, and
+        // ours would begin a second history. Costs a request only when that was not known lately.
+        if try await reader.archive.hasArchived(sequence) { return false }
         let entry = LogEntry(header: attempt.header, commits: attempt.commits)
         let tip = ChainTip(
             sequence: sequence,
@@ -139,6 +149,7 @@ extension SharedLog {
         )
         // It has landed, whatever folding says; a state that cannot be folded shows at the next look.
         try? fold(entry, tip)
+        beginCheckpointIfDue()
         for (ticket, outcome) in attempt.included { queue.finish(ticket, .success(outcome)) }
         pending = attempt.left
         return true
@@ -264,6 +275,20 @@ extension SharedLog {
     private func isTransient(_ error: any Error) -> Bool {
         guard let error = error as? ObjectStoreError else { return error is CancellationError }
         return error.code == .unavailable || error.code == .unknownOutcome
+    }
+
+    /// Waits a random time after others won.
+    ///
+    /// Up to the fourth loss longer and longer, so that those who compete spread out; from then on shorter
+    /// and shorter, and from the eighth not at all: who has lost often comes before who has not, so nobody
+    /// starves however many there are.
+    private func giveWay(_ lostCount: Int) async throws {
+        guard lostCount < 8 else { return }
+        let unit = core.withLock { $0.createMillis }
+        let millisMax = min(options.backoffMillisMax, unit << Int64(min(lostCount, 8 - lostCount)))
+        try await ambient.time.sleep(
+            nanoseconds: ambient.random.number(below: max(millisMax, 1) * 1_000_000)
+        )
     }
 
     /// Waits a random time below a bound that doubles with each attempt.

@@ -21,12 +21,18 @@ package struct LogVerification: Sendable, Equatable {
     package var hash: String
     /// How many commits the sound entries hold.
     package var commitCount: Int
-    /// Nil when everything is sound.
+    /// Nil when the entries are sound.
     package var fault: Fault?
+    /// How many checkpoints were compared with what the entries give; none unless the walk begins at 1.
+    package var checkpointCount = 0
+    /// What is wrong with checkpoints; the log is the truth, and can be read without them.
+    package var checkpointFaults: [Fault] = []
 }
 
 extension SharedLog {
     /// Reads entries from the store and checks checksums, numbers, times and the hash chain.
+    ///
+    /// From 1 it also folds them, and compares every checkpoint on the way with the state that they give.
     ///
     /// - Parameters:
     ///   - first: the walk begins with the link from this entry to the one before it.
@@ -40,6 +46,12 @@ extension SharedLog {
     ) async throws -> LogVerification {
         let first = max(first, 1)
         var report = LogVerification(first: first, last: first - 1, hash: "", commitCount: 0)
+        // Listed first: the log reaches all of them.
+        let positions = first == 1 ? try await checkpointPositions() : []
+        let wanted = Set(positions)
+        var state = machine.initialState
+        var ids = CommitDigests()
+        var states: [Int64: (state: Machine.State, hash: String)] = [:]
         do {
             let onDisk = try await Warehouse.open(in: store)
             guard onDisk == warehouse else {
@@ -63,10 +75,17 @@ extension SharedLog {
                     )
                 }
                 do {
+                    if first == 1 {
+                        for commit in entry.commits {
+                            try machine.apply(commit, of: entry.header, to: &state)
+                        }
+                    }
                     try each(entry)
                 } catch {
                     throw CommitLogError(.corrupt, "\(error)", key: LogEntry.key(of: tip.sequence))
                 }
+                if first == 1 { ids.add(entry) }
+                if wanted.contains(tip.sequence) { states[tip.sequence] = (state, tip.hash) }
                 report.last = tip.sequence
                 report.hash = tip.hash
                 report.commitCount += entry.commits.count
@@ -81,6 +100,25 @@ extension SharedLog {
             }
         } catch let error as CommitLogError {
             report.fault = .init(key: error.key, message: error.message)
+        }
+        for position in positions where position <= last ?? Int64.max {
+            if let expected = states[position] {
+                report.checkpointCount += 1
+                let fault = try await checkpointFault(
+                    at: position,
+                    expected: expected.state,
+                    hash: expected.hash,
+                    ids
+                )
+                if let fault { report.checkpointFaults.append(fault) }
+            } else if report.fault == nil {
+                report.checkpointFaults.append(
+                    .init(
+                        key: CheckpointIndex.key(of: position),
+                        message: "the log has no entry \(position) that it could be of"
+                    )
+                )
+            }
         }
         return report
     }

@@ -24,13 +24,16 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
     struct Core {
         var current: Snapshot
         var remembered: RememberedCommits
-        /// Earlier states, the first at position 0.
+        /// Earlier states; the first is the one that this process started with.
         var history: [Snapshot]
         var historySpacing: Int64
         /// When the last look that ended well began.
         var lookedAtNanos: Int64
         /// Whether others were faster last time, so that looking first is cheaper than losing again.
         var expectsRivals = false
+        var checkpoints = CheckpointProgress()
+        /// How long the store took to create the last entry: the measure of waiting for rivals.
+        var createMillis: Int64 = 5
     }
 
     package let store: any ObjectStore
@@ -59,7 +62,11 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
         self.options = options
         server = options.server.isEmpty ? ambient.uuidV4() : options.server
         queue = CommitQueue(countMax: options.queueCountMax)
-        reader = EntryReader(store: store, parallelCountMax: max(options.parallelReadsMax, 1))
+        reader = EntryReader(
+            store: store,
+            archive: LogArchive(store: store, warehouseID: warehouse.id, time: ambient.time),
+            parallelCountMax: max(options.parallelReadsMax, 1)
+        )
         let start = Snapshot(tip: ChainTip(warehouse), state: machine.initialState)
         core = Mutex(
             Core(
@@ -75,9 +82,10 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
         )
     }
 
-    /// Reads the whole log and is then ready for reads and commits.
+    /// Reads the newest sound checkpoint and all entries after it, and is then ready for reads and
+    /// commits.
     ///
-    /// Time grows with the number of entries, memory with the state.
+    /// Time grows with the state and the number of entries since the checkpoint, memory with the state.
     ///
     /// - Throws: `corrupt` with the key of an entry that is damaged or missing.
     package static func open(
@@ -94,6 +102,7 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
             ambient: ambient,
             options: options
         )
+        if options.startsFromCheckpoint { try await log.startFromCheckpoint() }
         try await log.look(checksEnd: true)
         return log
     }
@@ -126,24 +135,35 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
             }
             core.withLock { $0.lookedAtNanos = began }
         }
+        beginCheckpointIfDue()
     }
 
     /// Takes an entry into the state, if it is the next one.
     func fold(_ entry: LogEntry, _ tip: ChainTip) throws {
         try core.withLock { core in
             guard entry.sequence == core.current.tip.sequence + 1 else { return }
-            let state = try folded(entry, into: core.current.state)
+            let state = try folded(entry, into: core.current.state) { key in
+                core.checkpoints.touched[key] = entry.sequence
+            }
             core.current = Snapshot(tip: tip, state: state)
             core.remembered.remember(entry)
+            core.checkpoints.commitCount += entry.commits.count
             core.keepHistory(countMax: max(options.historyCountMax, 2))
         }
     }
 
-    private func folded(_ entry: LogEntry, into state: Machine.State) throws -> Machine.State {
+    /// - Parameter touch: gets the key of every record that may have changed.
+    private func folded(
+        _ entry: LogEntry,
+        into state: Machine.State,
+        touch: ([UInt8]) -> Void = { _ in }
+    ) throws -> Machine.State {
         var next = state
         do {
             for commit in entry.commits {
+                let before = next
                 try machine.apply(commit, of: entry.header, to: &next)
+                try machine.changedKeys(by: commit, from: before, to: next).forEach(touch)
             }
         } catch {
             throw CommitLogError(
@@ -190,19 +210,23 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
 
     private struct Reached: Error {}
 
-    /// Folds again, from the last kept state inside a bound up to that bound.
+    /// Folds again, from the last kept state or checkpoint inside a bound up to that bound.
     private func replay(
         through last: Int64,
         _ isInside: (ChainTip) -> Bool
     ) async throws -> Snapshot {
         let history = core.withLock { $0.history }
-        // Binary search; the first, at position 0, is always inside.
-        var (low, high) = (0, history.count)
-        while high - low > 1 {
-            let middle = (low + high) / 2
-            if isInside(history[middle].tip) { low = middle } else { high = middle }
+        var snapshot: Snapshot
+        if isInside(history[0].tip) {
+            var (low, high) = (0, history.count)
+            while high - low > 1 {
+                let middle = (low + high) / 2
+                if isInside(history[middle].tip) { low = middle } else { high = middle }
+            }
+            snapshot = history[low]
+        } else {
+            snapshot = try await snapshotBefore(history[0].tip, isInside)
         }
-        var snapshot = history[low]
         do {
             let end = try await reader.read(
                 after: snapshot.tip,
@@ -256,7 +280,7 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
         return try before.following(bytes).tip
     }
 
-    private func missing(_ position: Int64) -> CommitLogError {
+    func missing(_ position: Int64) -> CommitLogError {
         CommitLogError(
             .corrupt,
             "the entry is missing, but it was there or the log goes on after it",
@@ -272,7 +296,7 @@ extension SharedLog.Core {
         history.append(current)
         guard history.count > countMax else { return }
         historySpacing *= 2
-        let spacing = historySpacing
-        history.removeAll { $0.tip.sequence % spacing != 0 }
+        let (spacing, first) = (historySpacing, history[0].tip.sequence)
+        history.removeAll { $0.tip.sequence % spacing != 0 && $0.tip.sequence != first }
     }
 }

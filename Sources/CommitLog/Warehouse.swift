@@ -32,9 +32,11 @@ package struct Warehouse: Sendable, Equatable {
             throw CommitLogError(.corrupt, "no format-version", key: key)
         }
         guard version <= formatVersion else {
+            let reader = object["reader"]?.string.map { ", which takes \($0)" } ?? ""
             throw CommitLogError(
                 .unsupported,
-                "the warehouse has format version \(version); this program knows \(formatVersion)",
+                "the warehouse has format version \(version)\(reader); this program knows "
+                    + "\(formatVersion): take a later version of Varve",
                 key: key
             )
         }

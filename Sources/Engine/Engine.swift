@@ -54,6 +54,13 @@ package final class Engine: Sendable {
 }
 
 extension Engine {
+    /// Waits for what the warehouse's catalog does in the background, but not longer than said.
+    ///
+    /// A process that ends without is as well: a later one does it.
+    package func finishBackgroundWork(waitMillisMax: Int64) async {
+        await opening.opened?.finishCheckpoint(waitMillisMax: waitMillisMax)
+    }
+
     /// The store and key of a file that a statement names by path or URL.
     func file(_ path: String) throws -> (store: any ObjectStore, key: String) {
         if path.hasPrefix("s3://") {
@@ -95,6 +102,9 @@ extension Engine {
 /// awaits, and then opens the same warehouse again, which is harmless: the first one in stays.
 private actor WarehouseOpening {
     private var catalog: WarehouseCatalog?
+
+    /// The catalog, if somebody has needed it.
+    var opened: WarehouseCatalog? { catalog }
 
     func open(
         creating: Bool,

@@ -1,4 +1,6 @@
 package import Ambient
+import Catalog
+import CommitLog
 package import Engine
 import HummingbirdCore
 package import Logging
@@ -96,7 +98,13 @@ package struct VarveServer: Sendable {
         signals: [UnixSignal],
         onListening: @escaping @Sendable (Int) -> Void
     ) async throws -> ServiceGroup {
-        _ = try await parts.engine.catalog(creating: true)
+        let catalog = try await parts.engine.catalog(creating: true)
+        for fault in catalog.checkpointFaults {
+            parts.logger.warning(
+                "a checkpoint is damaged and was not used",
+                metadata: ["key": "\(fault.key)", "message": "\(fault.message)"]
+            )
+        }
         SpoolFile.clear(parts.spoolDirectory)
         let limits = parts.configuration.limits
         let decoder = HTTP1Channel.Configuration.DecoderConfiguration(

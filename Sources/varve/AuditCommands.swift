@@ -49,7 +49,8 @@ struct AuditCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Walk the log's hash chain, and check metadata and data files.",
             discussion: """
-                Every entry's checksum and link to the one before it; every metadata file against
+                Every entry's checksum and link to the one before it, archived ones too; every
+                checkpoint against the state that the entries give; every metadata file against
                 the hash in the log; of every snapshot the manifest list and manifests; and of
                 every data and delete file the footer, the page index and every page, with their
                 checksums, and what the manifest says of it: size, rows, values, nulls and bounds.

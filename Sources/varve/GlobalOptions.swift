@@ -5,6 +5,7 @@ import Engine
 import Execution
 import Glibc
 import ObjectStorage
+import Synchronization
 import VarveServer
 
 /// What every command understands, before or after its name.
@@ -106,7 +107,19 @@ struct GlobalOptions: ParsableArguments {
 
     /// The engine that these options describe.
     func engine() throws -> Engine {
-        Engine(warehouseURL: try warehouseURL, options: try engineOptions())
+        let engine = Engine(warehouseURL: try warehouseURL, options: try engineOptions())
+        Self.engines.withLock { $0.append(engine) }
+        return engine
+    }
+
+    /// The engines of this process.
+    private static let engines = Mutex<[Engine]>([])
+
+    /// Waits for what engines do in the background, some seconds at most.
+    static func finishBackgroundWork() async {
+        for engine in engines.withLock({ $0 }) {
+            await engine.finishBackgroundWork(waitMillisMax: 10_000)
+        }
     }
 
     /// The warehouse that commands work on.

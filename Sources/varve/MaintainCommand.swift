@@ -1,21 +1,30 @@
 import ArgumentParser
 import Catalog
+import CommitLog
 import Engine
 
 struct MaintainCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "maintain",
-        abstract: "Expire snapshots, remove orphaned files, put small files together.",
+        abstract:
+            "Expire snapshots, remove orphaned files, put small files together; tend the log.",
         discussion: """
             --expire removes snapshots that no branch or tag keeps, following the table's
             history.expire.* properties. --orphans then deletes files below the table's location that
             nothing refers to, and that are older than --older-than. --compact rewrites small files of
             a partition to one. Several of them are done in the order compact, expire, orphans.
 
+            --checkpoint and --archive are about the log of the whole warehouse. --checkpoint writes its
+            state down, so that starts need not read all of it (servers do so by themselves). --archive
+            packs entries older than --archive-older-than together; they can still be read, also for
+            AS OF and audits. Archived entries are removed from the log by the first --archive that
+            comes --grace later. Varve versions that do not know archives cannot read such a log.
+
             Examples:
               varve maintain --expire --orphans --dry-run
               varve maintain sales.orders --compact
               varve maintain sales.orders --orphans --older-than 7d
+              varve maintain --checkpoint --archive --archive-older-than 90d
             """
     )
 
@@ -33,6 +42,12 @@ struct MaintainCommand: AsyncParsableCommand {
     @Flag(help: "Delete files that nothing refers to.")
     var orphans = false
 
+    @Flag(help: "Write a checkpoint of the log.")
+    var checkpoint = false
+
+    @Flag(help: "Archive old entries of the log.")
+    var archive = false
+
     @Flag(help: "Say what would be done, and do nothing.")
     var dryRun = false
 
@@ -41,12 +56,22 @@ struct MaintainCommand: AsyncParsableCommand {
     )
     var olderThan = "3d"
 
+    @Option(help: "How old a log entry must be to be archived: 30d, 12h.")
+    var archiveOlderThan = "30d"
+
+    @Option(help: "How long archived entries stay in the log as well: 1h at least.")
+    var grace = "1d"
+
     func run() async throws {
-        guard compact || expire || orphans else {
-            throw Failure(usage: "say what to do: --compact, --expire, --orphans")
+        guard compact || expire || orphans || checkpoint || archive else {
+            throw Failure(
+                usage: "say what to do: --compact, --expire, --orphans, --checkpoint, --archive"
+            )
         }
         let ageMillisMin = try Self.millis(olderThan)
         let session = try await global.session(message: nil)
+        if checkpoint || archive { try await tendLog(session) }
+        guard compact || expire || orphans else { return }
         let tables = try await session.maintainedTables(table)
         let would = dryRun ? "would be " : ""
         var failures = 0
@@ -107,16 +132,58 @@ struct MaintainCommand: AsyncParsableCommand {
         if failures > 0 { throw Failure("\(failures) tables were left as they are") }
     }
 
+    private func tendLog(_ session: Session) async throws {
+        let archiveAge = try Self.millis(archiveOlderThan, option: "--archive-older-than")
+        let graceMillis = try Self.millis(grace, option: "--grace")
+        guard table == nil else {
+            throw Failure(usage: "--checkpoint and --archive are about the whole warehouse")
+        }
+        if checkpoint, dryRun {
+            print("log: a checkpoint would be written")
+        } else if checkpoint {
+            let report = try await session.writeCheckpoint()
+            var line = "log: checkpoint at position \(report.position), \(report.recordCount) "
+            line += "namespaces, tables and views in \(report.segmentCount) segments; "
+            line +=
+                report.isNew
+                ? "\(report.writtenObjectCount) objects written "
+                    + "(\(RunMeasurement.bytes(report.writtenByteCount)))"
+                : "it was there already"
+            print(line)
+        }
+        if archive {
+            let report = try await session.archiveLog(
+                ageMillisMin: archiveAge,
+                graceMillis: graceMillis,
+                isDry: dryRun
+            )
+            let would = dryRun ? "would be " : ""
+            var line = "log: \(report.archivedEntryCount) entries \(would)archived"
+            if report.writtenObjectCount > 0 {
+                line += " in \(report.writtenObjectCount) objects "
+                line += "(\(RunMeasurement.bytes(report.writtenByteCount)))"
+            }
+            line += ", \(report.removedEntryCount) archived earlier \(would)removed"
+            if report.waitingEntryCount > 0 {
+                line += ", \(report.waitingEntryCount) wait for that"
+            }
+            print(line)
+        }
+    }
+
     private static func position(_ position: Int64?) -> String {
         position.map { "  (log position \($0))" } ?? ""
     }
 
     /// `3d`, `12h`, `30m` or `45s` in milliseconds.
-    private static func millis(_ text: String) throws -> Int64 {
+    private static func millis(
+        _ text: String,
+        option: String = "--older-than"
+    ) throws -> Int64 {
         let units: [Character: Int64] = ["d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000]
         guard let last = text.last, let unit = units[last], let number = Int64(text.dropLast()),
             (0...36_500).contains(number)
-        else { throw Failure(usage: "--older-than is a time such as 3d, 12h or 30m") }
+        else { throw Failure(usage: "\(option) is a time such as 3d, 12h or 30m") }
         return number * unit
     }
 }

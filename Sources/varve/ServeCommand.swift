@@ -66,6 +66,7 @@ struct ServeCommand: AsyncParsableCommand {
                 }
             }
         )
+        await engine.finishBackgroundWork(waitMillisMax: 5000)
     }
 
     private func readConfiguration() throws -> ServerConfiguration {

@@ -40,6 +40,7 @@ struct VarveCommand: AsyncParsableCommand {
                 try await cancelledByInterrupts { try await command.run() }
             default: try command.run()
             }
+            await GlobalOptions.finishBackgroundWork()
         } catch {
             Failure.exit(with: error)
         }

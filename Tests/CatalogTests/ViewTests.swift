@@ -107,7 +107,9 @@ private func newView(
         let (one, two) = (try table("one", in: "s"), try table("two", in: "s"))
         let view = try newView(catalog, one, uuid: uuid(1))
         #expect(
-            await code { try await catalog.commit(.createView(one, metadata: view, replaces: false)) }
+            await code {
+                try await catalog.commit(.createView(one, metadata: view, replaces: false))
+            }
                 == .namespaceNotFound
         )
         try await catalog.commit(.createNamespace(one.namespace, properties: [:]))

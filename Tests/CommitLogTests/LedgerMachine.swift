@@ -60,6 +60,9 @@ struct LedgerMachine: LogMachine {
         func upload() async throws {}
     }
 
+    /// Ends every item; for programs that understand entries wrongly.
+    var suffix = ""
+
     var initialState: State { [:] }
 
     func apply(_ commit: LoggedCommit, of header: LogEntry.Header, to state: inout State) throws {
@@ -67,8 +70,41 @@ struct LedgerMachine: LogMachine {
             guard let list = change["list"]?.string, let item = change["item"]?.string else {
                 throw LedgerError(message: "an unknown change")
             }
-            state[list, default: []].append(item)
+            state[list, default: []].append(item + suffix)
         }
+    }
+
+    func changedKeys(
+        by commit: LoggedCommit,
+        from before: State,
+        to after: State
+    ) throws -> [[UInt8]] {
+        commit.changes.compactMap { $0["list"]?.string.map { Array($0.utf8) } }
+    }
+
+    func recordValue(_ key: [UInt8], in state: State) -> [UInt8]? {
+        state[String(decoding: key, as: UTF8.self)].map { JSON.strings($0).serialized() }
+    }
+
+    func records(of state: State) -> [CheckpointRecord] {
+        state.map { list, items in
+            CheckpointRecord(
+                key: Array(list.utf8)[...],
+                value: JSON.strings(items).serialized()[...]
+            )
+        }
+    }
+
+    func recordCount(of state: State) -> Int { state.count }
+
+    func makeState(of records: [CheckpointRecord]) throws -> State {
+        var state: State = [:]
+        for record in records {
+            let items = try JSON.parse(Array(record.value ?? [])).array?.compactMap(\.string)
+            guard let items else { throw LedgerError(message: "a record that is no list") }
+            state[String(decoding: record.key, as: UTF8.self)] = items
+        }
+        return state
     }
 
     func commitID(of request: Request) -> String { request.id }

@@ -93,3 +93,11 @@ def test_a_query_that_fails_is_told(tmp_path):
     each, printed = results("h2o.py", tmp_path, "--rows", ROWS, "--filter", "01", status=1, environment=environment)
     assert "nothing" in {result["engine"]: result["reason"] for result in each}["varve"]
     assert "- (" in printed
+
+
+def test_catalog_start():
+    """A log that another program wrote by the format's text is read, with and without checkpoints."""
+    command = [sys.executable, BENCHMARKS / "catalog_start.py", BINARY, "--entries", "1500", "--tables", "300", "--runs", "1"]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=3 * SECONDS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "position 1500, 301 namespaces" in done.stdout

@@ -35,7 +35,8 @@ package struct AuditReport: Sendable {
             "\(what): \(files.fileCount), \(files.byteCount) bytes\(more)"
         }
         var lines = [
-            "Tables: \(tableCount)", line("Metadata files", metadataFiles),
+            "Checkpoints: \(log.checkpointCount)", "Tables: \(tableCount)",
+            line("Metadata files", metadataFiles),
             line("Manifest lists", tables.manifestLists), line("Manifests", tables.manifests),
         ]
         guard readsData else { return lines + ["Data files: not read"] }
@@ -69,7 +70,7 @@ extension Session {
     }
 
     /// Checks everything that can be checked, from the store and past all caches: the log's hash chain;
-    /// that every metadata file has the hash that the log says, with `readsData` those of the past too;
+    /// that checkpoints say what the log does; that every metadata file has the hash that the log says, with `readsData` those of the past too;
     /// every manifest list and manifest of every snapshot; and with `readsData` every data and delete
     /// file: footer, page index and pages, and what the manifests say of it.
     package func verify(readsData: Bool) async throws -> AuditReport {
@@ -78,6 +79,9 @@ extension Session {
         if let fault = report.log.fault {
             report.faults.append(AuditReport.Fault(place: fault.key, message: fault.message))
             return report
+        }
+        for fault in report.log.checkpointFaults {
+            report.faults.append(AuditReport.Fault(place: fault.key, message: fault.message))
         }
         let snapshot = try await catalog.read()
         let metadata = try await catalog.verifyMetadata(of: snapshot, includesPast: readsData)

@@ -42,7 +42,7 @@ struct LogRoutes: Sendable {
 
     /// Walks the log from `from` to `to`.
     ///
-    /// From 1 it checks the changes, too; `tables=true` also reads the metadata file of every table.
+    /// From 1 it checks the changes and checkpoints, too; `tables=true` also reads the metadata file of every table.
     private func verify(_ request: ServerRequest) async throws -> Reply {
         let first = try request.target.integer("from", in: 1...Int64.max) ?? 1
         let last = try request.target.integer("to", in: 1...Int64.max)
@@ -53,8 +53,14 @@ struct LogRoutes: Sendable {
             "commit_count": .integer(found.commitCount),
             "fault": found.fault.map { ["key": .string($0.key), "message": .string($0.message)] }
                 ?? .null,
+            "checkpoint_count": .integer(found.checkpointCount),
+            "checkpoint_faults": .array(
+                found.checkpointFaults.map {
+                    ["key": .string($0.key), "message": .string($0.message)]
+                }
+            ),
         ]
-        var isRight = found.fault == nil
+        var isRight = found.fault == nil && found.checkpointFaults.isEmpty
         if try request.target.flag("tables") {
             let faults = try await catalog.verifyMetadata(
                 of: try await catalog.read(),

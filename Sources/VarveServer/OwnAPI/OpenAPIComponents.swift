@@ -261,7 +261,7 @@ let openAPIComponents = """
             next: {type: [integer, "null"], description: "`from` of the next page; null at the end."}
         Verification:
           type: object
-          required: [from, to, hash, commit_count, fault, verified]
+          required: [from, to, hash, commit_count, fault, checkpoint_count, checkpoint_faults, verified]
           properties:
             from: {type: integer, format: int64}
             to: {type: integer, format: int64}
@@ -272,6 +272,14 @@ let openAPIComponents = """
               properties:
                 key: {type: string}
                 message: {type: string}
+            checkpoint_count: {type: integer, description: Checkpoints compared with the entries.}
+            checkpoint_faults:
+              type: array
+              items:
+                type: object
+                properties:
+                  key: {type: string}
+                  message: {type: string}
             table_faults:
               type: array
               items:

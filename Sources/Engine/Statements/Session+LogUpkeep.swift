@@ -1,0 +1,29 @@
+import Ambient
+import Catalog
+package import CommitLog
+
+extension Session {
+    /// Writes a checkpoint of the catalog's log, so that later starts need not read the whole of it.
+    package func writeCheckpoint() async throws -> CheckpointReport {
+        try requirePresent()
+        return try await engine.catalog(creating: false).writeCheckpoint()
+    }
+
+    /// Moves entries of the catalog's log that are older than said to archives, from which they can still
+    /// be read, and removes those that an earlier call archived.
+    ///
+    /// - Parameter graceMillis: how long archived entries stay in the log as well: an hour at least.
+    package func archiveLog(
+        ageMillisMin: Int64,
+        graceMillis: Int64,
+        isDry: Bool
+    ) async throws -> ArchiveReport {
+        try requirePresent()
+        let now = engine.options.ambient.time.nowMicros() / 1000
+        return try await engine.catalog(creating: false).archive(
+            throughMillis: now - ageMillisMin,
+            graceMillis: graceMillis,
+            isDry: isDry
+        )
+    }
+}
