@@ -407,20 +407,7 @@ final class QueryRunner {
         let workers = try sinks.map { _ in
             try SortOperator(keys, limit: limit, bound: bound, types: types, memory: memory)
         }
-        if let bound, case .column(let id, let type)? = keys.first?.expression,
-            let place = input.origin(ofColumn: id.number),
-            place.scan.types[place.position] == type
-        {
-            let before = scanBounds[place.scan.id]
-            scanBounds[place.scan.id, default: []].append(
-                ScanBound(position: place.position, bound: bound)
-            )
-            // The scan may be read again, for another sort: in a recursion.
-            defer { scanBounds[place.scan.id] = before }
-            _ = try run(input, into: workers)
-        } else {
-            _ = try run(input, into: workers)
-        }
+        try run(input, into: workers, keys, bound)
         if workers.contains(where: \.hasSpilled) {
             return try SortOperator.merge(workers, limit: limit, memory: memory) { chunk in
                 let rows = Chunk(
@@ -434,6 +421,29 @@ final class QueryRunner {
             try SortOperator.merged(workers, keys, limit: limit, types: types),
             into: sinks[0]
         )
+    }
+
+    /// Pushes all rows of `input` into sorts, whose bound its scan is told.
+    private func run(
+        _ input: PhysicalPlan,
+        into workers: [SortOperator],
+        _ keys: [SortKey],
+        _ bound: TopBound?
+    ) throws {
+        guard let bound, case .column(let id, let type)? = keys.first?.expression,
+            let place = input.origin(ofColumn: id.number),
+            place.scan.types[place.position] == type
+        else {
+            _ = try run(input, into: workers)
+            return
+        }
+        let before = scanBounds[place.scan.id]
+        scanBounds[place.scan.id, default: []].append(
+            ScanBound(position: place.position, bound: bound)
+        )
+        // The scan may be read again, for another sort: in a recursion.
+        defer { scanBounds[place.scan.id] = before }
+        _ = try run(input, into: workers)
     }
 
     // MARK: Windows
@@ -460,14 +470,35 @@ final class QueryRunner {
             if window.calls.contains(where: \.dependsOnRowOrder) { isInOrder = true }
             defer { isInOrder = wasInOrder }
             collected = sinks.map { _ in CollectOperator(memory) }
-            _ = try run(window.input, into: collected)
+            if let limit = window.limit {
+                let state = LimitState(count: limit.count, offset: 0)
+                try wanting(rows: (limit.count, false), of: window.input) {
+                    _ = try run(
+                        window.input,
+                        into: collected.map { LimitOperator(state, next: $0) }
+                    )
+                }
+            } else {
+                _ = try run(window.input, into: collected)
+            }
             rows = try concatenated(collected.flatMap(\.chunks), types: types)
             try use.require(window.byteCount(rowCount: rows.rowCount))
         } else {
+            let isTop = window.partition.isEmpty && window.limit?.keepsEqual == false
+            let limit = isTop ? window.limit?.count : nil
+            let bound = isTop ? keys.first.flatMap { TopBound($0) } : nil
             sorted = try sinks.map { _ in
-                try SortOperator(keys, limit: nil, types: types, memory: memory)
+                try SortOperator(keys, limit: limit, bound: bound, types: types, memory: memory)
             }
-            _ = try run(window.input, into: sorted)
+            if let partitionLimit = window.limit, !isTop {
+                let tops = try sorted.map {
+                    try PartitionTopOperator(window, partitionLimit, memory: memory, next: $0)
+                }
+                _ = try run(window.input, into: tops)
+                try team.run { worker in try tops[worker].finish() }
+            } else {
+                try run(window.input, into: sorted, keys, bound)
+            }
             let rowCount = sorted.reduce(0) { $0 + $1.rowCount }
             let needed = window.byteCount(rowCount: rowCount)
             if sorted.contains(where: \.hasSpilled) || rowCount >= Int(Int32.max)
@@ -478,12 +509,12 @@ final class QueryRunner {
                 } check: {
                     if stream.wasAbandoned { throw CancellationError() }
                 }
-                let wantsMore = try SortOperator.merge(sorted, limit: nil, memory: memory) {
+                let wantsMore = try SortOperator.merge(sorted, limit: limit, memory: memory) {
                     try segments.add($0)
                 }
                 return try wantsMore && segments.finish()
             }
-            rows = try SortOperator.merged(sorted, keys, limit: nil, types: types)
+            rows = try SortOperator.merged(sorted, keys, limit: limit, types: types)
         }
         guard rows.rowCount < Int(Int32.max) else {
             throw ExecutionError(.unsupported, "a window over more than 2^31 rows")

@@ -350,6 +350,45 @@ struct SpilledQueryTests {
     }
 
     @Test(
+        "keep the first rows of each partition as in memory, and as a filter of the whole window does",
+        arguments: [
+            ("i, s, l", "row_number() OVER (PARTITION BY k ORDER BY d DESC, s)", 2, true),
+            ("i, n, s", "row_number() OVER (PARTITION BY s, k ORDER BY i DESC)", 1, true),
+            ("i, s", "row_number() OVER (PARTITION BY k)", 3, true),
+            ("i, l", "row_number() OVER (PARTITION BY k ORDER BY l, i)", 2, false),
+            ("i, s, m", "rank() OVER (PARTITION BY n ORDER BY m NULLS FIRST)", 200, true),
+            ("i, s, l", "rank() OVER (ORDER BY s)", 5000, false),
+            ("i, s, l", "row_number() OVER (ORDER BY m DESC, i)", 5000, false),
+        ]
+    )
+    func partitionLimits(
+        columns: String,
+        call: String,
+        count: Int,
+        spills: Bool
+    ) async throws {
+        func query(_ condition: String) -> String {
+            "SELECT * FROM (SELECT \(columns), \(call) AS r FROM t) AS q WHERE \(condition)"
+        }
+        // A partition alone must fit, of those rows that are kept.
+        if spills { try await expectSame(query("r <= \(count)"), memoryBytes: 1 << 18) }
+        for threadCount in [1, 2, 3] {
+            let limited = try await Self.tables.rows(
+                query("r <= \(count)"),
+                threadCount: threadCount,
+                budget: MemoryBudget(limitBytes: 4 << 30)
+            )
+            let whole = try await Self.tables.rows(
+                query("r + 0 <= \(count)"),
+                threadCount: threadCount,
+                budget: MemoryBudget(limitBytes: 4 << 30)
+            )
+            #expect(limited.rows.count > 0)
+            #expect(isSame(limited.rows, whole.rows, isOrdered: false), "\(call)")
+        }
+    }
+
+    @Test(
         "share plans as in memory",
         arguments: [
             "WITH c AS MATERIALIZED (SELECT k, s, count(*) AS n FROM t GROUP BY k, s) SELECT a.k, a.s, a.n, b.n FROM c a JOIN c b ON a.k = b.k AND a.s = b.s WHERE a.n < (SELECT max(n) FROM c)"

@@ -205,3 +205,25 @@ def test_quantiles_of_many_values_in_any_order(varve, value):
             except (TypeError, ValueError):
                 return False
         assert all(map(near, got, expected)), (sql, got, expected)
+
+
+@pytest.mark.parametrize("where", ["", " WHERE i > 10", " WHERE i > 1000", " WHERE i IS NULL"])
+def test_sums_of_a_column_and_constants_give_what_duckdb_gives(module_varve, oracle, data, where):
+    sums = ", ".join(f"sum({text}) AS s{place}" for place, text in enumerate(
+        ["i", "i + 1", "i + 2", "3 + i", "i - 4", "i + 1", "CAST(i AS BIGINT) + 6000000000", "CAST(i AS BIGINT) - 1", "CAST(i AS BIGINT) + 0", "p + 1", "p - 1", "p", "i * 2"]))
+    query = f"SELECT {sums}, avg(i) AS a, avg(i + 1) AS b, count(i) AS c, count(*) AS n FROM {data}{where}"
+    expected = oracle.execute(query).fetchall()
+    assert [tuple(None if value is None else float(value) for value in row) for row in module_varve.rows(query)] == \
+        [tuple(None if value is None else float(value) for value in row) for row in expected]
+
+
+@pytest.mark.parametrize("kind,most", [(pyarrow.int32(), 2**31 - 1), (pyarrow.int64(), 2**63 - 1)])
+def test_sums_of_a_column_and_constants_that_overflow_are_errors(module_varve, tmp_path, kind, most):
+    path = tmp_path / "edge.parquet"
+    pyarrow.parquet.write_table(pyarrow.table({"v": pyarrow.array([most - 3, None, 5, -most], kind)}), path)
+    total = most - 3 + 5 - most
+    assert module_varve.rows(f"SELECT sum(v + 1), sum(v + 2), sum(v + 3), sum(v - 1) FROM '{path}'") == [(total + 3, total + 6, total + 9, total - 3)]
+    with pytest.raises(VarveError, match="does not fit|overflow|out of range"):
+        module_varve.rows(f"SELECT sum(v + 1), sum(v + 2), sum(v + 4), sum(v - 1) FROM '{path}'")
+    with pytest.raises(VarveError, match="does not fit|overflow|out of range"):
+        module_varve.rows(f"SELECT sum(v - 1), sum(v - 2), sum(v - 3) FROM '{path}'")

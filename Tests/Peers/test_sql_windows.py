@@ -53,6 +53,17 @@ QUERIES = {
         for order in ["1", "1 DESC", "abs(-2)", "CAST(NULL AS INTEGER)", "DATE '2024-01-01'"]
         for bounds in (["INTERVAL 1 DAY PRECEDING AND CURRENT ROW"] if "DATE" in order else ["1 FOLLOWING AND 4 FOLLOWING", "1 PRECEDING AND 4 FOLLOWING", "0 PRECEDING AND UNBOUNDED FOLLOWING"])
     ],
+    "the first of each partition": [
+        f"SELECT id, t, k, {call} OVER (PARTITION BY {by} ORDER BY {order}) AS r FROM {{l}} QUALIFY r {test}"
+        for call, order in [("row_number()", "k DESC, id"), ("row_number()", "x NULLS FIRST, id"), ("row_number()", "s, n DESC, id"), ("rank()", "k"), ("rank()", "x DESC"), ("rank()", "n, t"), ("rank()", "b DESC NULLS LAST, s"), ("rank()", "s DESC")]
+        for by in ["t", "k", "f, t", "x", "s"]
+        for test in ["= 1", "<= 3", "< 3", "BETWEEN 2 AND 4", "IN (1, 5)", "<= 0"]
+    ] + [
+        "SELECT id, t FROM (SELECT id, t, k, row_number() OVER (PARTITION BY t ORDER BY k, id) AS r FROM {l}) AS q WHERE 2 >= r AND k > 3", "SELECT id, row_number() OVER (ORDER BY x DESC, id) AS r FROM {l} QUALIFY r <= 7", "SELECT id, rank() OVER (ORDER BY n DESC) AS r FROM {l} QUALIFY r <= 7",
+        "SELECT count(*) AS n, count(DISTINCT t) AS m FROM (SELECT t FROM {l} QUALIFY row_number() OVER (PARTITION BY t) = 1) AS q", "SELECT count(*) AS n FROM (SELECT 1 FROM {l} QUALIFY row_number() OVER () <= 5) AS q",
+        "SELECT id, row_number() OVER w AS a, rank() OVER w AS b, dense_rank() OVER w AS c FROM {l} WINDOW w AS (PARTITION BY t ORDER BY k, id) QUALIFY a <= 4", "SELECT id, rank() OVER w AS b, sum(k) OVER w AS s FROM {l} WINDOW w AS (PARTITION BY t ORDER BY k) QUALIFY b <= 2",
+        "SELECT id, rank() OVER w AS b, dense_rank() OVER w AS c FROM {l} WINDOW w AS (PARTITION BY t ORDER BY k) QUALIFY b <= 5 AND c <= 2", "SELECT k FROM {none} QUALIFY row_number() OVER (PARTITION BY k ORDER BY k) = 1",
+    ],
     "where windows stand": [
         "SELECT t, id FROM {l} QUALIFY row_number() OVER (PARTITION BY t ORDER BY id) <= 2", "SELECT t, id, row_number() OVER w AS r FROM {l} WINDOW w AS (PARTITION BY t ORDER BY id) QUALIFY r < 4",
         "SELECT id, sum(k) OVER (w ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS a, count(*) OVER (w2) AS b FROM {l} WINDOW w AS (PARTITION BY t ORDER BY id), w2 AS (PARTITION BY f)",

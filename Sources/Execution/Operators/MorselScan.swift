@@ -9,6 +9,9 @@ final class MorselScan {
     private let sink: PushOperator
     private var keys: [KeyUse]
     private let bounds: [ScanBound]
+    /// Windows of which a bound was asked before all else, and those that it left nothing of.
+    private var firstAsked = 0
+    private var firstEmptied = 0
 
     /// A set of keys, and whether asking it pays.
     private struct KeyUse {
@@ -43,6 +46,7 @@ final class MorselScan {
             let rowCount = try morsel.advance()
             if rowCount == 0 { return true }
             var known = [Column?](repeating: nil, count: scan.positions.count)
+            if try isBehindBounds(&known, morsel) { continue }
             var selection = try predicate.select(rowCount: rowCount) { position in
                 if let column = known[position] { return column }
                 let column = try morsel.read(position)
@@ -77,6 +81,27 @@ final class MorselScan {
             return column
         }
         return column.flattened()
+    }
+
+    /// Whether a bound, asked before the filters, leaves nothing of the window: then columns that only
+    /// filters ask for are not read.
+    ///
+    /// Given up where it hardly ever does, for filters may leave nothing, too.
+    private func isBehindBounds(_ known: inout [Column?], _ morsel: any Morsel) throws -> Bool {
+        guard !scan.filters.isEmpty, firstAsked < 16 || firstEmptied * 4 > firstAsked else {
+            return false
+        }
+        for one in bounds where one.bound.isKnown {
+            if scan.types[one.position].physical == .view { continue }
+            let column = try morsel.read(one.position)
+            known[one.position] = column
+            firstAsked += 1
+            if try one.bound.select(Self.passedOn(column), within: nil)?.count == 0 {
+                firstEmptied += 1
+                return true
+            }
+        }
+        return false
     }
 
     /// Leaves out rows that a sort with a limit above would throw away.

@@ -47,6 +47,7 @@ final class SortOperator: PushOperator {
     override func push(_ chunk: Chunk) throws -> Bool {
         var chunk = chunk
         var columns = chunk.columns
+        var firstKey: Column?
         if let bound, let ownBound, let node = keyNodes.first, bound.isKnown {
             let key = try node.evaluate(chunk)
             var rows = try bound.select(key, within: nil)
@@ -56,9 +57,15 @@ final class SortOperator: PushOperator {
                 if rows.count == 0 { return true }
                 chunk = chunk.taking(rows)
                 columns = chunk.columns
+                firstKey = Take.take(key, rows)
+            } else {
+                firstKey = key
             }
         }
-        for node in keyNodes { columns.append(try node.evaluate(chunk)) }
+        for node in keyNodes {
+            columns.append(try firstKey ?? node.evaluate(chunk))
+            firstKey = nil
+        }
         let prepared = held.prepared(Chunk(columns: columns, rowCount: chunk.rowCount))
         // Sorting takes the rows put together, what they are ordered by, and the result.
         let wanted = 3 * prepared.byteCount + 72 * chunk.rowCount
@@ -76,9 +83,9 @@ final class SortOperator: PushOperator {
             }
         }
         held.append(prepared)
-        // The first time soon, as from then on most rows need not be looked at.
+        // The first time soon, as from then on most rows need not be looked at, nor their columns read.
         let rowCountMax =
-            isBounded ? RecordBatch.rowCountMax * 8 : RecordBatch.rowCountMax / 2
+            isBounded ? RecordBatch.rowCountMax / 2 : RecordBatch.rowCountMax / 32
         if let limit, held.rowCount > max(4 * limit, rowCountMax) {
             let best = try SortedRuns.sorted(
                 try concatenated(held.chunks, types: types),

@@ -172,6 +172,7 @@ package enum Mathematics {
         return try column.mapped(to: type) { column throws(KernelError) -> Column in
             let context = Casting.Context(type: type, isTry: false, offsetSeconds: 0)
             switch column.type {
+            case .float64 where digits == 0: return wholeNumbers(column, mode)
             case .float64:
                 return Casting.convertAll(column, type, Double.self) { rounded($0, digits, mode) }
             case .float32:
@@ -184,6 +185,20 @@ package enum Mathematics {
                 }
                 return try roundExact(column, context, digits, mode, scale)
             }
+        }
+    }
+
+    /// Doubles without digits behind the point; a loop a mode, for each is few instructions.
+    private static func wholeNumbers(_ column: Column, _ mode: RoundingMode) -> Column {
+        switch mode {
+        case .nearest:
+            Casting.convertAll(column, .float64, Double.self) {
+                $0.rounded(.toNearestOrAwayFromZero)
+            }
+        case .floor: Casting.convertAll(column, .float64, Double.self) { $0.rounded(.down) }
+        case .ceiling: Casting.convertAll(column, .float64, Double.self) { $0.rounded(.up) }
+        case .truncate:
+            Casting.convertAll(column, .float64, Double.self) { $0.rounded(.towardZero) }
         }
     }
 

@@ -24,9 +24,9 @@ package struct SortKeys: Sendable {
     let orders: [SortOrder]
     let rowCount: Int
     /// `Entry` a row.
-    private let entries: Buffer
+    let entries: Buffer
     /// Columns before this are decided by the prefix alone.
-    private let exactColumns: Int
+    let exactColumns: Int
     private let comparator: RowComparator
     /// The address of the views of the first column that the prefix does not decide, when it is text
     /// and rows of equal prefix are null together; else nil.
@@ -40,8 +40,32 @@ package struct SortKeys: Sendable {
         var row: Int32
     }
 
+    /// Whether prefixes that are made with `isUniform` tell all rows of such columns apart.
+    static func decidesByPrefix(_ types: [DataType]) -> Bool {
+        var bitsLeft = 128
+        for type in types {
+            if type.isNested || type.physical == .view { return false }
+            // One for null.
+            bitsLeft -= 1 + bitCount(type)
+        }
+        return bitsLeft >= 0
+    }
+
+    /// The bits that values of a type take where they have room.
+    private static func bitCount(_ type: DataType) -> Int {
+        switch type.physical {
+        case .none, .list, .structure, .map: 0
+        case .bit: 8
+        case .int32: 32
+        case .int64, .float32, .float64: 64
+        case .view, .int128: 128
+        }
+    }
+
     /// Prepares the rows of `columns` for sorting by `orders`, one a column.
-    package init(_ columns: [Column], _ orders: [SortOrder]) {
+    ///
+    /// - Parameter isUniform: whether prefixes may be compared with those of other columns of the same types.
+    package init(_ columns: [Column], _ orders: [SortOrder], isUniform: Bool = false) {
         precondition(columns.count == orders.count && !columns.isEmpty)
         rowCount = columns[0].count
         precondition(columns.allSatisfy { $0.count == columns[0].count })
@@ -57,7 +81,7 @@ package struct SortKeys: Sendable {
         var bitsBefore = 128
         for (column, order) in zip(self.columns, orders) {
             bitsBefore = bitsLeft
-            let isExact = Self.encode(column, order, entry, &bitsLeft)
+            let isExact = Self.encode(column, order, isUniform, entry, &bitsLeft)
             if !isExact { break }
             exact += 1
         }
@@ -77,6 +101,11 @@ package struct SortKeys: Sendable {
 
     /// The rows in order; rows with equal keys stay in the order they have.
     package func sorted() -> Selection {
+        sorted {}
+    }
+
+    /// - Parameter check: called every now and then.
+    private func sorted(_ check: () throws -> Void) rethrows -> Selection {
         let entry = entries.mutable(as: Entry.self)
         let copy = Buffer(
             copying: UnsafeRawBufferPointer(
@@ -88,7 +117,7 @@ package struct SortKeys: Sendable {
             start: copy.mutable(as: Entry.self),
             count: rowCount
         )
-        sort(work)
+        try sort(work, check)
         return rows(work, rowCount)
     }
 
@@ -96,21 +125,7 @@ package struct SortKeys: Sendable {
     ///
     /// - Throws: `CancellationError` when nobody wants them any more.
     package func sortedUnlessInterrupted() throws -> Selection {
-        if rowCount <= Interruption.rowCount { return sorted() }
-        let copy = Buffer(
-            copying: UnsafeRawBufferPointer(
-                start: entries.base,
-                count: rowCount * MemoryLayout<Entry>.stride
-            )
-        )
-        var work = UnsafeMutableBufferPointer(start: copy.mutable(as: Entry.self), count: rowCount)
-        var comparisonCount = 0
-        try work.sort { a, b in
-            comparisonCount &+= 1
-            if comparisonCount & (Interruption.rowCount - 1) == 0 { try Interruption.check() }
-            return isBefore(a, b)
-        }
-        return rows(work, rowCount)
+        try sorted { try Interruption.check() }
     }
 
     /// The first `limit` rows in order; with a heap, so that memory and time stay small for small
@@ -136,8 +151,9 @@ package struct SortKeys: Sendable {
             heap[0] = source[index]
             sift(heap, 0, limit)
         }
-        let kept = UnsafeMutableBufferPointer(start: heap, count: limit)
-        sort(kept)
+        var kept = UnsafeMutableBufferPointer(start: heap, count: limit)
+        // They are not in the order of their rows.
+        kept.sort { isBefore($0, $1) }
         return withExtendedLifetime(memory) { rows(kept, limit) }
     }
 
@@ -148,22 +164,8 @@ package struct SortKeys: Sendable {
         return Selection(buffer: buffer, count: count)
     }
 
-    private func sort(_ unsorted: UnsafeMutableBufferPointer<Entry>) {
-        var entries = unsorted
-        if exactColumns == columns.count {
-            // The row as the last part of the key makes the order total, and so stable.
-            entries.sort { a, b in
-                if a.high != b.high { return a.high < b.high }
-                if a.low != b.low { return a.low < b.low }
-                return a.row < b.row
-            }
-        } else {
-            entries.sort { isBefore($0, $1) }
-        }
-    }
-
     @inline(__always)
-    private func isBefore(_ a: Entry, _ b: Entry) -> Bool {
+    func isBefore(_ a: Entry, _ b: Entry) -> Bool {
         if a.high != b.high { return a.high < b.high }
         if a.low != b.low { return a.low < b.low }
         if exactColumns < columns.count {
@@ -201,14 +203,31 @@ package struct SortKeys: Sendable {
     private static func encode(
         _ column: Column,
         _ order: SortOrder,
+        _ isUniform: Bool,
         _ entries: UnsafeMutablePointer<Entry>,
         _ bitsLeft: inout Int
     ) -> Bool {
         let count = column.count
-        if column.isAllNull { return true }
+        if !isUniform, column.isAllNull { return true }
         if column.type.isNested { return false }
         let nulls = column.validity
-        if nulls != nil {
+        if isUniform {
+            if bitsLeft == 0 { return false }
+            bitsLeft -= 1
+            let isAllNull = column.isAllNull
+            let words = nulls?.words
+            let nullCode: UInt64 = order.nullsFirst ? 0 : 1
+            for row in 0..<count {
+                let isValid = isAllNull ? 0 : words.map { bitOf($0, row) } ?? 1
+                put(isValid != 0 ? 1 - nullCode : nullCode, bitsLeft, entries + row)
+            }
+            if isAllNull {
+                let width = bitCount(column.type)
+                let isWhole = width <= bitsLeft && column.type.physical != .view
+                bitsLeft -= min(bitsLeft, width)
+                return isWhole
+            }
+        } else if nulls != nil {
             guard bitsLeft >= 8 else { return false }
             bitsLeft -= 8
             let words = nulls?.words
@@ -288,16 +307,22 @@ package struct SortKeys: Sendable {
         return bits &>> 63 == 0 ? bits | (1 &<< 63) : ~bits
     }
 
-    /// Eight bytes of a text from `offset`, big-endian, with zeros behind its end.
+    /// Eight bytes of a text from `offset` (0 or 8), big-endian, with zeros behind its end.
     @inline(__always)
     private static func prefix(_ place: UnsafePointer<StringView>, _ offset: Int) -> UInt64 {
-        let bytes = place.text
-        var result: UInt64 = 0
-        for index in 0..<8 {
-            let byte = offset &+ index < bytes.count ? bytes[offset &+ index] : 0
-            result = result &<< 8 | UInt64(byte)
+        let view = place.pointee
+        if view.isInline {
+            // Zeros are behind its end already.
+            let bytes =
+                offset == 0 ? UInt64(view.prefix) | view.rest &<< 32 : view.rest &>> 32
+            return UInt64(bigEndian: bytes)
         }
-        return result
+        let bytes = UnsafeRawPointer(view.address)
+        let left = view.count &- offset
+        // Of 13 bytes or more the last eight can be read at once.
+        let start = left >= 8 ? offset : view.count &- 8
+        let word = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: start, as: UInt64.self))
+        return left >= 8 ? word : word &<< UInt64((8 &- left) &* 8)
     }
 
     /// Writes `width` bits of every row that is not null into `room` bits of the prefix; false when

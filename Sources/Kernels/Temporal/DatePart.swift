@@ -60,7 +60,7 @@ struct Moment {
     init(days: Int, time: Int = 0) {
         self.days = days
         self.time = time
-        (year, month, day) = CivilCalendar.civil(days)
+        (year, month, day) = QuickCalendar.civil(days)
     }
 
     var hour: Int { time / 3_600_000_000 }
@@ -74,7 +74,7 @@ struct Moment {
     /// The ISO week and the year it belongs to: that of its Thursday.
     var isoWeek: (year: Int, week: Int) {
         let thursday = days - (isoDayOfWeek - 1) + 3
-        let year = CivilCalendar.civil(thursday).year
+        let year = QuickCalendar.civil(thursday).year
         let first = CivilCalendar.days(year: year, month: 1, day: 1)
         return (year, (thursday - first) / 7 + 1)
     }
@@ -104,6 +104,7 @@ struct Moment {
     }
 
     /// The day on which the part's span that this moment lies in begins.
+    @inline(__always)
     func firstDay(of part: DatePart) -> Int {
         func yearStart(_ year: Int) -> Int { CivilCalendar.days(year: year, month: 1, day: 1) }
         switch part {

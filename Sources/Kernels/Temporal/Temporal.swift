@@ -20,13 +20,18 @@ package enum Temporal {
             if part == .epoch { return try epoch(column) }
             switch column.type {
             case .date:
-                return Casting.convertAll(column, .int64, Int32.self) { days -> Int64 in
-                    Moment(days: Int(days)).part(part)
-                }
+                return dayPart(part, column, Int32.self) { Int($0) }
+                    ?? Casting.convertAll(column, .int64, Int32.self) { days -> Int64 in
+                        Moment(days: Int(days)).part(part)
+                    }
             case .timestamp, .timestamptz:
-                return Casting.convertAll(column, .int64, Int64.self) { micros -> Int64 in
-                    Moment(micros: micros &+ shift).part(part)
-                }
+                return clockPart(part, column, shift)
+                    ?? dayPart(part, column, Int64.self) {
+                        CivilCalendar.floorDivide(Int($0 &+ shift), 86_400_000_000).quotient
+                    }
+                    ?? Casting.convertAll(column, .int64, Int64.self) { micros -> Int64 in
+                        Moment(micros: micros &+ shift).part(part)
+                    }
             case .time:
                 switch part {
                 case .hour, .minute, .second, .millisecond, .microsecond:
@@ -117,6 +122,13 @@ package enum Temporal {
                 return try Casting.convert(column, context, Int32.self) { days -> Int32? in
                     Int32(exactly: Moment(days: Int(days)).firstDay(of: part))
                 }
+            case .timestamp where part == .month:
+                return try firstMicros(.month, column, context)
+            case .timestamp where part == .year:
+                return try firstMicros(.year, column, context)
+            case .timestamp where part == .quarter:
+                return try firstMicros(.quarter, column, context)
+            case .timestamp where part == .day: return try firstMicros(.day, column, context)
             case .timestamp, .timestamptz:
                 return try Casting.convert(column, context, Int64.self) { micros -> Int64? in
                     let (local, overflow) = micros.addingReportingOverflow(shift)

@@ -35,7 +35,11 @@ package struct PhysicalPlanner {
         var planner = self
         planner.materializedCounts = plan.materializedCounts
         planner.cardinality = Cardinality(plan)
-        return SharedSubplans.share(SharedSums.share(try planner.ordered(plan)))
+        return SharedSubplans.share(
+            PartitionLimits.limit(
+                SharedSums.share(SumsOfOffsets.share(try planner.ordered(plan)))
+            )
+        )
     }
 
     /// The operators, with columns in the order of `plan`.

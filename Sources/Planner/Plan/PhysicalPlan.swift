@@ -75,10 +75,18 @@ package indirect enum PhysicalPlan: Sendable {
 
     /// Adds a column for each call; the rows come out ordered by partition and order.
     package struct Window: Sendable {
+        /// How many rows of each partition, in order, are wanted; the others need not come out.
+        package struct Limit: Sendable, Hashable {
+            package var count: Int
+            /// Whether rows that are ordered the same as the last wanted one are wanted too.
+            package var keepsEqual: Bool
+        }
+
         package var partition: [BoundExpression]
         package var order: [SortKey]
         package var calls: [WindowCall]
         package var input: PhysicalPlan
+        package var limit: Limit?
     }
 
     package struct Join: Sendable {

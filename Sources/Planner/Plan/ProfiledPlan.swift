@@ -100,6 +100,7 @@ private struct ProfileNumbering {
                 line += " by " + list(window.partition, input).joined(separator: ", ")
             }
             if !window.order.isEmpty { line += " in order of " + keys(window.order, input) }
+            if let limit = window.limit { line += " keep \(limit.count) of each" }
             let calls = window.calls.map(\.text)
             return (line + " compute " + calls.joined(separator: ", "), input + calls)
         case .join(let join): return describe(join, inputs)
