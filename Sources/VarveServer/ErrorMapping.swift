@@ -182,6 +182,7 @@ package struct ErrorMapping {
         case .notImplemented: ErrorReply(501, "UnsupportedOperationException", message)
         case .noRoute: ErrorReply(404, "NoSuchRouteException", message)
         case .noWarehouse: ErrorReply(404, "NoSuchWarehouseException", message)
+        case .noView: ErrorReply(404, "NoSuchViewException", message)
         case .methodNotAllowed: ErrorReply(405, "MethodNotAllowedException", message)
         case .notAcceptable: ErrorReply(406, "NotAcceptableException", message)
         case .unsupported: ErrorReply(406, "UnsupportedOperationException", message)

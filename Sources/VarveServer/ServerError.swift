@@ -16,6 +16,8 @@ package struct ServerError: Error, Sendable, CustomStringConvertible {
         case noRoute
         /// There is no warehouse of this name.
         case noWarehouse
+        /// There is no view of this name.
+        case noView
         /// The route does not take this method.
         case methodNotAllowed
         /// None of the accepted content types can be given.

@@ -11,12 +11,13 @@ struct IcebergRoutesTests {
             let answer = try await client.get("/v1/config")
             #expect(answer.status == 200)
             let endpoints = try #require(try answer.json["endpoints"]?.array).compactMap(\.string)
-            #expect(endpoints.count == 16 && !endpoints.contains { $0.contains("view") })
+            #expect(Set(endpoints).count == endpoints.count && endpoints.count >= 24)
             #expect(try answer.json["idempotency-key-lifetime"] == "PT24H")
             for endpoint in endpoints {
                 let parts = endpoint.split(separator: " ")
                 let path = String(parts[1]).replacing("/{prefix}", with: "")
                     .replacing("{namespace}", with: "none").replacing("{table}", with: "none")
+                    .replacing("{view}", with: "none")
                 let found = try await client.send(String(parts[0]), path, Array("{}".utf8))
                 #expect(found.status != 405 && found.errorType != "NoSuchRouteException")
             }
@@ -414,15 +415,6 @@ struct IcebergRoutesTests {
                 ["table-changes": [change("t", fresh), change("t", fresh)]]
             )
             #expect(twice.status == 400)
-        }
-    }
-
-    @Test("refuses views clearly")
-    func views() async throws {
-        try await withServer { client in
-            let list = try await client.get("/v1/namespaces/main/views")
-            #expect(list.status == 406 && list.errorType == "UnsupportedOperationException")
-            #expect(try await client.send("HEAD", "/v1/namespaces/main/views/v").status == 406)
         }
     }
 }
