@@ -19,6 +19,7 @@ import Yams
 //       requests_max: 512
 //       queries_max: 32
 //       spool_directory: /tmp        # where uploads wait; TMPDIR of the environment if not said
+//       append_rebase: true
 //     auth:
 //       token_lifetime_seconds: 3600
 //       tokens: [{token: …, principal: alice}]
@@ -80,8 +81,9 @@ extension ServerConfiguration {
         try server.allow([
             "host", "port", "body_bytes_max", "upload_bytes_max", "header_bytes_max",
             "request_timeout_seconds", "query_timeout_seconds", "idle_seconds", "drain_seconds",
-            "requests_max", "queries_max", "spool_directory",
+            "requests_max", "queries_max", "spool_directory", "append_rebase",
         ])
+        rebasesAppends = try server.flag("append_rebase") ?? rebasesAppends
         host = try server.text("host") ?? host
         spoolDirectory = try server.text("spool_directory") ?? spoolDirectory
         port = try server.number("port", 0...65_535) ?? port

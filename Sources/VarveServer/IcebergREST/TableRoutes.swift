@@ -136,7 +136,11 @@ extension IcebergRoutes {
         if body["identifier"] != nil, try identifier(try body.fields("identifier")) != table {
             throw ServerError(.badRequest, "the body's identifier is not the path's table \(table)")
         }
-        let receipt = try await parts.commit([try update(table, body)], for: request) { change in
+        let operation = try await parts.engine.rebasing(
+            try update(table, body),
+            unlessTableSays: parts.configuration.rebasesAppends
+        )
+        let receipt = try await parts.commit([operation], for: request) { change in
             change.isWrite(of: table)
         }
         return try await reply(receipt, table)
