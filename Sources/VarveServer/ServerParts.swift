@@ -13,6 +13,7 @@ struct ServerParts: Sendable {
     let logger: Logger
     let clientConfiguration: ClientConfiguration
     let refusals = RememberedRefusals()
+    let plans = ScanPlans()
     let spoolDirectory: String
 
     init(

@@ -18,6 +18,7 @@ struct IcebergRoutesTests {
                 let path = String(parts[1]).replacing("/{prefix}", with: "")
                     .replacing("{namespace}", with: "none").replacing("{table}", with: "none")
                     .replacing("{view}", with: "none")
+                    .replacing("{plan-id}", with: "none").replacing("{function}", with: "none")
                 let found = try await client.send(String(parts[0]), path, Array("{}".utf8))
                 #expect(found.status != 405 && found.errorType != "NoSuchRouteException")
             }
@@ -359,9 +360,24 @@ struct IcebergRoutesTests {
             #expect(taken.status == 409 && taken.errorType == "AlreadyExistsException")
             let metrics = try await client.post(
                 "/v1/namespaces/main/tables/u/metrics",
-                ["report-type": "scan-report"]
+                [
+                    "report-type": "commit-report", "table-name": "u", "snapshot-id": 5,
+                    "sequence-number": 1, "operation": "append",
+                    "metrics": ["total-duration": ["unit": "count", "value": 7]],
+                ]
             )
             #expect(metrics.status == 204)
+            let kept = try await client.query(
+                "SELECT report_type, namespace, table_name, snapshot_id, operation, "
+                    + "report ->> 'sequence-number' FROM varve.metrics_reports"
+            )
+            #expect(
+                try kept.json["rows"] == [["commit-report", "main", "u", 5, "append", "1"]]
+            )
+            for bad: JSON in [[:], ["report-type": "x"], ["report-type": "scan-report"]] {
+                let answer = try await client.post("/v1/namespaces/main/tables/u/metrics", bad)
+                #expect(answer.status == 400)
+            }
             let dropped = try await client.send(
                 "DELETE",
                 "/v1/namespaces/main/tables/u?purgeRequested=true"

@@ -16,7 +16,8 @@ struct IcebergRoutes: Sendable {
     private func routes(under base: String) -> [Route] {
         let first = Route(.get, "\(base)/config") { try configuration($0) }
         return [first] + tokenRoutes(base) + namespaceRoutes(base) + tableRoutes(base)
-            + transactionRoutes(base) + viewRoutes(base)
+            + transactionRoutes(base) + viewRoutes(base) + scanRoutes(base)
+            + functionRoutes(base)
     }
 
     /// What the configuration says we can do: clients call nothing else.
@@ -42,6 +43,13 @@ struct IcebergRoutes: Sendable {
         "POST /v1/{prefix}/namespaces/{namespace}/views/{view}",
         "DELETE /v1/{prefix}/namespaces/{namespace}/views/{view}",
         "POST /v1/{prefix}/views/rename",
+        "POST /v1/{prefix}/namespaces/{namespace}/tables/{table}/plan",
+        "GET /v1/{prefix}/namespaces/{namespace}/tables/{table}/plan/{plan-id}",
+        "DELETE /v1/{prefix}/namespaces/{namespace}/tables/{table}/plan/{plan-id}",
+        "POST /v1/{prefix}/namespaces/{namespace}/tables/{table}/tasks",
+        "POST /v1/{prefix}/namespaces/{namespace}/tables/{table}/unregister",
+        "GET /v1/{prefix}/namespaces/{namespace}/functions",
+        "GET /v1/{prefix}/namespaces/{namespace}/functions/{function}",
     ]
 
     private func configuration(_ request: ServerRequest) throws -> Reply {

@@ -21,7 +21,12 @@ extension IcebergRoutes {
             Route(.delete, one, effect: .change, namespaceMeansTable: true) {
                 try await dropTable($0)
             },
-            Route(.post, "\(one)/metrics") { try await takeMetrics($0) },
+            Route(.post, "\(one)/metrics", namespaceMeansTable: true) {
+                try await takeMetrics($0)
+            },
+            Route(.post, "\(one)/unregister", effect: .change, namespaceMeansTable: true) {
+                try await unregister($0)
+            },
             Route(.post, "\(base)/tables/rename", effect: .change) { try await rename($0) },
         ]
     }
@@ -200,10 +205,54 @@ extension IcebergRoutes {
         return .noContent
     }
 
-    /// Takes a client's report of a scan or commit, and keeps nothing of it.
+    /// Forgets a table, and tells the client what it was; its files stay for another catalog.
+    private func unregister(_ request: ServerRequest) async throws -> Reply {
+        let table = try table(request)
+        // The body says nothing, but a retry must send the same.
+        _ = try await request.bytes()
+        let receipt = try await parts.commit(
+            [.dropTable(table, purge: false)],
+            for: request
+        ) { change in
+            if case .dropTable(table, _, false) = change { true } else { false }
+        }
+        for case .dropTable(table, let entry, _) in receipt.changes {
+            let last = try await parts.catalog().load(table, at: entry)
+            return .json([
+                "metadata-location": .string(last.metadataLocation),
+                "metadata": last.metadata.json,
+            ])
+        }
+        throw CatalogError(.tableNotFound, "there is no table \(table)")
+    }
+
+    /// Keeps a client's report of a scan or commit among the latest.
     private func takeMetrics(_ request: ServerRequest) async throws -> Reply {
-        _ = try table(request)
-        _ = try await request.object()
+        let table = try table(request)
+        let body = try await request.object()
+        let kind = try body.string("report-type")
+        guard ["scan-report", "commit-report"].contains(kind) else {
+            throw body.wrong("report-type", "scan-report or commit-report")
+        }
+        _ = try body.string("table-name")
+        guard try body.required("metrics").object != nil else {
+            throw body.wrong("metrics", "an object")
+        }
+        guard let snapshotID = try body.required("snapshot-id").int64 else {
+            throw body.wrong("snapshot-id", "a whole number")
+        }
+        _ = try await parts.catalog().read().state.existingTable(table)
+        parts.engine.metricsReports.add(
+            MetricsReport(
+                receivedMicros: parts.ambient.time.nowMicros(),
+                kind: kind,
+                namespace: table.namespace.description,
+                tableName: table.name,
+                reportedBy: request.principal,
+                snapshotID: snapshotID,
+                report: .object(body.object)
+            )
+        )
         return .noContent
     }
 }
