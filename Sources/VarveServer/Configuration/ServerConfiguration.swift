@@ -68,6 +68,10 @@ package struct ServerConfiguration: Sendable, Equatable {
     package var rebasesAppends = true
     /// Whether clients get the store's credentials with every table.
     package var vendsCredentials = false
+    /// The role whose credentials, cut down to one table, clients get that ask for some.
+    package var assumedRole: AssumedRole?
+    /// Whether requests to tables' files are signed for clients that ask for it.
+    package var signsRequests = false
 
     package init() {}
 

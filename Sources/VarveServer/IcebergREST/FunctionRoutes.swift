@@ -3,7 +3,9 @@ import Catalog
 import HTTPTypes
 
 extension IcebergRoutes {
-    /// Functions of the catalog. There are none: SQL's own are of the engine, and macros of sessions.
+    /// Functions of the catalog, of which there are none.
+    ///
+    /// SQL's own are the engine's, and every program has them.
     func functionRoutes(_ base: String) -> [Route] {
         let all = "\(base)/namespaces/{namespace}/functions"
         return [

@@ -13,11 +13,31 @@ struct IcebergRoutes: Sendable {
     /// The same routes under `/v1` and under `/iceberg/v1`.
     var all: [Route] { routes(under: "/v1") + routes(under: "/iceberg/v1") }
 
+    /// The routes whose operations know status 406.
+    ///
+    /// - Spec: REST catalog, the operations' responses.
+    private static func hasUnsupported(_ route: Route, _ base: String) -> Bool {
+        guard route.method == .post else { return false }
+        let path = route.template.dropFirst(base.count)
+        return [
+            "/namespaces", "/namespaces/{namespace}/properties",
+            "/namespaces/{namespace}/tables/{table}/plan", "/tables/rename", "/views/rename",
+        ].contains(String(path))
+    }
+
     private func routes(under base: String) -> [Route] {
+        handlers(base).map { route in
+            var route = route
+            route.unsupportedIsBadRequest = !Self.hasUnsupported(route, base)
+            return route
+        }
+    }
+
+    private func handlers(_ base: String) -> [Route] {
         let first = Route(.get, "\(base)/config") { try configuration($0) }
         return [first] + tokenRoutes(base) + namespaceRoutes(base) + tableRoutes(base)
             + transactionRoutes(base) + viewRoutes(base) + scanRoutes(base)
-            + functionRoutes(base)
+            + functionRoutes(base) + credentialRoutes(base)
     }
 
     /// What the configuration says we can do: clients call nothing else.
@@ -47,6 +67,8 @@ struct IcebergRoutes: Sendable {
         "GET /v1/{prefix}/namespaces/{namespace}/tables/{table}/plan/{plan-id}",
         "DELETE /v1/{prefix}/namespaces/{namespace}/tables/{table}/plan/{plan-id}",
         "POST /v1/{prefix}/namespaces/{namespace}/tables/{table}/tasks",
+        "GET /v1/{prefix}/namespaces/{namespace}/tables/{table}/credentials",
+        "POST /v1/{prefix}/namespaces/{namespace}/tables/{table}/sign",
         "POST /v1/{prefix}/namespaces/{namespace}/tables/{table}/unregister",
         "GET /v1/{prefix}/namespaces/{namespace}/functions",
         "GET /v1/{prefix}/namespaces/{namespace}/functions/{function}",

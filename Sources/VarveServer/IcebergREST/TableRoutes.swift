@@ -73,7 +73,10 @@ extension IcebergRoutes {
             if state.table(table) != nil {
                 throw CatalogError(.alreadyExists, "table \(table) exists already")
             }
-            return parts.clientConfiguration.reply(staged: metadata)
+            return parts.clientConfiguration.reply(
+                staged: metadata,
+                try await access(to: metadata, table, request)
+            )
         }
         let receipt = try await parts.commit(
             [.createTable(table, metadata: metadata)],
@@ -81,7 +84,7 @@ extension IcebergRoutes {
         ) { change in
             if case .createTable(table, _, _) = change { true } else { false }
         }
-        return try await reply(receipt, table)
+        return try await reply(receipt, table, request)
     }
 
     private func register(_ request: ServerRequest) async throws -> Reply {
@@ -102,15 +105,39 @@ extension IcebergRoutes {
             default: false
             }
         }
-        return try await reply(receipt, table)
+        return try await reply(receipt, table, request)
     }
 
     /// What a commit left of a table; a commit that changed nothing left it as it is now.
-    private func reply(_ receipt: CommitReceipt, _ table: TableIdentifier) async throws -> Reply {
-        if let loaded = receipt.tables.last(where: { $0.identifier == table }) {
-            return parts.clientConfiguration.reply(loaded)
-        }
-        return parts.clientConfiguration.reply(try await parts.catalog().load(table))
+    private func reply(
+        _ receipt: CommitReceipt,
+        _ table: TableIdentifier,
+        _ request: ServerRequest
+    ) async throws -> Reply {
+        var loaded = receipt.tables.last { $0.identifier == table }
+        if loaded == nil { loaded = try await parts.catalog().load(table) }
+        guard let loaded else { throw CatalogError(.tableNotFound, "there is no table \(table)") }
+        let configuration = parts.clientConfiguration
+        // What is done is done, with credentials or without: the client can ask for them again.
+        let access = try? await access(to: loaded.metadata, table, request)
+        return configuration.reply(
+            loaded,
+            .all,
+            access ?? TableAccess(config: configuration.table, mark: configuration.mark)
+        )
+    }
+
+    private func access(
+        to metadata: TableMetadata,
+        _ table: TableIdentifier,
+        _ request: ServerRequest
+    ) async throws -> TableAccess {
+        try await parts.delegation.access(
+            to: metadata,
+            named: table,
+            try await parts.catalog(),
+            wanting: request.delegations
+        )
     }
 
     // MARK: - Reading
@@ -119,13 +146,14 @@ extension IcebergRoutes {
         let table = try table(request)
         let choice = try SnapshotChoice(request.target)
         let loaded = try await parts.catalog().load(table)
-        let tag = parts.clientConfiguration.entityTag(loaded, choice)
+        let access = try await access(to: loaded.metadata, table, request)
+        let tag = parts.clientConfiguration.entityTag(loaded, choice, access)
         if parts.clientConfiguration.isKnown(tag, request.headers) {
             var reply = Reply(status: 304)
             reply.headers[.eTag] = tag
             return reply
         }
-        return parts.clientConfiguration.reply(loaded, choice)
+        return parts.clientConfiguration.reply(loaded, choice, access)
     }
 
     private func tableExists(_ request: ServerRequest) async throws -> Reply {
@@ -148,7 +176,7 @@ extension IcebergRoutes {
         let receipt = try await parts.commit([operation], for: request) { change in
             change.isWrite(of: table)
         }
-        return try await reply(receipt, table)
+        return try await reply(receipt, table, request)
     }
 
     /// The requirements and updates of a body.
