@@ -23,8 +23,9 @@ extension Engine {
         else { return operation }
         let catalog = try await catalog(creating: false)
         let rebaser = AppendRebaser(rebase: rebase, catalog: catalog, engine: self)
-        // What lost already will lose again: to read its files now does not hold up other commits.
-        if let known = try? await catalog.load(table).metadata,
+        // What lost already will lose again: to read its files now does not hold up other commits. What is
+        // known without looking is enough for that.
+        if let known = try? await catalog.load(table, in: catalog.known).metadata,
             rebaser.isWanted(known, isDefault), rebase.isNeeded(on: known)
         {
             _ = try await rebaser.added(known)
