@@ -208,6 +208,10 @@ struct CatalogBatch: CommitBatch {
             for (name, value) in properties { metadata.properties[name] = value }
             let new = try add(metadata, after: entry.metadataLocation)
             return (.updateView(view, from: entry.reference, to: new), nil)
+        case .changeView(let view, let change):
+            return try await self.change(view, change).map { ($0, nil) }
+        case .registerView(let view, let location):
+            return (try await registerView(view, location), nil)
         case .dropView(let view):
             return (.dropView(view, try state.existingView(view).reference), nil)
         case .renameView(let view, let target):
@@ -240,6 +244,40 @@ struct CatalogBatch: CommitBatch {
         metadata.stamp(header.timeMillis)
         let new = try add(metadata, after: entry.metadataLocation)
         return .updateView(view, from: entry.reference, to: new)
+    }
+
+    /// Changes a view; nil when the change leaves it as it was.
+    private mutating func change(
+        _ view: TableIdentifier,
+        _ change: (ViewMetadata, Int64) throws(IcebergError) -> ViewMetadata
+    ) async throws -> CatalogChange? {
+        let entry = try state.existingView(view)
+        let before = try await current(view, entry)
+        let after: ViewMetadata
+        do throws(IcebergError) {
+            after = try change(before, header.timeMillis)
+        } catch {
+            throw CatalogError(error, "view \(view)")
+        }
+        if after.json == before.json { return nil }
+        guard after.viewUUID == before.viewUUID else {
+            throw CatalogError(.invalid, "view \(view): the uuid of a view never changes")
+        }
+        let new = try add(after, after: entry.metadataLocation)
+        return .updateView(view, from: entry.reference, to: new)
+    }
+
+    private func registerView(
+        _ view: TableIdentifier,
+        _ location: String
+    ) async throws -> CatalogChange {
+        try checkFree(view)
+        do {
+            return .createView(view, try await machine.files.entry(ofViewAt: location))
+        } catch let error as CatalogError {
+            // What somebody else names is their mistake, not damage of ours.
+            throw CatalogError(error.code == .corrupt ? .invalid : error.code, error.message)
+        }
     }
 
     /// A view as the commits before this operation leave it.

@@ -76,6 +76,14 @@ package enum CatalogOperation: Sendable {
     case createView(TableIdentifier, metadata: ViewMetadata, replaces: Bool)
     /// Changes the properties of a view; nil removes one.
     case updateView(TableIdentifier, properties: [String: String?])
+    /// Gives a view the metadata that `change` makes, for each attempt, of the newest and of the time of
+    /// the attempt in milliseconds since 1970; fails with `tableNotFound`.
+    case changeView(
+        TableIdentifier,
+        change: @Sendable (ViewMetadata, Int64) throws(IcebergError) -> ViewMetadata
+    )
+    /// Gives a name to view metadata that lie somewhere already; fails with `alreadyExists`.
+    case registerView(TableIdentifier, metadataLocation: String)
     case dropView(TableIdentifier)
     case renameView(TableIdentifier, to: TableIdentifier)
 

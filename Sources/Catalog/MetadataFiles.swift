@@ -345,6 +345,30 @@ extension MetadataFiles {
         return (metadata, sum, bytes.count)
     }
 
+    /// What the log says of a view whose metadata lie at `location`.
+    ///
+    /// - Throws: `corrupt` when the file is gone or no view metadata; `unsupported` when it lies where
+    ///   nothing opens it.
+    func entry(ofViewAt location: String) async throws -> TableEntry {
+        let bytes = try await bytes(of: location)
+        let metadata: ViewMetadata
+        do throws(IcebergError) {
+            metadata = try ViewMetadata(bytes: bytes)
+        } catch {
+            throw CatalogError(error, location)
+        }
+        guard !metadata.viewUUID.isEmpty else {
+            throw CatalogError(.corrupt, "\(location) has no view-uuid")
+        }
+        let sum = sha256Text(bytes)
+        remember(view: location, metadata, sha256: sum)
+        return TableEntry(
+            uuid: metadata.viewUUID,
+            metadataLocation: location,
+            metadataSHA256: sum
+        )
+    }
+
     func remember(view location: String, _ metadata: ViewMetadata, sha256: String) {
         views.withLock { views in
             if views.count >= Self.viewCountMax { views = [:] }

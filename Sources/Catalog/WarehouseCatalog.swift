@@ -236,6 +236,26 @@ package final class WarehouseCatalog: Sendable {
         try await files.load(view: view, try snapshot.state.existingView(view))
     }
 
+    /// A table in one of its states.
+    ///
+    /// - Throws: `corrupt` when the file is not that table's.
+    package func load(
+        _ table: TableIdentifier,
+        at entry: TableEntry
+    ) async throws -> LoadedTable {
+        LoadedTable(identifier: table, entry: entry, metadata: try await files.load(table, entry))
+    }
+
+    /// A view's metadata in one of its states.
+    ///
+    /// - Throws: `corrupt` when the file is not that view's.
+    package func loadView(
+        _ view: TableIdentifier,
+        at entry: TableEntry
+    ) async throws -> ViewMetadata {
+        try await files.load(view: view, entry)
+    }
+
     // MARK: - Places
 
     /// The full URI where a new table's files go when nobody says where.

@@ -27,6 +27,8 @@ package final class Engine: Sendable {
     package let options: Options
     private let opening = WarehouseOpening()
     let lineage = LineageFold()
+    /// What clients of this process reported.
+    package let metricsReports = MetricsReports()
 
     package init(warehouseURL: String, options: Options = Options()) {
         self.warehouseURL = warehouseURL

@@ -41,7 +41,7 @@ extension CatalogOperation {
         case .changeTable(let table, let isAppend, _): isAppend ? [] : [table]
         case .createTable(let name, _), .registerTable(let name, _, _), .dropTable(let name, _),
             .updateTable(let name, _, _), .createView(let name, _, _), .updateView(let name, _),
-            .dropView(let name):
+            .changeView(let name, _), .registerView(let name, _), .dropView(let name):
             [name]
         case .renameTable(let name, let target), .renameView(let name, let target):
             [name, target]

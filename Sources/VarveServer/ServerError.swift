@@ -16,6 +16,14 @@ package struct ServerError: Error, Sendable, CustomStringConvertible {
         case noRoute
         /// There is no warehouse of this name.
         case noWarehouse
+        /// There is no view of this name.
+        case noView
+        /// There is no plan of a scan with this id.
+        case noPlan
+        /// There is no part of a plan of this name.
+        case noPlanTask
+        /// There is no function of this name.
+        case noFunction
         /// The route does not take this method.
         case methodNotAllowed
         /// None of the accepted content types can be given.

@@ -2,6 +2,7 @@ import Ambient
 import Catalog
 import Engine
 import Logging
+import ObjectStorage
 
 /// What all routes share.
 struct ServerParts: Sendable {
@@ -13,6 +14,8 @@ struct ServerParts: Sendable {
     let logger: Logger
     let clientConfiguration: ClientConfiguration
     let refusals = RememberedRefusals()
+    let plans = ScanPlans()
+    let delegation: AccessDelegation
     let spoolDirectory: String
 
     init(
@@ -20,7 +23,7 @@ struct ServerParts: Sendable {
         configuration: ServerConfiguration,
         environment: EnvironmentVariables,
         logger: Logger
-    ) {
+    ) throws {
         self.engine = engine
         self.configuration = configuration
         self.logger = logger
@@ -38,6 +41,16 @@ struct ServerParts: Sendable {
             warehouseURL: engine.warehouseURL,
             configuration: configuration,
             environment: environment
+        )
+        delegation = AccessDelegation(
+            clientConfiguration,
+            configuration,
+            delegation: try S3Delegation(
+                url: engine.warehouseURL,
+                options: engine.options.store
+            ),
+            warehouseURL: engine.warehouseURL,
+            time: engine.options.ambient.time
         )
     }
 

@@ -23,12 +23,17 @@ package struct VarveServer: Sendable {
         logger: Logger
     ) throws(ServerError) {
         try configuration.check()
-        let parts = ServerParts(
-            engine: engine,
-            configuration: configuration,
-            environment: environment,
-            logger: logger
-        )
+        let parts: ServerParts
+        do {
+            parts = try ServerParts(
+                engine: engine,
+                configuration: configuration,
+                environment: environment,
+                logger: logger
+            )
+        } catch {
+            throw ServerError(.configuration, "\(error)")
+        }
         self.parts = parts
         let routes =
             IcebergRoutes(parts: parts).all + QueryRoutes(parts: parts).all

@@ -25,6 +25,7 @@ struct ConfigurationTests {
                   requests_max: 9
                   queries_max: 10
                   spool_directory: /var/spool/varve
+                  append_rebase: false
                 auth:
                   token_lifetime_seconds: 60
                   tokens: [{token: abcdefgh, principal: alice}]
@@ -48,6 +49,7 @@ struct ConfigurationTests {
         #expect(configuration.limits.headerBytesMax == 4096)
         #expect(configuration.limits.queriesMax == 10 && configuration.limits.drainSeconds == 8)
         #expect(configuration.spoolDirectory == "/var/spool/varve")
+        #expect(!configuration.rebasesAppends && ServerConfiguration().rebasesAppends)
         #expect(configuration.tokens.first?.principal == "alice")
         #expect(configuration.clients.first?.secret.reveal() == "12345678")
         #expect(configuration.clients.first?.principal == "etl")
@@ -56,6 +58,34 @@ struct ConfigurationTests {
         #expect(
             !"\(configuration)".contains("abcdefgh") && !"\(configuration)".contains("12345678")
         )
+    }
+
+    @Test("says how clients reach tables' files")
+    func delegation() throws {
+        let configuration = try ServerConfiguration(
+            yaml: """
+                s3:
+                  remote_signing: true
+                  assume_role:
+                    arn: arn:aws:iam::123456789012:role/lake
+                    endpoint: http://127.0.0.1:9001
+                    duration_seconds: 900
+                    session_name: me
+                    external_id: x
+                """
+        )
+        var role = AssumedRole(arn: "arn:aws:iam::123456789012:role/lake")
+        role.endpoint = "http://127.0.0.1:9001"
+        role.durationSeconds = 900
+        role.sessionName = "me"
+        role.externalID = "x"
+        #expect(configuration.assumedRole == role && configuration.signsRequests)
+        for wrong in [
+            "s3: {assume_role: {endpoint: x}}", "s3: {assume_role: {arn: x, duration_seconds: 5}}",
+            "s3: {vend_credentials: true, assume_role: {arn: x}}", "s3: {remote_signing: 5}",
+        ] {
+            #expect(throws: ServerError.self) { try ServerConfiguration(yaml: wrong) }
+        }
     }
 
     @Test("may be empty")

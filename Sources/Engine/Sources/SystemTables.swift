@@ -21,6 +21,7 @@ enum SystemTable: String, CaseIterable {
     case indexes = "varve.indexes"
     case standardViews = "information_schema.views"
     case tableConstraints = "information_schema.table_constraints"
+    case metricsReports = "varve.metrics_reports"
 
     static let namespaces = ["varve", "information_schema"]
 
@@ -117,6 +118,7 @@ enum SystemTable: String, CaseIterable {
                 Field("data_type", .string, isNullable: false),
             ])
         case .views, .constraints, .indexes, .standardViews, .tableConstraints: declaredSchema
+        case .metricsReports: MetricsReports.schema
         }
     }
 }
@@ -209,6 +211,7 @@ extension SourceResolver {
             }
         case .views, .constraints, .indexes, .standardViews, .tableConstraints:
             return try await declaredRows(of: kind, snapshot, catalog)
+        case .metricsReports: return session.engine.metricsReports.rows
         case .standardColumns:
             let views = try await standardColumns(ofViews: snapshot, catalog)
             let rows = try await loadedTables(snapshot).flatMap { table -> [[Value]] in

@@ -500,19 +500,17 @@ extension SourceResolver {
         guard let view = try await session.findView(parts, snapshot.state) else { return nil }
         let catalog = try await session.engine.catalog(creating: false)
         let metadata = try await catalog.loadView(view, in: snapshot)
-        guard let text = metadata.ownText else {
-            let dialects = metadata.currentVersion.representations.map(\.dialect)
-            throw PlanError(
-                .unsupported,
-                "view \"\(view)\" is written in the SQL of \(dialects.joined(separator: ", "))",
-                hint: "Make it with CREATE OR REPLACE VIEW to read it here."
-            )
-        }
+        let text = try metadata.readableText(view)
         let query: Query
         do {
-            query = try Parser.parseQuery(text)
+            query = try Parser.parseQuery(text.sql)
         } catch {
-            throw PlanError(.invalid, "the query of view \"\(view)\" cannot be read: \(error)")
+            let dialect =
+                text.dialect == Session.viewDialect ? "" : " (SQL of \(text.dialect))"
+            throw PlanError(
+                .invalid,
+                "the query of view \"\(view)\"\(dialect) cannot be read: \(error)"
+            )
         }
         views.insert(view)
         return ViewDefinition(

@@ -51,12 +51,12 @@ package struct ViewMetadata: Sendable {
         package var versionID: Int
     }
 
-    package private(set) var viewUUID: String
-    package private(set) var location: String
-    package private(set) var schemas: [Schema]
-    package private(set) var currentVersionID: Int
-    package private(set) var versions: [Version]
-    package private(set) var versionLog: [LogEntry]
+    package internal(set) var viewUUID: String
+    package internal(set) var location: String
+    package internal(set) var schemas: [Schema]
+    package internal(set) var currentVersionID: Int
+    package internal(set) var versions: [Version]
+    package internal(set) var versionLog: [LogEntry]
     package var properties: [String: String]
     private var additional: JSONObject
 
@@ -235,7 +235,7 @@ extension ViewMetadata.Version {
         "default-namespace",
     ]
 
-    fileprivate init(json: JSON) throws(IcebergError) {
+    init(json: JSON) throws(IcebergError) {
         let fields = try JSONFields(json, "view version")
         versionID = try fields.int("version-id")
         schemaID = try fields.int("schema-id")

@@ -148,7 +148,7 @@ private func isBucketName(_ name: String) -> Bool {
         && !name.hasPrefix(".") && !name.hasSuffix(".") && !name.contains("..")
 }
 
-private func parsedEndpoint(_ text: String) -> S3Address? {
+func parsedEndpoint(_ text: String) -> S3Address? {
     var address: S3Address
     var rest: Substring
     if text.hasPrefix("https://") {

@@ -19,6 +19,7 @@ import Yams
 //       requests_max: 512
 //       queries_max: 32
 //       spool_directory: /tmp        # where uploads wait; TMPDIR of the environment if not said
+//       append_rebase: true
 //     auth:
 //       token_lifetime_seconds: 3600
 //       tokens: [{token: …, principal: alice}]
@@ -32,6 +33,8 @@ import Yams
 //       session_token: …
 //       anonymous: false
 //       vend_credentials: false
+//       remote_signing: false
+//       assume_role: {arn: …, endpoint: …, duration_seconds: 3600, session_name: varve, external_id: …}
 
 extension ServerConfiguration {
     /// The configuration that a file holds.
@@ -80,8 +83,9 @@ extension ServerConfiguration {
         try server.allow([
             "host", "port", "body_bytes_max", "upload_bytes_max", "header_bytes_max",
             "request_timeout_seconds", "query_timeout_seconds", "idle_seconds", "drain_seconds",
-            "requests_max", "queries_max", "spool_directory",
+            "requests_max", "queries_max", "spool_directory", "append_rebase",
         ])
+        rebasesAppends = try server.flag("append_rebase") ?? rebasesAppends
         host = try server.text("host") ?? host
         spoolDirectory = try server.text("spool_directory") ?? spoolDirectory
         port = try server.number("port", 0...65_535) ?? port
@@ -135,13 +139,20 @@ extension ServerConfiguration {
     private mutating func read(s3 section: Section) throws(ServerError) {
         try section.allow([
             "endpoint", "region", "path_style", "access_key_id", "secret_access_key",
-            "session_token", "anonymous", "vend_credentials",
+            "session_token", "anonymous", "vend_credentials", "remote_signing", "assume_role",
         ])
+        signsRequests = try section.flag("remote_signing") ?? false
         s3.endpoint = try section.text("endpoint")
         s3.region = try section.text("region")
         s3.usesPathStyle = try section.flag("path_style")
         s3.isAnonymous = try section.flag("anonymous") ?? false
         vendsCredentials = try section.flag("vend_credentials") ?? false
+        if let role = try section.section("assume_role") {
+            assumedRole = try read(role: role)
+            guard !vendsCredentials else {
+                throw section.error("vend_credentials and assume_role exclude each other")
+            }
+        }
         let key = try section.text("access_key_id")
         let secret = try section.text("secret_access_key")
         let token = try section.text("session_token")
@@ -157,6 +168,19 @@ extension ServerConfiguration {
         default:
             throw section.error("access_key_id and secret_access_key belong together")
         }
+    }
+}
+
+extension ServerConfiguration {
+    private func read(role section: Section) throws(ServerError) -> AssumedRole {
+        try section.allow(["arn", "endpoint", "duration_seconds", "session_name", "external_id"])
+        var role = AssumedRole(arn: try section.required("arn"))
+        role.endpoint = try section.text("endpoint")
+        role.durationSeconds =
+            try section.number("duration_seconds", 900...43_200) ?? role.durationSeconds
+        role.sessionName = try section.text("session_name") ?? role.sessionName
+        role.externalID = try section.text("external_id")
+        return role
     }
 }
 

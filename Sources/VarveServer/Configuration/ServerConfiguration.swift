@@ -64,8 +64,14 @@ package struct ServerConfiguration: Sendable, Equatable {
     /// How long a token of the token endpoint is good.
     package var tokenLifetimeSeconds = 3600
     package var s3 = S3Options()
+    /// Whether appends that lost a race are put on top of what won it; tables may say otherwise.
+    package var rebasesAppends = true
     /// Whether clients get the store's credentials with every table.
     package var vendsCredentials = false
+    /// The role whose credentials, cut down to one table, clients get that ask for some.
+    package var assumedRole: AssumedRole?
+    /// Whether requests to tables' files are signed for clients that ask for it.
+    package var signsRequests = false
 
     package init() {}
 

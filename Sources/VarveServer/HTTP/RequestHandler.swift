@@ -16,6 +16,7 @@ struct RequestHandler: Sendable {
         var principal: String?
         var error: ErrorReply?
         var detail: String?
+        var unsupportedIsBadRequest = false
     }
 
     /// Answers one request.
@@ -61,6 +62,7 @@ struct RequestHandler: Sendable {
             let target = try RequestTarget(request.head.path ?? "")
             let (route, captures) = try find(request.method, target, allowed: &allowed)
             account.template = route.template
+            account.unsupportedIsBadRequest = route.unsupportedIsBadRequest
             mapping = ErrorMapping(
                 effect: route.effect,
                 namespaceMeansTable: route.namespaceMeansTable
@@ -115,6 +117,7 @@ struct RequestHandler: Sendable {
             }
             if let effect = channel.effect { mapping.effect = effect }
             var reply = mapping.reply(to: told)
+            if account.unsupportedIsBadRequest, reply.status == 406 { reply.status = 400 }
             if let placed = error as? PlacedError {
                 reply.statement = placed.statement
                 for member in placed.details.members { reply.details[member.key] = member.value }

@@ -26,6 +26,8 @@ struct Route: Sendable {
     var weight = Weight.request
     /// Whether the body is rows, which may be more than a request's other bodies.
     var takesRows = false
+    /// Whether its interface has no word for what is not supported, which then is a bad request.
+    var unsupportedIsBadRequest = false
     let handler: Handler
 
     init(

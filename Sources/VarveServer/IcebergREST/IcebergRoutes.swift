@@ -13,10 +13,31 @@ struct IcebergRoutes: Sendable {
     /// The same routes under `/v1` and under `/iceberg/v1`.
     var all: [Route] { routes(under: "/v1") + routes(under: "/iceberg/v1") }
 
+    /// The routes whose operations know status 406.
+    ///
+    /// - Spec: REST catalog, the operations' responses.
+    private static func hasUnsupported(_ route: Route, _ base: String) -> Bool {
+        guard route.method == .post else { return false }
+        let path = route.template.dropFirst(base.count)
+        return [
+            "/namespaces", "/namespaces/{namespace}/properties",
+            "/namespaces/{namespace}/tables/{table}/plan", "/tables/rename", "/views/rename",
+        ].contains(String(path))
+    }
+
     private func routes(under base: String) -> [Route] {
+        handlers(base).map { route in
+            var route = route
+            route.unsupportedIsBadRequest = !Self.hasUnsupported(route, base)
+            return route
+        }
+    }
+
+    private func handlers(_ base: String) -> [Route] {
         let first = Route(.get, "\(base)/config") { try configuration($0) }
         return [first] + tokenRoutes(base) + namespaceRoutes(base) + tableRoutes(base)
-            + transactionRoutes(base) + viewRoutes(base)
+            + transactionRoutes(base) + viewRoutes(base) + scanRoutes(base)
+            + functionRoutes(base) + credentialRoutes(base)
     }
 
     /// What the configuration says we can do: clients call nothing else.
@@ -34,6 +55,23 @@ struct IcebergRoutes: Sendable {
         "DELETE /v1/{prefix}/namespaces/{namespace}/tables/{table}",
         "POST /v1/{prefix}/namespaces/{namespace}/tables/{table}/metrics",
         "POST /v1/{prefix}/tables/rename", "POST /v1/{prefix}/transactions/commit",
+        "GET /v1/{prefix}/namespaces/{namespace}/views",
+        "POST /v1/{prefix}/namespaces/{namespace}/views",
+        "POST /v1/{prefix}/namespaces/{namespace}/register-view",
+        "GET /v1/{prefix}/namespaces/{namespace}/views/{view}",
+        "HEAD /v1/{prefix}/namespaces/{namespace}/views/{view}",
+        "POST /v1/{prefix}/namespaces/{namespace}/views/{view}",
+        "DELETE /v1/{prefix}/namespaces/{namespace}/views/{view}",
+        "POST /v1/{prefix}/views/rename",
+        "POST /v1/{prefix}/namespaces/{namespace}/tables/{table}/plan",
+        "GET /v1/{prefix}/namespaces/{namespace}/tables/{table}/plan/{plan-id}",
+        "DELETE /v1/{prefix}/namespaces/{namespace}/tables/{table}/plan/{plan-id}",
+        "POST /v1/{prefix}/namespaces/{namespace}/tables/{table}/tasks",
+        "GET /v1/{prefix}/namespaces/{namespace}/tables/{table}/credentials",
+        "POST /v1/{prefix}/namespaces/{namespace}/tables/{table}/sign",
+        "POST /v1/{prefix}/namespaces/{namespace}/tables/{table}/unregister",
+        "GET /v1/{prefix}/namespaces/{namespace}/functions",
+        "GET /v1/{prefix}/namespaces/{namespace}/functions/{function}",
     ]
 
     private func configuration(_ request: ServerRequest) throws -> Reply {

@@ -39,11 +39,17 @@ extension IcebergRoutes {
         }
         let namespace = try Namespace(levels)
         let properties = try body.stringMap("properties")
-        _ = try await parts.commit(
-            [.createNamespace(namespace, properties: properties)],
-            for: request
-        ) { change in
-            if case .createNamespace(namespace, _) = change { true } else { false }
+        do {
+            _ = try await parts.commit(
+                [.createNamespace(namespace, properties: properties)],
+                for: request
+            ) { change in
+                if case .createNamespace(namespace, _) = change { true } else { false }
+            }
+        } catch let error as CatalogError {
+            // This operation has no word for a namespace that is not there.
+            guard error.code == .namespaceNotFound else { throw error }
+            throw ServerError(.badRequest, "\(error.message), in which \(namespace) would be")
         }
         return .json(namespaceJSON(namespace, properties))
     }

@@ -22,19 +22,28 @@ enum SnapshotChoice: String, Sendable {
 
 extension ClientConfiguration {
     /// What a load, create, register or commit of a table answers.
-    func reply(_ table: LoadedTable, _ choice: SnapshotChoice = .all) -> Reply {
-        var reply = Reply.json([
+    func reply(
+        _ table: LoadedTable,
+        _ choice: SnapshotChoice = .all,
+        _ access: TableAccess
+    ) -> Reply {
+        var object: JSONObject = [
             "metadata-location": .string(table.metadataLocation),
-            "metadata": json(table.metadata, choice),
-            "config": .stringMap(self.table),
-        ])
-        reply.headers[.eTag] = entityTag(table, choice)
+            "metadata": json(table.metadata, choice), "config": .stringMap(access.config),
+        ]
+        if !access.credentials.isEmpty { object["storage-credentials"] = access.credentialsJSON }
+        var reply = Reply.json(.object(object))
+        reply.headers[.eTag] = entityTag(table, choice, access)
         return reply
     }
 
     /// What a staged create answers: there is no metadata file yet.
-    func reply(staged metadata: TableMetadata) -> Reply {
-        .json(["metadata": metadata.json, "config": .stringMap(table)])
+    func reply(staged metadata: TableMetadata, _ access: TableAccess) -> Reply {
+        var object: JSONObject = [
+            "metadata": metadata.json, "config": .stringMap(access.config),
+        ]
+        if !access.credentials.isEmpty { object["storage-credentials"] = access.credentialsJSON }
+        return .json(.object(object))
     }
 
     private func json(_ metadata: TableMetadata, _ choice: SnapshotChoice) -> JSON {
@@ -47,8 +56,12 @@ extension ClientConfiguration {
 
     /// Names the answer: a metadata file never changes, so its location says all, together with what of
     /// it was asked for and what clients are told beside it.
-    func entityTag(_ table: LoadedTable, _ choice: SnapshotChoice) -> String {
-        let text = "\(table.metadataLocation)\n\(choice.rawValue)\n\(mark)"
+    func entityTag(
+        _ table: LoadedTable,
+        _ choice: SnapshotChoice,
+        _ access: TableAccess
+    ) -> String {
+        let text = "\(table.metadataLocation)\n\(choice.rawValue)\n\(access.mark)"
         return "\"\(hex(SHA256.hash(data: Array(text.utf8)).prefix(16)))\""
     }
 

@@ -21,7 +21,12 @@ extension IcebergRoutes {
             Route(.delete, one, effect: .change, namespaceMeansTable: true) {
                 try await dropTable($0)
             },
-            Route(.post, "\(one)/metrics") { try await takeMetrics($0) },
+            Route(.post, "\(one)/metrics", namespaceMeansTable: true) {
+                try await takeMetrics($0)
+            },
+            Route(.post, "\(one)/unregister", effect: .change, namespaceMeansTable: true) {
+                try await unregister($0)
+            },
             Route(.post, "\(base)/tables/rename", effect: .change) { try await rename($0) },
         ]
     }
@@ -68,7 +73,10 @@ extension IcebergRoutes {
             if state.table(table) != nil {
                 throw CatalogError(.alreadyExists, "table \(table) exists already")
             }
-            return parts.clientConfiguration.reply(staged: metadata)
+            return parts.clientConfiguration.reply(
+                staged: metadata,
+                try await access(to: metadata, table, request)
+            )
         }
         let receipt = try await parts.commit(
             [.createTable(table, metadata: metadata)],
@@ -76,7 +84,7 @@ extension IcebergRoutes {
         ) { change in
             if case .createTable(table, _, _) = change { true } else { false }
         }
-        return try await reply(receipt, table)
+        return try await reply(receipt, table, request)
     }
 
     private func register(_ request: ServerRequest) async throws -> Reply {
@@ -97,15 +105,39 @@ extension IcebergRoutes {
             default: false
             }
         }
-        return try await reply(receipt, table)
+        return try await reply(receipt, table, request)
     }
 
     /// What a commit left of a table; a commit that changed nothing left it as it is now.
-    private func reply(_ receipt: CommitReceipt, _ table: TableIdentifier) async throws -> Reply {
-        if let loaded = receipt.tables.last(where: { $0.identifier == table }) {
-            return parts.clientConfiguration.reply(loaded)
-        }
-        return parts.clientConfiguration.reply(try await parts.catalog().load(table))
+    private func reply(
+        _ receipt: CommitReceipt,
+        _ table: TableIdentifier,
+        _ request: ServerRequest
+    ) async throws -> Reply {
+        var loaded = receipt.tables.last { $0.identifier == table }
+        if loaded == nil { loaded = try await parts.catalog().load(table) }
+        guard let loaded else { throw CatalogError(.tableNotFound, "there is no table \(table)") }
+        let configuration = parts.clientConfiguration
+        // What is done is done, with credentials or without: the client can ask for them again.
+        let access = try? await access(to: loaded.metadata, table, request)
+        return configuration.reply(
+            loaded,
+            .all,
+            access ?? TableAccess(config: configuration.table, mark: configuration.mark)
+        )
+    }
+
+    private func access(
+        to metadata: TableMetadata,
+        _ table: TableIdentifier,
+        _ request: ServerRequest
+    ) async throws -> TableAccess {
+        try await parts.delegation.access(
+            to: metadata,
+            named: table,
+            try await parts.catalog(),
+            wanting: request.delegations
+        )
     }
 
     // MARK: - Reading
@@ -114,13 +146,14 @@ extension IcebergRoutes {
         let table = try table(request)
         let choice = try SnapshotChoice(request.target)
         let loaded = try await parts.catalog().load(table)
-        let tag = parts.clientConfiguration.entityTag(loaded, choice)
+        let access = try await access(to: loaded.metadata, table, request)
+        let tag = parts.clientConfiguration.entityTag(loaded, choice, access)
         if parts.clientConfiguration.isKnown(tag, request.headers) {
             var reply = Reply(status: 304)
             reply.headers[.eTag] = tag
             return reply
         }
-        return parts.clientConfiguration.reply(loaded, choice)
+        return parts.clientConfiguration.reply(loaded, choice, access)
     }
 
     private func tableExists(_ request: ServerRequest) async throws -> Reply {
@@ -136,10 +169,14 @@ extension IcebergRoutes {
         if body["identifier"] != nil, try identifier(try body.fields("identifier")) != table {
             throw ServerError(.badRequest, "the body's identifier is not the path's table \(table)")
         }
-        let receipt = try await parts.commit([try update(table, body)], for: request) { change in
+        let operation = try await parts.engine.rebasing(
+            try update(table, body),
+            unlessTableSays: parts.configuration.rebasesAppends
+        )
+        let receipt = try await parts.commit([operation], for: request) { change in
             change.isWrite(of: table)
         }
-        return try await reply(receipt, table)
+        return try await reply(receipt, table, request)
     }
 
     /// The requirements and updates of a body.
@@ -196,10 +233,54 @@ extension IcebergRoutes {
         return .noContent
     }
 
-    /// Takes a client's report of a scan or commit, and keeps nothing of it.
+    /// Forgets a table, and tells the client what it was; its files stay for another catalog.
+    private func unregister(_ request: ServerRequest) async throws -> Reply {
+        let table = try table(request)
+        // The body says nothing, but a retry must send the same.
+        _ = try await request.bytes()
+        let receipt = try await parts.commit(
+            [.dropTable(table, purge: false)],
+            for: request
+        ) { change in
+            if case .dropTable(table, _, false) = change { true } else { false }
+        }
+        for case .dropTable(table, let entry, _) in receipt.changes {
+            let last = try await parts.catalog().load(table, at: entry)
+            return .json([
+                "metadata-location": .string(last.metadataLocation),
+                "metadata": last.metadata.json,
+            ])
+        }
+        throw CatalogError(.tableNotFound, "there is no table \(table)")
+    }
+
+    /// Keeps a client's report of a scan or commit among the latest.
     private func takeMetrics(_ request: ServerRequest) async throws -> Reply {
-        _ = try table(request)
-        _ = try await request.object()
+        let table = try table(request)
+        let body = try await request.object()
+        let kind = try body.string("report-type")
+        guard ["scan-report", "commit-report"].contains(kind) else {
+            throw body.wrong("report-type", "scan-report or commit-report")
+        }
+        _ = try body.string("table-name")
+        guard try body.required("metrics").object != nil else {
+            throw body.wrong("metrics", "an object")
+        }
+        guard let snapshotID = try body.required("snapshot-id").int64 else {
+            throw body.wrong("snapshot-id", "a whole number")
+        }
+        _ = try await parts.catalog().read().state.existingTable(table)
+        parts.engine.metricsReports.add(
+            MetricsReport(
+                receivedMicros: parts.ambient.time.nowMicros(),
+                kind: kind,
+                namespace: table.namespace.description,
+                tableName: table.name,
+                reportedBy: request.principal,
+                snapshotID: snapshotID,
+                report: .object(body.object)
+            )
+        )
         return .noContent
     }
 }

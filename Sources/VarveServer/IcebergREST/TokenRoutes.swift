@@ -14,10 +14,9 @@ extension IcebergRoutes {
     ///
     /// - Spec: RFC 6749, sections 4.4 and 5.2.
     private func token(_ request: ServerRequest) async throws -> Reply {
-        guard let text = String(validating: try await request.bytes(), as: UTF8.self) else {
-            throw ServerError(.badRequest, "the body is no form")
-        }
-        let form = try formMembers(text)
+        guard let text = String(validating: try await request.bytes(), as: UTF8.self),
+            let form = try? formMembers(text)
+        else { return error(400, "invalid_request", "the body is no form") }
         switch form["grant_type"] {
         case "client_credentials": break
         case "urn:ietf:params:oauth:grant-type:token-exchange":

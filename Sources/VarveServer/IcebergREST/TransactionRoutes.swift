@@ -1,5 +1,6 @@
 import Bytes
 import Catalog
+import Engine
 import HTTPTypes
 
 extension IcebergRoutes {
@@ -25,7 +26,12 @@ extension IcebergRoutes {
             guard tables.insert(table).inserted else {
                 throw ServerError(.badRequest, "the transaction changes table \(table) twice")
             }
-            operations.append(try update(table, change))
+            operations.append(
+                try await parts.engine.rebasing(
+                    try update(table, change),
+                    unlessTableSays: parts.configuration.rebasesAppends
+                )
+            )
         }
         guard !operations.isEmpty else {
             throw ServerError(.badRequest, "the transaction changes no table")
