@@ -75,7 +75,7 @@ let package = Package(
         .target(name: "SQL", swiftSettings: shipped),
 
         // Floor 1
-        .target(name: "Columnar", dependencies: ["Bytes"], swiftSettings: memory),
+        .target(name: "Columnar", dependencies: ["Bytes", "CMalloc"], swiftSettings: memory),
         .target(
             name: "ObjectStorage",
             dependencies: ["Ambient", "Bytes", "CCurl", crypto],

@@ -22,6 +22,20 @@ package struct Selection: Sendable {
         UnsafePointer(buffer.base.assumingMemoryBound(to: Int32.self))
     }
 
+    /// The first place, from `start` on, of a row that is not before `row`, where rows ascend; `count` when
+    /// there is none.
+    package func firstIndex(notBefore row: Int, from start: Int = 0) -> Int {
+        let rows = rows
+        // Mostly all are before it.
+        if count == start || Int(rows[count &- 1]) < row { return count }
+        var (low, high) = (start, count)
+        while low < high {
+            let middle = (low &+ high) / 2
+            if Int(rows[middle]) < row { low = middle &+ 1 } else { high = middle }
+        }
+        return low
+    }
+
     /// The rows whose bit is set.
     package init(_ bits: Bitmap) {
         let count = bits.trueCount

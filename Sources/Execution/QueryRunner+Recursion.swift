@@ -24,10 +24,10 @@ extension QueryRunner {
             let filters = keyFilters
             _ = try run(plan, into: collected)
             keyFilters = filters
-            var rows = concatenated(collected.flatMap(\.chunks), types: types)
+            var rows = try concatenated(collected.flatMap(\.chunks), types: types)
             if let seen {
                 let before = seen.byteCount
-                rows = seen.new(of: rows)
+                rows = try seen.new(of: rows)
                 try memory.add(max(0, seen.byteCount - before))
             }
             if rows.rowCount == 0 { return !stream.wasAbandoned }
@@ -152,12 +152,12 @@ private final class DistinctRows {
     var byteCount: Int { table.byteCount }
 
     /// The rows that were not there before, each once.
-    func new(of rows: Chunk) -> Chunk {
+    func new(of rows: Chunk) throws -> Chunk {
         if rows.rowCount == 0 { return rows }
         let before = table.groupCount
         let groups = Buffer(byteCount: rows.rowCount * 4)
         let numbers = groups.mutable(as: UInt32.self)
-        table.assign(rows.columns, count: rows.rowCount, into: numbers)
+        try table.assign(rows.columns, count: rows.rowCount, into: numbers)
         let added = table.groupCount - before
         var wasMet = [Bool](repeating: false, count: added)
         let chosen = Buffer(byteCount: max(1, added) * 4)

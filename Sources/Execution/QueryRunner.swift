@@ -44,7 +44,11 @@ package func withResult<R: Sendable>(
     _ body: @Sendable @escaping (ResultStream) async throws -> R
 ) async throws -> R {
     let stream = ResultStream(schema: schema)
-    let team = WorkerTeam(count: options.threadCount, profile: profile)
+    let team = WorkerTeam(
+        count: options.threadCount,
+        interruption: stream.interruption,
+        profile: profile
+    )
     let memory = try await QueryMemory.admitted(
         options.memory,
         operatorCount: plan.keepingOperatorCount,
@@ -68,7 +72,7 @@ package func withResult<R: Sendable>(
                         stream: stream,
                         profile: profile
                     )
-                    try runner.run(plan)
+                    try Interruption.watching(stream.interruption) { try runner.run(plan) }
                 }
             }
             stream.finish(outcome)
@@ -324,7 +328,7 @@ final class QueryRunner {
                 sharedRows[number] = .kept(collected)
             } else {
                 sharedRows[number] = .together(
-                    concatenated(collected.flatMap(\.chunks), types: input.types),
+                    try concatenated(collected.flatMap(\.chunks), types: input.types),
                     collected
                 )
             }
@@ -414,7 +418,7 @@ final class QueryRunner {
             }
         }
         return try push(
-            SortOperator.merged(workers, keys, limit: limit, types: types),
+            try SortOperator.merged(workers, keys, limit: limit, types: types),
             into: sinks[0]
         )
     }
@@ -477,7 +481,7 @@ final class QueryRunner {
             } else {
                 _ = try run(window.input, into: collected)
             }
-            rows = concatenated(collected.flatMap(\.chunks), types: types)
+            rows = try concatenated(collected.flatMap(\.chunks), types: types)
             try use.require(window.byteCount(rowCount: rows.rowCount))
         } else {
             let isTop = window.partition.isEmpty && window.limit?.keepsEqual == false
@@ -510,7 +514,7 @@ final class QueryRunner {
                 }
                 return try wantsMore && segments.finish()
             }
-            rows = SortOperator.merged(sorted, keys, limit: limit, types: types)
+            rows = try SortOperator.merged(sorted, keys, limit: limit, types: types)
         }
         guard rows.rowCount < Int(Int32.max) else {
             throw ExecutionError(.unsupported, "a window over more than 2^31 rows")

@@ -62,6 +62,11 @@ def compare(varve, sql, file, *options):
     assert got == [tuple(map(shown, row)) for row in duckdb.connect().execute(sql).fetchall()], sql
 
 
+def compare_to(varve, sql, expected, *options):
+    got = [tuple(map(shown, row)) for row in varve.rows(sql, *options)]
+    assert got == [tuple(map(shown, row)) for row in duckdb.connect().execute(expected).fetchall()], sql
+
+
 def text(column):
     return f"CAST({column} AS VARCHAR)"
 
@@ -101,6 +106,49 @@ def test_a_limit_reads_no_more_row_groups_than_it_needs(varve, file):
     assert bytes_read(varve, f"SELECT * FROM '{file}' LIMIT 10") < whole / 5
     assert bytes_read(varve, f"SELECT * FROM '{file}' LIMIT 10 OFFSET 6995") < whole / 3
     assert bytes_read(varve, f"SELECT * FROM '{file}' LIMIT 0") == 0
+
+
+def test_a_limit_reads_the_pages_in_front_of_a_table(varve, tmp_path):
+    """A row group of 200 000 rows: the fronts of its chunks are enough, also behind rows that are deleted."""
+    source = tmp_path / "source.parquet"
+    duckdb.execute(
+        f"COPY (SELECT i AS id, hash(i) AS h, 'text ' || hash(i + 1) AS word, CASE WHEN i % 3 > 0 THEN [i, i + 1][:i % 3] END AS list, {{'a': i, 'b': 'x' || i % 7}} AS s, "
+        f"i % 100 AS small FROM range(200000) t(i)) TO '{source}'"
+    )
+    varve.sql(f"CREATE NAMESPACE n; CREATE TABLE n.t AS SELECT * FROM '{source}' ORDER BY id")
+    whole = bytes_read(varve, "SELECT * FROM n.t")
+    assert whole > 4_000_000
+    assert bytes_read(varve, "SELECT * FROM n.t LIMIT 10") < whole / 5
+    assert bytes_read(varve, "SELECT h, word FROM n.t LIMIT 10 OFFSET 90") < whole / 5
+    columns = "id, h, word, CAST(list AS VARCHAR), s.a, s.b, small"
+    for tail in ["LIMIT 1", "LIMIT 20", "LIMIT 20 OFFSET 15000", "LIMIT 199999", "LIMIT 30000 OFFSET 19990"]:
+        for threads in ["1", "2"]:
+            compare_to(varve, f"SELECT {columns} FROM n.t {tail}", f"SELECT {columns} FROM '{source}' ORDER BY id {tail}", "--threads", threads)
+    # Rows that go by position, and a condition that no statistics know of.
+    varve.sql("DELETE FROM n.t WHERE id < 30000 AND id % 100 > 0")
+    for tail in ["LIMIT 5", "LIMIT 500", "LIMIT 400 OFFSET 200"]:
+        compare_to(varve, f"SELECT {columns} FROM n.t {tail}", f"SELECT {columns} FROM '{source}' WHERE NOT (id < 30000 AND id % 100 > 0) ORDER BY id {tail}")
+    compare_to(varve, f"SELECT id FROM n.t WHERE h % 1000 = 7 LIMIT 3", f"SELECT id FROM '{source}' WHERE h % 1000 = 7 AND NOT (id < 30000 AND id % 100 > 0) ORDER BY id LIMIT 3")
+
+
+def test_other_readers_take_no_notice_of_the_checksums_in_page_indexes(varve, tmp_path):
+    varve.sql("CREATE NAMESPACE n; CREATE TABLE n.t AS SELECT i AS id, 'text ' || i AS word FROM range(100000) r(i) ORDER BY i")
+    [[path]] = varve.rows("SELECT file_path FROM n.t.files")
+    path = path.removeprefix("file://")
+    condition = "id > 70000 AND id < 70003"
+    assert duckdb.execute(f"SELECT word FROM '{path}' WHERE {condition} ORDER BY id").fetchall() == [("text 70001",), ("text 70002",)]
+    metadata = pyarrow.parquet.ParquetFile(path).metadata.row_group(0).column(0)
+    assert metadata.has_offset_index and metadata.has_column_index
+    assert pyarrow.parquet.read_table(path, filters=[("id", ">", 99_997)])["word"].to_pylist() == ["text 99998", "text 99999"]
+    import datafusion
+
+    # It reads offset indexes, to leave out pages.
+    context = datafusion.SessionContext(datafusion.SessionConfig().set("datafusion.execution.parquet.enable_page_index", "true").set("datafusion.execution.parquet.pushdown_filters", "true"))
+    context.register_parquet("t", path)
+    assert context.sql(f"SELECT word FROM t WHERE {condition} ORDER BY id").to_pydict() == {"word": ["text 70001", "text 70002"]}
+    import polars
+
+    assert polars.scan_parquet(path).filter(polars.col("id") == 70_001).collect()["word"].to_list() == ["text 70001"]
 
 
 def test_averages_and_sums_share_their_work(varve, file):

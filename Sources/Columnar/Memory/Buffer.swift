@@ -12,6 +12,8 @@ package final class Buffer: @unchecked Sendable {
     package let base: UnsafeMutableRawPointer
     /// How many bytes belong to the values.
     package let byteCount: Int
+    /// Whether the memory belongs to another buffer by now.
+    private var isMoved = false
 
     /// Bytes behind the end that may be read (not written), so that kernels may load whole words.
     package static let padding = 64
@@ -19,6 +21,11 @@ package final class Buffer: @unchecked Sendable {
     /// Memory with undefined content, but for the padding, which is zero.
     package init(byteCount: Int) {
         precondition(byteCount >= 0)
+        if byteCount >= LargePages.byteCountMin {
+            base = LargePages.map(byteCount + Self.padding)
+            self.byteCount = byteCount
+            return
+        }
         var pointer: UnsafeMutableRawPointer?
         let status = posix_memalign(&pointer, 64, byteCount + Self.padding)
         guard status == 0, let pointer else {
@@ -32,7 +39,8 @@ package final class Buffer: @unchecked Sendable {
     /// Memory filled with zeros.
     package convenience init(zeroedByteCount byteCount: Int) {
         self.init(byteCount: byteCount)
-        memset(base, 0, byteCount)
+        // Pages that come from the kernel are zero.
+        if byteCount < LargePages.byteCountMin { memset(base, 0, byteCount) }
     }
 
     /// A copy of `bytes`.
@@ -43,8 +51,40 @@ package final class Buffer: @unchecked Sendable {
         }
     }
 
+    private init(mapped base: UnsafeMutableRawPointer, byteCount: Int) {
+        self.base = base
+        self.byteCount = byteCount
+    }
+
+    /// A larger buffer that begins with the bytes of another one, which is moved into it if nobody else
+    /// has it: large buffers then grow without being copied.
+    ///
+    /// What follows those bytes is undefined, but for the padding.
+    package static func grown(_ buffer: consuming Buffer, to byteCount: Int) -> Buffer {
+        precondition(byteCount >= buffer.byteCount)
+        var buffer = buffer
+        if buffer.byteCount >= LargePages.byteCountMin, isKnownUniquelyReferenced(&buffer) {
+            buffer.isMoved = true
+            let base = LargePages.remap(
+                buffer.base,
+                buffer.byteCount + padding,
+                to: byteCount + padding
+            )
+            memset(base + byteCount, 0, padding)
+            return Buffer(mapped: base, byteCount: byteCount)
+        }
+        let result = Buffer(byteCount: byteCount)
+        result.base.copyMemory(from: buffer.base, byteCount: buffer.byteCount)
+        return result
+    }
+
     deinit {
-        free(base)
+        if isMoved { return }
+        if byteCount >= LargePages.byteCountMin {
+            LargePages.unmap(base, byteCount + Self.padding)
+        } else {
+            free(base)
+        }
     }
 
     package var bytes: UnsafeRawBufferPointer {

@@ -85,7 +85,7 @@ final class AggregateOperator: PushOperator {
             let buffer = Buffer(byteCount: count * 4)
             var keys: [Column] = []
             for node in groupNodes { keys.append(try node.evaluate(chunk)) }
-            table.assign(keys, count: count, into: buffer.mutable(as: UInt32.self))
+            try table.assign(keys, count: count, into: buffer.mutable(as: UInt32.self))
             groupBuffer = buffer
         }
         for index in calls.indices {
@@ -145,7 +145,7 @@ final class AggregateOperator: PushOperator {
             } else if keepsRows[index], ordered[index].rowCount > 0 {
                 let chunks = ordered[index].chunks
                 ordered[index] = HeldRows()
-                let rows = concatenated(chunks, types: chunks[0].columns.map(\.type))
+                let rows = try concatenated(chunks, types: chunks[0].columns.map(\.type))
                 try spill.writeRows(
                     Chunk(
                         columns: Self.keys(keys, of: rows.columns[0]) + rows.columns.dropFirst(),
@@ -207,7 +207,7 @@ final class AggregateOperator: PushOperator {
                 keys = keys.map { Take.take($0, present) }
             }
             let scratch = Buffer(byteCount: values.count * 4)
-            pairs.assign(
+            try pairs.assign(
                 [widened(numbers, values.count), values] + keys,
                 count: values.count,
                 into: scratch.mutable(as: UInt32.self)
@@ -264,9 +264,9 @@ final class AggregateOperator: PushOperator {
             let count = otherTable.groupCount
             mapping = [UInt32](repeating: 0, count: count)
             let keys = otherTable.keys()
-            mapping.withUnsafeMutableBufferPointer { mapping in
+            try mapping.withUnsafeMutableBufferPointer { mapping in
                 if let base = mapping.baseAddress {
-                    table.assign(keys, count: count, into: base)
+                    try table.assign(keys, count: count, into: base)
                 }
             }
         }
@@ -275,7 +275,7 @@ final class AggregateOperator: PushOperator {
                 let keys = otherPairs.keys()
                 let count = otherPairs.groupCount
                 let scratch = Buffer(byteCount: count * 4)
-                pairs.assign(
+                try pairs.assign(
                     [Self.mapped(keys[0], mapping)] + keys.dropFirst(),
                     count: count,
                     into: scratch.mutable(as: UInt32.self)
@@ -303,7 +303,7 @@ final class AggregateOperator: PushOperator {
                 let types =
                     [DataType.int64, calls[index].argument?.type ?? .int32]
                     + calls[index].order.map(\.expression.type)
-                let rows = concatenated(ordered[index].chunks, types: types)
+                let rows = try concatenated(ordered[index].chunks, types: types)
                 columns.append(try aggregated(rows, calls[index]))
             } else if let accumulator = accumulators[index] {
                 columns.append(try accumulator.finish(groupCount: groupCount))

@@ -256,7 +256,7 @@ final class AggregateSpill: @unchecked Sendable {
                 _ = use.set(0)
             }
             let scratch = Buffer(byteCount: chunk.rowCount * 4)
-            table.assign(
+            try table.assign(
                 chunk.columns,
                 count: chunk.rowCount,
                 into: scratch.mutable(as: UInt32.self)
@@ -378,7 +378,7 @@ private final class RunBuilder {
         let chunks = held.chunks
         held = HeldRows()
         try runs.add(
-            concatenated(chunks, types: chunks[0].columns.map(\.type)),
+            try concatenated(chunks, types: chunks[0].columns.map(\.type)),
             target,
             encoder
         )
@@ -479,10 +479,10 @@ private struct StateMerger {
         return 2 * accumulatorBytes + table + 2 * added
     }
 
-    private func groups(_ chunk: Chunk) -> Buffer {
+    private func groups(_ chunk: Chunk) throws -> Buffer {
         let result = Buffer(zeroedByteCount: chunk.rowCount * 4)
         if let table {
-            table.assign(
+            try table.assign(
                 Array(chunk.columns.prefix(groupTypes.count)),
                 count: chunk.rowCount,
                 into: result.mutable(as: UInt32.self)
@@ -493,7 +493,7 @@ private struct StateMerger {
 
     /// Adds rows of keys and states.
     func merge(_ chunk: Chunk, _ indices: [Int], _ widths: [Int]) throws {
-        let groups = groups(chunk)
+        let groups = try groups(chunk)
         let mapping = [UInt32](
             UnsafeBufferPointer(start: groups.mutable(as: UInt32.self), count: chunk.rowCount)
         )
@@ -512,7 +512,7 @@ private struct StateMerger {
 
     /// Adds rows of keys and the value of one call.
     func update(_ chunk: Chunk, _ index: Int) throws {
-        let groups = groups(chunk)
+        let groups = try groups(chunk)
         try accumulators[index].update(
             groups: UnsafePointer(groups.mutable(as: UInt32.self)),
             groupCount: groupCount,

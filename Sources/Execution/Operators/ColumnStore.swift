@@ -21,6 +21,8 @@ final class ColumnStore {
     /// The values of lists and maps are offsets.
     private let children: [ColumnStore]
 
+    private static let nothing = Buffer(byteCount: 0)
+
     init(_ type: DataType) {
         self.type = type
         physical = type.physical
@@ -47,12 +49,15 @@ final class ColumnStore {
         guard count + more > capacity else { return }
         let newCapacity = max(count + more, capacity * 2, 256)
         let width = physical == .bit ? 1 : physical.byteWidth
-        let newValues = Buffer(byteCount: slots(newCapacity) * width)
-        if values.byteCount == 0, width > 0 { memset(newValues.base, 0, width) }
-        memcpy(newValues.base, values.base, min(values.byteCount, slots(count) * width))
-        let newValid = Buffer(byteCount: newCapacity)
-        memcpy(newValid.base, valid.base, count)
-        (values, valid, capacity) = (newValues, newValid, newCapacity)
+        let isFirst = values.byteCount == 0
+        // Taken out of here, so that nobody else has them, if no column does.
+        var (oldValues, oldValid) = (Self.nothing, Self.nothing)
+        swap(&values, &oldValues)
+        swap(&valid, &oldValid)
+        values = Buffer.grown(oldValues, to: slots(newCapacity) * width)
+        valid = Buffer.grown(oldValid, to: newCapacity)
+        if isFirst, width > 0 { memset(values.base, 0, width) }
+        capacity = newCapacity
     }
 
     func append(_ column: Column) {

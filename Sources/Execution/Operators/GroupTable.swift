@@ -73,16 +73,42 @@ final class GroupTable {
     }
 
     /// Writes the group of each row; new keys make new groups.
-    func assign(_ columns: [Column], count: Int, into groups: UnsafeMutablePointer<UInt32>) {
+    ///
+    /// - Throws: `CancellationError` when nobody wants the groups any more; the table is then of no use.
+    func assign(
+        _ columns: [Column],
+        count: Int,
+        into groups: UnsafeMutablePointer<UInt32>
+    ) throws {
+        // So many rows that looking them up takes long come from another table only.
+        var start = 0
+        while count - start > Self.assignedCountMax {
+            let rows = start..<start + Self.assignedCountMax
+            try assignSome(columns.map { $0.slice(rows) }, count: rows.count, into: groups + start)
+            try Interruption.check()
+            start = rows.upperBound
+        }
+        if start == 0 { return try assignSome(columns, count: count, into: groups) }
+        let rest = columns.map { $0.slice(start..<count) }
+        try assignSome(rest, count: count - start, into: groups + start)
+    }
+
+    private static let assignedCountMax = 1 << 16
+
+    private func assignSome(
+        _ columns: [Column],
+        count: Int,
+        into groups: UnsafeMutablePointer<UInt32>
+    ) throws {
         if columns.count == 1, case .dictionary(let codes, let dictionary) = columns[0].storage,
-            assignCodes(columns[0], codes, dictionary, count, groups)
+            try assignCodes(columns[0], codes, dictionary, count, groups)
         {
             return
         }
         if isSingleInteger {
-            assignIntegers(columns[0].flattened(), count, groups)
-        } else if columns.count < 2 || !assignCombinations(columns, count, groups) {
-            assignRows(columns, count, groups)
+            try assignIntegers(columns[0].flattened(), count, groups)
+        } else if try columns.count < 2 || !assignCombinations(columns, count, groups) {
+            try assignRows(columns, count, groups)
         }
     }
 
@@ -96,7 +122,7 @@ final class GroupTable {
         _ columns: [Column],
         _ count: Int,
         _ groups: UnsafeMutablePointer<UInt32>
-    ) -> Bool {
+    ) throws -> Bool {
         var dictionaries: [ColumnDictionary] = []
         var combinationCount = 1
         for column in columns {
@@ -154,9 +180,9 @@ final class GroupTable {
             }
             let selection = Selection(fresh)
             var numbers = [UInt32](repeating: 0, count: fresh.count)
-            numbers.withUnsafeMutableBufferPointer { numbers in
+            try numbers.withUnsafeMutableBufferPointer { numbers in
                 if let base = numbers.baseAddress {
-                    assignRows(columns.map { Take.take($0, selection) }, fresh.count, base)
+                    try assignRows(columns.map { Take.take($0, selection) }, fresh.count, base)
                 }
             }
             for (row, number) in zip(fresh, numbers) {
@@ -177,7 +203,7 @@ final class GroupTable {
         _ dictionary: ColumnDictionary,
         _ count: Int,
         _ groups: UnsafeMutablePointer<UInt32>
-    ) -> Bool {
+    ) throws -> Bool {
         if knownDictionary !== dictionary {
             guard dictionary.count <= 4 * count else { return false }
             knownDictionary = dictionary
@@ -208,12 +234,12 @@ final class GroupTable {
                 Selection(fresh)
             )
             var numbers = [UInt32](repeating: 0, count: fresh.count)
-            numbers.withUnsafeMutableBufferPointer { numbers in
+            try numbers.withUnsafeMutableBufferPointer { numbers in
                 if let base = numbers.baseAddress {
                     if isSingleInteger {
-                        assignIntegers(entries.flattened(), fresh.count, base)
+                        try assignIntegers(entries.flattened(), fresh.count, base)
                     } else {
-                        assignRows([entries], fresh.count, base)
+                        try assignRows([entries], fresh.count, base)
                     }
                 }
             }
@@ -223,20 +249,20 @@ final class GroupTable {
             }
         }
         if let validity = column.validity, validity.trueCount < count {
-            let null = groupOfNull()
+            let null = try groupOfNull()
             for row in 0..<count where !validity[row] { groups[row] = null }
         }
         return true
     }
 
-    private func groupOfNull() -> UInt32 {
+    private func groupOfNull() throws -> UInt32 {
         if let nullGroup { return nullGroup }
         var group: UInt32 = 0
         if isSingleInteger {
             group = newGroup()
             keyStore[0].append(.nulls(types[0], count: 1))
         } else {
-            assignRows([.zeros(types[0], count: 1, isNull: true)], 1, &group)
+            try assignRows([.zeros(types[0], count: 1, isNull: true)], 1, &group)
         }
         nullGroup = group
         return group
@@ -254,11 +280,11 @@ final class GroupTable {
         _ column: Column,
         _ count: Int,
         _ groups: UnsafeMutablePointer<UInt32>
-    ) {
+    ) throws {
         guard case .fixed(let values) = column.storage else {
             preconditionFailure("an integer key is flat")
         }
-        grow(by: count)
+        try grow(by: count)
         let firstNew = groupCount
         let fresh = Buffer(byteCount: count * 4)
         let freshRows = fresh.mutable(as: Int32.self)
@@ -312,7 +338,7 @@ final class GroupTable {
             // Rows that are null go to a group of their own, one at a time.
             let present = Selection(validity)
             if present.count < count {
-                let nulls = groupOfNull()
+                let nulls = try groupOfNull()
                 let some = Take.take(column, present).flattened()
                 let dense = Column(
                     type: some.type,
@@ -322,7 +348,7 @@ final class GroupTable {
                 )
                 let numbers = Buffer(byteCount: present.count * 4)
                 let target = numbers.mutable(as: UInt32.self)
-                assignIntegers(dense, present.count, target)
+                try assignIntegers(dense, present.count, target)
                 for row in 0..<count { groups[row] = nulls }
                 for index in 0..<present.count {
                     groups[Int(present.rows[index])] = target[index]
@@ -354,8 +380,8 @@ final class GroupTable {
         _ columns: [Column],
         _ count: Int,
         _ groups: UnsafeMutablePointer<UInt32>
-    ) {
-        grow(by: count)
+    ) throws {
+        try grow(by: count)
         let hashBuffer = Hashing.hash(columns, count: count)
         let hashes = hashBuffer.mutable(as: UInt64.self)
         let table = slots.mutable(as: Slot.self)
@@ -439,7 +465,7 @@ final class GroupTable {
     }
 
     /// Makes room for `count` more groups at a load of one half.
-    private func grow(by count: Int) {
+    private func grow(by count: Int) throws {
         let needed = (groupCount + count) * 2
         guard needed > slotMask + 1 else { return }
         var capacity = slotMask + 1
@@ -450,7 +476,9 @@ final class GroupTable {
         slotMask = capacity - 1
         let source = old.mutable(as: Slot.self)
         let target = slots.mutable(as: Slot.self)
-        for index in 0..<oldCount where source[index].group != 0 {
+        for index in 0..<oldCount {
+            if index & (Interruption.rowCount - 1) == 0 { try Interruption.check() }
+            if source[index].group == 0 { continue }
             let key = source[index].key
             let start = isSingleInteger ? Self.mix(key) : key
             var slot = Int(truncatingIfNeeded: start) & slotMask

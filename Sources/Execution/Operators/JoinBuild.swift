@@ -121,7 +121,8 @@ final class JoinBuild: @unchecked Sendable {
                 columns.append(.zeros(types[index], count: 0, isNull: false))
                 continue
             }
-            columns.append(Concatenate.concatenate(chunks.map { $0.columns[index] }))
+            let parts = chunks.map { $0.columns[index] }
+            columns.append(try Concatenate.concatenateUnlessInterrupted(parts))
             for chunk in chunks.indices {
                 chunks[chunk].columns[index] = .nulls(.null, count: chunks[chunk].rowCount)
             }

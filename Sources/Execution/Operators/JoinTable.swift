@@ -52,7 +52,8 @@ final class JoinTable: @unchecked Sendable {
             let head = heads.mutable(as: Int32.self)
             let base = range.lowerBound
             // From the last row to the first, so that chains come out in the order of the rows.
-            Self.eachInteger(self.keys[0], rowCount) { row, key in
+            try Self.eachInteger(self.keys[0], rowCount) { row, key in
+                if row & (Interruption.rowCount - 1) == 0 { try Interruption.check() }
                 if let absent, absent[row] { return }
                 let place = Int(key &- base)
                 chain[row] = head[place]
@@ -72,6 +73,7 @@ final class JoinTable: @unchecked Sendable {
         let head = heads.mutable(as: Int32.self)
         let hash = hashBuffer.mutable(as: UInt64.self)
         for row in stride(from: rowCount - 1, through: 0, by: -1) {
+            if row & (Interruption.rowCount - 1) == 0 { try Interruption.check() }
             if let absent, absent[row] { continue }
             let slot = Int(truncatingIfNeeded: hash[row]) & mask
             chain[row] = head[slot]
@@ -99,15 +101,17 @@ final class JoinTable: @unchecked Sendable {
     private static func eachInteger(
         _ key: Column,
         _ count: Int,
-        _ body: (Int, Int64) -> Void
-    ) {
+        _ body: (Int, Int64) throws -> Void
+    ) rethrows {
         guard case .fixed(let values) = key.storage else { return }
         if key.type.physical == .int32 {
             let source = values.pointer(as: Int32.self)
-            for row in stride(from: count - 1, through: 0, by: -1) { body(row, Int64(source[row])) }
+            for row in stride(from: count - 1, through: 0, by: -1) {
+                try body(row, Int64(source[row]))
+            }
         } else {
             let source = values.pointer(as: Int64.self)
-            for row in stride(from: count - 1, through: 0, by: -1) { body(row, source[row]) }
+            for row in stride(from: count - 1, through: 0, by: -1) { try body(row, source[row]) }
         }
     }
 

@@ -164,7 +164,7 @@ final class KeepOperator: PushOperator {
         let chunks = held.chunks
         held = HeldRows()
         try target.append(
-            concatenated(chunks, types: first.columns.map(\.type)),
+            try concatenated(chunks, types: first.columns.map(\.type)),
             blockByteCount: 1 << 20,
             encoder
         )
@@ -224,14 +224,16 @@ extension Column {
 }
 
 /// The columns of many chunks as one chunk, in order.
-func concatenated(_ chunks: [Chunk], types: [DataType]) -> Chunk {
+///
+/// - Throws: `CancellationError` when nobody wants it any more.
+func concatenated(_ chunks: [Chunk], types: [DataType]) throws -> Chunk {
     if chunks.count == 1 { return chunks[0] }
     let rowCount = chunks.reduce(0) { $0 + $1.rowCount }
     return Chunk(
-        columns: types.indices.map { index in
+        columns: try types.indices.map { index in
             chunks.isEmpty
                 ? Column.zeros(types[index], count: 0, isNull: false)
-                : Concatenate.concatenate(chunks.map { $0.columns[index] })
+                : try Concatenate.concatenateUnlessInterrupted(chunks.map { $0.columns[index] })
         },
         rowCount: rowCount
     )

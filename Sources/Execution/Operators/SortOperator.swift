@@ -87,8 +87,8 @@ final class SortOperator: PushOperator {
         let rowCountMax =
             isBounded ? RecordBatch.rowCountMax / 2 : RecordBatch.rowCountMax / 32
         if let limit, held.rowCount > max(4 * limit, rowCountMax) {
-            let best = SortedRuns.sorted(
-                concatenated(held.chunks, types: types),
+            let best = try SortedRuns.sorted(
+                try concatenated(held.chunks, types: types),
                 orders,
                 limit: limit
             )
@@ -121,7 +121,7 @@ final class SortOperator: PushOperator {
         file = target
         let chunks = held.chunks
         held = HeldRows()
-        let all = concatenated(chunks, types: types)
+        let all = try concatenated(chunks, types: types)
         try runs.add(all, limit: limit, target, SpillEncoder())
         _ = use.set(0)
     }
@@ -132,12 +132,12 @@ final class SortOperator: PushOperator {
         _ keys: [SortKey],
         limit: Int?,
         types: [DataType]
-    ) -> Chunk {
-        let all = concatenated(
+    ) throws -> Chunk {
+        let all = try concatenated(
             workers.flatMap(\.held.chunks),
             types: types + keys.map(\.expression.type)
         )
-        var result = SortedRuns.sorted(all, keys.map(\.order), limit: limit)
+        var result = try SortedRuns.sorted(all, keys.map(\.order), limit: limit)
         result.columns.removeLast(keys.count)
         return result
     }

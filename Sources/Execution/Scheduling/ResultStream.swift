@@ -1,5 +1,6 @@
 import Ambient
 package import Columnar
+import Kernels
 import Synchronization
 
 /// Batches of a result on their way from query threads to whoever asked.
@@ -8,6 +9,8 @@ import Synchronization
 /// give false, which ends the query within a batch.
 package final class ResultStream: Sendable {
     private let queue: BoundedQueue<Chunk>
+    /// Raised when the reader wants no more.
+    let interruption = Interruption.Flag()
     package let schema: Schema
     private let zone = Mutex("UTC")
 
@@ -26,23 +29,31 @@ package final class ResultStream: Sendable {
     ///
     /// - Returns: whether more is wanted.
     func send(_ chunk: Chunk) -> Bool {
-        chunk.rowCount == 0 ? !queue.wasAbandoned : queue.send(chunk)
+        chunk.rowCount == 0 ? !wasAbandoned : queue.send(chunk)
     }
 
     /// No more batches: the query is done or failed.
     func finish(_ result: Result<Void, any Error>) { queue.finish(result) }
 
     /// The reader wants no more.
-    func abandon() { queue.abandon() }
+    func abandon() {
+        interruption.raise()
+        queue.abandon()
+    }
 
-    package var wasAbandoned: Bool { queue.wasAbandoned }
+    package var wasAbandoned: Bool { interruption.isRaised }
 
     /// The next batch; nil after the last one.
     ///
     /// One reader at a time.
     package func next() async throws -> RecordBatch? {
-        try await queue.next().map {
-            RecordBatch(schema: schema, columns: $0.columns, rowCount: $0.rowCount)
+        // The queue ends by itself, too, but the workers are to learn of it at once.
+        try await withTaskCancellationHandler {
+            try await queue.next().map {
+                RecordBatch(schema: schema, columns: $0.columns, rowCount: $0.rowCount)
+            }
+        } onCancel: {
+            abandon()
         }
     }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import Kernels
 
 /// The threads of one query: phases of work run on all of them at once, one phase after the other.
 ///
@@ -15,12 +16,15 @@ final class WorkerTeam: @unchecked Sendable {
     private var runningCount = 0
     private var firstError: (worker: Int, error: any Error)?
     private var isClosed = false
+    private let interruption: Interruption.Flag
     private let profile: QueryProfile?
     /// What the driver works for when a phase begins: the time of the others goes there, too.
     private var profiled: Int?
 
-    init(count: Int, profile: QueryProfile? = nil) {
+    /// - Parameter interruption: what the workers watch.
+    init(count: Int, interruption: Interruption.Flag, profile: QueryProfile? = nil) {
         self.count = max(1, count)
+        self.interruption = interruption
         self.profile = profile
         lock = .allocate(capacity: 1)
         wakeup = .allocate(capacity: 1)
@@ -81,7 +85,11 @@ final class WorkerTeam: @unchecked Sendable {
             pthread_mutex_unlock(lock)
             var failure: (any Error)?
             profile?.enter(profiled, worker)
-            do { try work(worker) } catch { failure = error }
+            do {
+                try Interruption.watching(interruption) { try work(worker) }
+            } catch {
+                failure = error
+            }
             profile?.enter(nil, worker)
             pthread_mutex_lock(lock)
             if let failure, worker < firstError?.worker ?? Int.max {

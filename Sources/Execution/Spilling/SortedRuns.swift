@@ -23,14 +23,20 @@ struct SortedRuns {
     var rowCount: Int { runs.reduce(0) { $0 + $1.rowCount } }
 
     /// The rows in order; only the first `limit`.
-    static func sorted(_ chunk: Chunk, _ orders: [SortOrder], limit: Int? = nil) -> Chunk {
+    ///
+    /// - Throws: `CancellationError` when nobody wants them any more.
+    static func sorted(
+        _ chunk: Chunk,
+        _ orders: [SortOrder],
+        limit: Int? = nil
+    ) throws -> Chunk {
         if chunk.rowCount == 0 || orders.isEmpty { return chunk }
         let keys = SortKeys(Array(chunk.columns.suffix(orders.count)), orders)
         let selection: Selection
         if let limit, limit < chunk.rowCount {
             selection = keys.top(limit)
         } else {
-            selection = keys.sorted()
+            selection = try keys.sortedUnlessInterrupted()
         }
         return chunk.taking(selection)
     }
@@ -45,7 +51,7 @@ struct SortedRuns {
         if chunk.rowCount == 0 { return }
         var run = SpilledRows(file)
         try run.append(
-            Self.sorted(chunk, orders, limit: limit),
+            try Self.sorted(chunk, orders, limit: limit),
             blockByteCount: Self.blockByteCount,
             encoder
         )
@@ -167,7 +173,7 @@ struct SortedRuns {
             guard let first = parts.first else { continue }
             var merged = first
             if parts.count > 1 {
-                merged = sorted(
+                merged = try sorted(
                     concatenated(parts, types: first.columns.map(\.type)),
                     orders
                 )

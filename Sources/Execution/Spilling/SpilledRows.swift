@@ -203,8 +203,20 @@ final class PartitionWriter {
 
     /// Adds rows that go where the hash of `keys` says.
     func append(_ chunk: Chunk, keys: [Column]) throws {
-        if chunk.rowCount == 0 { return }
-        try append(chunk, hashes: Hashing.hash(keys, count: chunk.rowCount))
+        // Many rows are a whole table on its way out: in pieces, so that they need little memory beside it.
+        let step = 16 * spilledBatchRowCount
+        var start = 0
+        while start < chunk.rowCount {
+            try Interruption.check()
+            let rows = start..<min(chunk.rowCount, start + step)
+            let isWhole = rows.count == chunk.rowCount
+            let some = isWhole ? keys : keys.map { $0.slice(rows) }
+            try append(
+                isWhole ? chunk : chunk.slice(rows),
+                hashes: Hashing.hash(some, count: rows.count)
+            )
+            start = rows.upperBound
+        }
     }
 
     /// Adds rows with their hashes.
@@ -227,7 +239,7 @@ final class PartitionWriter {
     /// Writes what was collected.
     func flush() throws {
         if stagedRowCount == 0 { return }
-        let chunk = concatenated(staged, types: staged[0].columns.map(\.type))
+        let chunk = try concatenated(staged, types: staged[0].columns.map(\.type))
         let hashes: Buffer
         if stagedHashes.count == 1 {
             hashes = stagedHashes[0]

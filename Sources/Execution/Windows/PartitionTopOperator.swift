@@ -76,7 +76,7 @@ final class PartitionTopOperator: PushOperator {
         if let table {
             var keys: [Column] = []
             for node in partitionNodes { keys.append(try node.evaluate(chunk)) }
-            table.assign(keys, count: count, into: numbers.mutable(as: UInt32.self))
+            try table.assign(keys, count: count, into: numbers.mutable(as: UInt32.self))
         }
         var keys: [Column] = []
         for node in orderNodes { keys.append(try node.evaluate(chunk)) }
@@ -94,7 +94,7 @@ final class PartitionTopOperator: PushOperator {
             self.ranks.append((ranks, kept.rowCount))
         }
         if held.rowCount > max(heldRowCountMax, 2 * top.entryCount) {
-            compact()
+            try compact()
             heldRowCountMax = max(Self.heldRowCountLeast, 2 * held.rowCount)
         }
         if seenRowCount >= Self.trialRowCount, isUseless { try flush() }
@@ -104,7 +104,7 @@ final class PartitionTopOperator: PushOperator {
     /// Hands on what is held.
     func finish() throws {
         if isPassing { return }
-        if !ranks.isEmpty { compact() }
+        if !ranks.isEmpty { try compact() }
         let chunks = held.chunks
         forget()
         for chunk in chunks { _ = try next.push(chunk) }
@@ -114,7 +114,7 @@ final class PartitionTopOperator: PushOperator {
     private var isUseless: Bool { top.entryCount > seenRowCount / 3 * 2 }
 
     private func flush() throws {
-        compact()
+        try compact()
         let chunks = held.chunks
         isPassing = isUseless
         forget()
@@ -131,7 +131,7 @@ final class PartitionTopOperator: PushOperator {
     }
 
     /// Drops rows that fell behind the bounds of their partitions.
-    private func compact() {
+    private func compact() throws {
         let chunks = held.chunks
         held = HeldRows()
         let kept = top.retained(ranks)
@@ -139,9 +139,9 @@ final class PartitionTopOperator: PushOperator {
         // Small batches are put together.
         var parts: [Chunk] = []
         var partRowCount = 0
-        func append() {
+        func append() throws {
             guard let first = parts.first else { return }
-            let all = concatenated(parts, types: first.columns.map(\.type))
+            let all = try concatenated(parts, types: first.columns.map(\.type))
             // What was dropped must not be kept alive by views into its pages.
             held.append(
                 Chunk(columns: all.columns.map { Compact.compacted($0) }, rowCount: all.rowCount)
@@ -153,9 +153,9 @@ final class PartitionTopOperator: PushOperator {
             parts.append(rows.map { chunk.taking($0) } ?? chunk)
             partRowCount += count
             ranks.append((newRanks, count))
-            if partRowCount >= RecordBatch.rowCountMax { append() }
+            if partRowCount >= RecordBatch.rowCountMax { try append() }
         }
-        append()
+        try append()
         ranks = Self.together(ranks, as: held.chunks)
     }
 

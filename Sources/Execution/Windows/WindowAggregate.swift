@@ -67,7 +67,7 @@ struct WindowAggregate {
             let table = GroupTable(types: [values.type])
             let numbers = Buffer(byteCount: count * 4)
             let number = numbers.mutable(as: UInt32.self)
-            table.assign([values], count: count, into: number)
+            try table.assign([values], count: count, into: number)
             var last = [Int32](repeating: -1, count: table.groupCount)
             var before = [Int32](repeating: -1, count: count)
             for row in 0..<count where counts[row] {

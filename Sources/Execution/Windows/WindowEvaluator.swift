@@ -47,7 +47,7 @@ struct WindowEvaluator {
             start = range.upperBound
         }
         if parts.isEmpty { return .nulls(expression.type, count: 0) }
-        return Concatenate.concatenate(parts)
+        return try Concatenate.concatenateUnlessInterrupted(parts)
     }
 
     func evaluate(_ call: WindowCall) throws -> Column {

@@ -84,7 +84,7 @@ final class WindowSegments {
 
     private func evaluateComplete() throws -> Bool {
         if completeRowCount == 0 { return true }
-        let all = concatenated(held, types: held[0].columns.map(\.type))
+        let all = try concatenated(held, types: held[0].columns.map(\.type))
         let rest = all.slice(completeRowCount..<all.rowCount)
         let rows = Chunk(
             columns: all.columns.prefix(inputCount).map { $0.slice(0..<completeRowCount) },

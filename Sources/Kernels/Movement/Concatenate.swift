@@ -6,6 +6,21 @@ package enum Concatenate {
     ///
     /// The bytes of strings are shared, not copied. Dictionaries stay when all columns have the same.
     package static func concatenate(_ columns: [Column]) -> Column {
+        concatenate(columns) {}
+    }
+
+    /// The same for very many rows.
+    ///
+    /// - Throws: `CancellationError` when nobody wants them any more.
+    package static func concatenateUnlessInterrupted(_ columns: [Column]) throws -> Column {
+        try concatenate(columns) { try Interruption.check() }
+    }
+
+    /// - Parameter check: called before each part is copied.
+    private static func concatenate(
+        _ columns: [Column],
+        _ check: () throws -> Void
+    ) rethrows -> Column {
         precondition(!columns.isEmpty)
         if columns.count == 1 { return columns[0] }
         let type = columns.first { $0.type != .null }?.type ?? .null
@@ -14,7 +29,7 @@ package enum Concatenate {
         let used = columns.filter { $0.count > 0 }
         if used.count == 1 { return used[0] }
         if used.isEmpty { return columns[0] }
-        if let shared = sharedDictionary(used, type, count) { return shared }
+        if let shared = try sharedDictionary(used, type, count, check) { return shared }
         let parts = used.map { part -> Column in
             if part.isAllNull { return .zeros(type, count: part.count, isNull: true) }
             precondition(part.type.physical == type.physical)
@@ -24,7 +39,7 @@ package enum Concatenate {
             type: type,
             count: count,
             validity: validity(parts, count),
-            storage: storage(parts, type, count)
+            storage: try storage(parts, type, count, check)
         )
     }
 
@@ -45,8 +60,9 @@ package enum Concatenate {
     private static func sharedDictionary(
         _ parts: [Column],
         _ type: DataType,
-        _ count: Int
-    ) -> Column? {
+        _ count: Int,
+        _ check: () throws -> Void
+    ) rethrows -> Column? {
         guard case .dictionary(_, let first) = parts[0].storage else { return nil }
         var slices: [(BufferSlice, Int)] = []
         for part in parts {
@@ -59,7 +75,7 @@ package enum Concatenate {
             type: type,
             count: count,
             validity: validity(parts, count),
-            storage: .dictionary(codes: joined(slices), first)
+            storage: .dictionary(codes: try joined(slices, check), first)
         )
     }
 
@@ -90,10 +106,14 @@ package enum Concatenate {
         return Bitmap(buffer: buffer, count: count)
     }
 
-    private static func joined(_ parts: [(slice: BufferSlice, byteCount: Int)]) -> BufferSlice {
+    private static func joined(
+        _ parts: [(slice: BufferSlice, byteCount: Int)],
+        _ check: () throws -> Void
+    ) rethrows -> BufferSlice {
         let buffer = Buffer(byteCount: parts.reduce(0) { $0 + $1.byteCount })
         var start = 0
         for part in parts {
+            try check()
             (buffer.base + start).copyMemory(
                 from: part.slice.pointer(as: UInt8.self),
                 byteCount: part.byteCount
@@ -106,8 +126,9 @@ package enum Concatenate {
     private static func storage(
         _ parts: [Column],
         _ type: DataType,
-        _ count: Int
-    ) -> Column.Storage {
+        _ count: Int,
+        _ check: () throws -> Void
+    ) rethrows -> Column.Storage {
         switch type.physical {
         case .none:
             return .null
@@ -116,11 +137,12 @@ package enum Concatenate {
         case .int32, .int64, .float32, .float64, .int128:
             let width = type.physical.byteWidth
             return .fixed(
-                joined(
+                try joined(
                     parts.compactMap {
                         guard case .fixed(let values) = $0.storage else { return nil }
                         return (values, $0.count * width)
-                    }
+                    },
+                    check
                 )
             )
         case .view:
@@ -130,13 +152,13 @@ package enum Concatenate {
                 slices.append((views, parts[slices.count].count * 16))
                 owners.append(owner)
             }
-            return .views(joined(slices), owners: .union(owners))
+            return .views(try joined(slices, check), owners: .union(owners))
         case .structure:
             var fields: [[Column]] = []
             for case .structure(let columns) in parts.map(\.storage) { fields.append(columns) }
             return .structure(
-                fields[0].indices.map { index in
-                    nonEmptyConcatenate(fields.map { $0[index] })
+                try fields[0].indices.map { index in
+                    try concatenate(fields.map { $0[index] }, check)
                 }
             )
         case .list:
@@ -149,7 +171,7 @@ package enum Concatenate {
             }
             return .list(
                 offsets: joinedOffsets(offsets),
-                elements: ColumnBox(nonEmptyConcatenate(elements))
+                elements: ColumnBox(try concatenate(elements, check))
             )
         case .map:
             var offsets: [(BufferSlice, Int)] = []
@@ -164,15 +186,10 @@ package enum Concatenate {
             }
             return .map(
                 offsets: joinedOffsets(offsets),
-                keys: ColumnBox(nonEmptyConcatenate(keys)),
-                values: ColumnBox(nonEmptyConcatenate(values))
+                keys: ColumnBox(try concatenate(keys, check)),
+                values: ColumnBox(try concatenate(values, check))
             )
         }
-    }
-
-    /// `concatenate` that keeps one of the columns when all are empty.
-    private static func nonEmptyConcatenate(_ columns: [Column]) -> Column {
-        concatenate(columns)
     }
 
     private static func elementRange(_ offsets: BufferSlice, _ count: Int) -> Range<Int> {

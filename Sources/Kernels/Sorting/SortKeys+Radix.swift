@@ -11,9 +11,17 @@ extension SortKeys {
     private static let largeCount = 1 << 16
     private static let largeDigitBits = 11
     private static let digitBits = 8
+    /// Ranges of fewer rows are sorted without a look whether they are still wanted.
+    private static let checkedCount = 4096
 
     /// Sorts entries that are in the order of their rows.
-    func sort(_ entries: UnsafeMutableBufferPointer<Entry>) {
+    ///
+    /// - Parameter check: called every few ten thousand rows, to throw when nobody wants them any more.
+    @inline(__always)
+    func sort(
+        _ entries: UnsafeMutableBufferPointer<Entry>,
+        _ check: () throws -> Void
+    ) rethrows {
         guard let base = entries.baseAddress, entries.count > 1 else { return }
         if entries.count <= Self.smallCount {
             insert(base, entries.count)
@@ -25,19 +33,21 @@ extension SortKeys {
         }
         if sortedCount == entries.count { return }
         let scratch = Buffer(byteCount: entries.count * MemoryLayout<Entry>.stride)
-        deal(base, scratch.mutable(as: Entry.self), entries.count)
+        try deal(base, scratch.mutable(as: Entry.self), entries.count, check)
         withExtendedLifetime(scratch) {}
     }
 
     private func deal(
         _ base: UnsafeMutablePointer<Entry>,
         _ scratch: UnsafeMutablePointer<Entry>,
-        _ count: Int
-    ) {
+        _ count: Int,
+        _ check: () throws -> Void
+    ) rethrows {
         if count <= Self.smallCount {
             insert(base, count)
             return
         }
+        if count >= Self.checkedCount { try check() }
         var high: UInt64 = 0
         var low: UInt64 = 0
         let first = base[0]
@@ -48,14 +58,19 @@ extension SortKeys {
         if high | low == 0 {
             if exactColumns < columns.count {
                 var rest = UnsafeMutableBufferPointer(start: base, count: count)
-                rest.sort { isBefore($0, $1) }
+                var comparisonCount = 0
+                try rest.sort { a, b in
+                    comparisonCount &+= 1
+                    if comparisonCount & (Interruption.rowCount - 1) == 0 { try check() }
+                    return isBefore(a, b)
+                }
             }
             return
         }
         let top = high != 0 ? 127 - high.leadingZeroBitCount : 63 - low.leadingZeroBitCount
         let bits = count > Self.largeCount ? Self.largeDigitBits : Self.digitBits
         let shift = max(0, top + 1 - bits)
-        withUnsafeTemporaryAllocation(of: Int.self, capacity: (1 << bits) + 1) { places in
+        try withUnsafeTemporaryAllocation(of: Int.self, capacity: (1 << bits) + 1) { places in
             guard let ends = places.baseAddress else { return }
             ends.initialize(repeating: 0, count: (1 << bits) + 1)
             for index in 0..<count { ends[Self.digit(base[index], shift, bits) &+ 1] &+= 1 }
@@ -71,7 +86,7 @@ extension SortKeys {
             var start = 0
             for digit in 0..<(1 << bits) {
                 let end = ends[digit]
-                if end &- start > 1 { deal(base + start, scratch, end &- start) }
+                if end &- start > 1 { try deal(base + start, scratch, end &- start, check) }
                 start = end
             }
         }

@@ -112,7 +112,23 @@ package struct SortKeys: Sendable {
             start: copy.mutable(as: Entry.self),
             count: rowCount
         )
-        sort(work)
+        sort(work) {}
+        return rows(work, rowCount)
+    }
+
+    /// The rows in order, as `sorted` gives them, for many rows.
+    ///
+    /// - Throws: `CancellationError` when nobody wants them any more.
+    package func sortedUnlessInterrupted() throws -> Selection {
+        if rowCount <= Interruption.rowCount { return sorted() }
+        let copy = Buffer(
+            copying: UnsafeRawBufferPointer(
+                start: entries.base,
+                count: rowCount * MemoryLayout<Entry>.stride
+            )
+        )
+        let work = UnsafeMutableBufferPointer(start: copy.mutable(as: Entry.self), count: rowCount)
+        try sort(work) { try Interruption.check() }
         return rows(work, rowCount)
     }
 

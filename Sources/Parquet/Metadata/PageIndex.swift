@@ -1,3 +1,5 @@
+import Bytes
+
 private typealias Wire = ThriftReader.Wire
 
 /// Bounds and null counts of each page of a column chunk.
@@ -67,7 +69,8 @@ package struct ColumnIndex: Sendable {
 
 /// Where the pages of a column chunk are.
 ///
-/// - Spec: Parquet, PageIndex.md; parquet.thrift, `OffsetIndex`.
+/// - Spec: Parquet, PageIndex.md; parquet.thrift, `OffsetIndex`; for the checksums
+///   Formats/table-format/README.md, "Checksums".
 package struct OffsetIndex: Sendable {
     package struct PageLocation: Sendable, Hashable {
         /// Where the page's header begins in the file.
@@ -79,6 +82,19 @@ package struct OffsetIndex: Sendable {
     }
 
     package var pages: [PageLocation]
+    /// The CRC-32C of the header of each page, the dictionary page's first where there is one; nil when the
+    /// file does not say.
+    var headerChecksums: [UInt32]?
+
+    /// The field that any program may put into any structure, for those who know what it means.
+    ///
+    /// - Spec: Parquet, BinaryProtocolExtensions.md.
+    private static let extensionID: Int16 = 32767
+    /// Begins the extension that is ours.
+    private static let extensionMark: [UInt8] = [
+        0x5e, 0x0c, 0x9d, 0x3b, 0x7a, 0x41, 0x4f, 0x0e, 0x9c, 0x2d, 0x8b, 0x6f, 0x1a, 0x3e, 0x57,
+        0xd4,
+    ]
 
     /// Reads the bytes of `ColumnChunkMetadata.offsetIndexRange`.
     ///
@@ -93,6 +109,9 @@ package struct OffsetIndex: Sendable {
                 pages = try reader.list(field, of: Wire.structure) {
                     (reader) throws(ParquetError) in try PageLocation(&reader)
                 }
+            case Self.extensionID where field.type == Wire.binary:
+                let content = try reader.bytes(field)
+                headerChecksums = try Self.checksums(content, in: bytes, endingAt: reader.offset)
             default: try reader.skip(field)
             }
         }
@@ -104,16 +123,61 @@ package struct OffsetIndex: Sendable {
         }
     }
 
-    init(pages: [PageLocation]) {
+    init(pages: [PageLocation], headerChecksums: [UInt32]? = nil) {
         self.pages = pages
+        self.headerChecksums = headerChecksums
+    }
+
+    /// What an extension says, if it is ours.
+    ///
+    /// - Throws: `corrupt` when the message in front of its last four bytes does not match these.
+    private static func checksums(
+        _ content: [UInt8],
+        in message: UnsafeRawBufferPointer,
+        endingAt end: Int
+    ) throws(ParquetError) -> [UInt32]? {
+        guard content.starts(with: extensionMark) else { return nil }
+        let words = content.dropFirst(extensionMark.count)
+        guard words.count >= 4, words.count % 4 == 0 else {
+            throw .corrupt("the checksums of page headers are cut short")
+        }
+        var numbers = content.withUnsafeBytes { raw in
+            stride(from: words.startIndex, to: words.endIndex, by: 4).map {
+                UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: $0, as: UInt32.self))
+            }
+        }
+        let covered = UnsafeRawBufferPointer(rebasing: message[..<(end - 4)])
+        guard numbers.removeLast() == crc32c(covered) else {
+            throw .corrupt("the offset index does not match its checksum: the file is damaged")
+        }
+        return numbers
     }
 
     func message() -> [UInt8] {
+        var message = fields()
+        guard headerChecksums != nil else { return message }
+        // Behind the four bytes is only the end of the structure.
+        let end = message.count - 5
+        let checksum = message.withUnsafeBytes {
+            crc32c(UnsafeRawBufferPointer(rebasing: $0[..<end]))
+        }
+        var digits: [UInt8] = []
+        digits.appendLittleEndian(checksum)
+        message.replaceSubrange(end..<end + 4, with: digits)
+        return message
+    }
+
+    private func fields() -> [UInt8] {
         ThriftWriter.message { writer in
             writer.list(1, pages) { writer, page in
                 writer.int64(1, Int64(page.offset))
                 writer.int32(2, Int32(page.byteCount))
                 writer.int64(3, Int64(page.firstRow))
+            }
+            if let headerChecksums {
+                var content = Self.extensionMark
+                for number in headerChecksums + [0] { content.appendLittleEndian(number) }
+                writer.binary(Self.extensionID, content)
             }
         }
     }

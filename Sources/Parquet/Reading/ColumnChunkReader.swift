@@ -98,19 +98,7 @@ package final class ColumnChunkReader {
     ) throws(ParquetError) -> Column {
         precondition(count >= 0)
         let count = min(count, remainingRows)
-        let rows = selection.rows
-        if selection.count > 0 {
-            // Each with the one before it, so that many are compared at once.
-            var descents: Int32 = rows[0] < 0 ? 1 : 0
-            for index in 1..<selection.count {
-                descents |= rows[index] <= rows[index &- 1] ? 1 : 0
-            }
-            precondition(descents == 0, "selected rows ascend")
-            precondition(
-                Int(rows[selection.count - 1]) < count,
-                "a selected row is not among those read"
-            )
-        }
+        context.check(selection, rowCount: count)
         return try withExtendedLifetime(selection) { () throws(ParquetError) in
             try located { () throws(ParquetError) in
                 try readRows(count, selection: selection)
@@ -172,8 +160,7 @@ package final class ColumnChunkReader {
             if let selection {
                 // The selected rows of this page, counted from its next row.
                 let rows = selection.rows
-                var next = selected
-                while next < selection.count, Int(rows[next]) < row + part { next += 1 }
+                let next = selection.firstIndex(notBefore: row + part, from: selected)
                 if next == selected {
                     try skipInPage(part)
                 } else {

@@ -58,21 +58,23 @@ struct PageSource {
         }
     }
 
-    /// Holds the headers of all pages against their checksum, before any of them is believed.
+    /// Holds the headers of all pages against their checksums, before any of them is believed.
+    ///
+    /// - Parameter expected: of all headers of the chunk, one after the other.
     private func checkHeaders(_ expected: UInt32) throws(ParquetError) {
         var checksum: UInt32 = 0
         var at = 0
+        var known = bytes.front?.headerChecksums?[...]
         while at < bytes.count {
             let rest = UnsafeRawBufferPointer(start: bytes.base + at, count: bytes.count - at)
             let header = try PageHeader(rest)
-            checksum = crc32c(
-                UnsafeRawBufferPointer(rebasing: rest[..<header.headerSize]),
-                seed: checksum
-            )
+            let content = UnsafeRawBufferPointer(rebasing: rest[..<header.headerSize])
+            checksum = crc32c(content, seed: known == nil ? checksum : 0)
+            if known != nil, known?.popFirst() != checksum { break }
             guard header.compressedSize <= rest.count - header.headerSize else { break }
             at += header.headerSize + header.compressedSize
         }
-        guard at == bytes.count, checksum == expected else {
+        guard at == bytes.count, known != nil || checksum == expected else {
             throw .corrupt("the headers of its pages do not match their checksum")
         }
     }

@@ -33,9 +33,32 @@ package final class ParquetReadContext {
     private var levelScratch = Buffer(byteCount: 1 << 9)
     private var pickScratch = Buffer(byteCount: 1 << 13)
 
+    /// The selection that was checked last: all columns of a window are read by the same one.
+    private var checked: (buffer: Buffer, count: Int)?
+
     package init() {}
 
     private static let spareCountMax = 16
+
+    /// Makes sure that selected rows ascend and are among the `rowCount` that are read.
+    func check(_ selection: Selection, rowCount: Int) {
+        if selection.count == 0 { return }
+        let rows = selection.rows
+        if let checked, checked.buffer === selection.buffer, checked.count == selection.count {
+        } else {
+            // Each with the one before it, so that many are compared at once.
+            var descents: Int32 = rows[0] < 0 ? 1 : 0
+            for index in 1..<selection.count {
+                descents |= rows[index] <= rows[index &- 1] ? 1 : 0
+            }
+            precondition(descents == 0, "selected rows ascend")
+            checked = (selection.buffer, selection.count)
+        }
+        precondition(
+            Int(rows[selection.count - 1]) < rowCount,
+            "a selected row is not among those read"
+        )
+    }
 
     /// Memory for a page of `byteCount` bytes.
     func takePage(byteCount: Int) -> Buffer {
@@ -104,6 +127,20 @@ package struct ChunkBytes: @unchecked Sendable {
     let owner: (any AnyObject & Sendable)?
     let base: UnsafeRawPointer
     package let count: Int
+    /// What is known of the pages when the bytes are only the chunk's front; nil for a whole chunk.
+    private(set) var front: ChunkFront?
+
+    /// The same bytes, which are only the front of the chunk.
+    ///
+    /// - Throws: `truncated` when these are not its bytes.
+    package func asFront(_ front: ChunkFront) throws(ParquetError) -> ChunkBytes {
+        guard count == front.byteRange.count else {
+            throw .truncated("a chunk's front of \(front.byteRange.count) bytes", offset: count)
+        }
+        var result = self
+        result.front = front
+        return result
+    }
 
     /// A part of a buffer: the bytes from `byteOffset` on.
     package init(_ buffer: Buffer, byteOffset: Int = 0, count: Int) {
@@ -120,6 +157,15 @@ package struct ChunkBytes: @unchecked Sendable {
         self.owner = owner
         base = bytes.baseAddress ?? UnsafeRawPointer(Self.nowhere.base)
         count = bytes.count
+    }
+
+    /// Looks at the bytes.
+    package func withBytes<Value, Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Value
+    ) throws(Failure) -> Value {
+        try withExtendedLifetime(self) { () throws(Failure) in
+            try body(UnsafeRawBufferPointer(start: base, count: count))
+        }
     }
 
     private static let nowhere = Buffer(byteCount: 0)

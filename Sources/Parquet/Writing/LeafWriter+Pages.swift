@@ -100,6 +100,7 @@ extension LeafWriter {
         }
         body.append(contentsOf: header)
         pageHeaders.append(contentsOf: header)
+        headerChecksums.append(header.withUnsafeBytes { crc32c($0) })
         body.append(contentsOf: content)
         bodyUncompressed += header.count + uncompressed
     }

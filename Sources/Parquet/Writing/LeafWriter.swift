@@ -36,8 +36,9 @@ final class LeafWriter {
     /// Codes of the dictionary that batches came with, by its codes; `.max` is not yet known.
     private var mapped: (dictionary: ColumnDictionary, codes: [UInt32])?
     var body: [UInt8] = []
-    /// The headers of the data pages in `body`, for their checksum.
+    /// The headers of the data pages in `body`, one after the other, and of each the checksum.
     var pageHeaders: [UInt8] = []
+    var headerChecksums: [UInt32] = []
     var bodyUncompressed = 0
     private var pages: [WrittenPage] = []
     private var chunkRows = 0
@@ -63,6 +64,8 @@ final class LeafWriter {
         var body: [UInt8]
         var metadata: ColumnChunkMetadata
         var pages: [WrittenPage]
+        /// Of the header of each page, the dictionary page's first where there is one.
+        var headerChecksums: [UInt32]
         /// With its header; empty for none.
         var bloomFilter: [UInt8]
     }
@@ -103,6 +106,7 @@ final class LeafWriter {
     private func beginChunk() {
         body = []
         pageHeaders = []
+        headerChecksums = []
         bodyUncompressed = 0
         pages = []
         chunkRows = 0
@@ -560,6 +564,8 @@ final class LeafWriter {
             body: body,
             metadata: metadata,
             pages: pages,
+            headerChecksums: (header.isEmpty ? [] : [header.withUnsafeBytes { crc32c($0) }])
+                + headerChecksums,
             bloomFilter: bloomFilter?.finish() ?? []
         )
         total.merge(chunk)

@@ -20,6 +20,7 @@ package final class ParquetWriter {
     private var splitOffsets: [Int] = []
     /// Per row group and leaf: the pages, for the page index.
     private var pages: [[[LeafWriter.WrittenPage]]] = []
+    private var headerChecksums: [[[UInt32]]] = []
     private var isFinished = false
 
     /// What `created_by` says, before the words of `FooterChecksum`.
@@ -211,6 +212,7 @@ package final class ParquetWriter {
             sortingColumns: options.sortingColumns
         )
         var groupPages: [[LeafWriter.WrittenPage]] = []
+        var groupChecksums: [[UInt32]] = []
         var filters: [[UInt8]] = []
         splitOffsets.append(offset)
         for leaf in leaves {
@@ -225,6 +227,7 @@ package final class ParquetWriter {
             group.totalByteSize += metadata.uncompressedSize
             group.columns.append(metadata)
             groupPages.append(chunk.pages)
+            groupChecksums.append(chunk.headerChecksums)
             filters.append(chunk.bloomFilter)
         }
         for (index, filter) in filters.enumerated() where !filter.isEmpty {
@@ -235,6 +238,7 @@ package final class ParquetWriter {
         }
         rowGroups.append(group)
         pages.append(groupPages)
+        headerChecksums.append(groupChecksums)
         rowGroupRows = 0
     }
 
@@ -349,7 +353,11 @@ package final class ParquetWriter {
                         firstRow: $0.firstRow
                     )
                 }
-                let message = OffsetIndex(pages: locations).message()
+                let offsetIndex = OffsetIndex(
+                    pages: locations,
+                    headerChecksums: options.writesChecksums ? headerChecksums[group][index] : nil
+                )
+                let message = offsetIndex.message()
                 rowGroups[group].columns[index].offsetIndexRange = offset..<offset + message.count
                 pending.append(contentsOf: message)
             }

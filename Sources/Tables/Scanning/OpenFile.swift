@@ -231,11 +231,8 @@ final class OpenFile: Sendable {
         }
     }
 
-    /// The bytes to fetch for a row group, and for each of them which column of the file it belongs to.
-    private func ranges(
-        rowGroup: Int,
-        areLate: Bool
-    ) throws -> (columns: [Int], ranges: [[Range<Int>]]) {
+    /// The columns of the file that are fetched together.
+    func storedColumns(areLate: Bool) -> [Int] {
         var columns: [Int] = []
         for source in sources {
             if let column = source.storedColumn, lateColumns.contains(column) == areLate,
@@ -244,6 +241,15 @@ final class OpenFile: Sendable {
                 columns.append(column)
             }
         }
+        return columns
+    }
+
+    /// The bytes to fetch for a row group, and for each of them which column of the file it belongs to.
+    private func ranges(
+        rowGroup: Int,
+        areLate: Bool
+    ) throws -> (columns: [Int], ranges: [[Range<Int>]]) {
+        let columns = storedColumns(areLate: areLate)
         let ranges = try TablesError.inFile(file.place) {
             try columns.map { column in
                 try metadata.chunkLocations(rowGroup: rowGroup, columns: [column])
@@ -253,23 +259,28 @@ final class OpenFile: Sendable {
         return (columns, ranges)
     }
 
-    /// Fetches the chunks of a row group, apart from late ones.
+    /// Fetches the chunks of a part of a row group, apart from late ones.
     ///
     /// - Parameter service: fetches those, if somebody reads them.
     func fetch(
-        rowGroup: Int,
+        _ part: RowGroupPart,
         meter: ScanMeter,
         service: FetchService?
     ) async throws -> FetchedRowGroup {
-        let rowCount = metadata.rowGroups[rowGroup].rowCount
-        meter.add { $0.rows += rowCount }
-        let chunks = try await fetch(rowGroup: rowGroup, areLate: false, meter)
-        var result = FetchedRowGroup(file: self, rowGroup: rowGroup, chunks: chunks)
+        let rows = rows(of: part)
+        meter.add { $0.rows += rows.count }
+        let chunks = try await fetch(part, areLate: false, meter)
+        var result = FetchedRowGroup(
+            file: self,
+            rowGroup: part.rowGroup,
+            rows: rows,
+            chunks: chunks
+        )
         if !lateColumns.isEmpty {
             guard let service else { preconditionFailure("late columns need a service") }
             result.late = {
                 try service.wait {
-                    try await self.fetch(rowGroup: rowGroup, areLate: true, meter)
+                    try await self.fetch(part, areLate: true, meter)
                 }
             }
         }
@@ -277,11 +288,25 @@ final class OpenFile: Sendable {
     }
 
     private func fetch(
-        rowGroup: Int,
+        _ part: RowGroupPart,
         areLate: Bool,
         _ meter: ScanMeter
     ) async throws -> [Int: [ChunkBytes]] {
-        let (columns, ranges) = try ranges(rowGroup: rowGroup, areLate: areLate)
+        if case .front(let rowCount) = part.extent,
+            let fronts = try await fetchFronts(part.rowGroup, rowCount, areLate, meter)
+        {
+            return fronts
+        }
+        let (columns, ranges) = try ranges(rowGroup: part.rowGroup, areLate: areLate)
+        return try await fetch(columns, ranges, meter)
+    }
+
+    /// Fetches ranges of the file, by column.
+    func fetch(
+        _ columns: [Int],
+        _ ranges: [[Range<Int>]],
+        _ meter: ScanMeter
+    ) async throws -> [Int: [ChunkBytes]] {
         let all = ranges.flatMap { $0 }
         var chunks: [Int: [ChunkBytes]] = [:]
         if !all.isEmpty {
@@ -305,10 +330,12 @@ final class OpenFile: Sendable {
     }
 }
 
-/// A row group whose bytes are there.
+/// A row group, or a part of one, whose bytes are there.
 struct FetchedRowGroup: Sendable {
     var file: OpenFile
     var rowGroup: Int
+    /// The rows of it that are read.
+    var rows: Range<Int>
     /// The chunks of each column of the file that is read.
     var chunks: [Int: [ChunkBytes]]
     /// Fetches the chunks of late columns; blocks the thread.

@@ -128,8 +128,10 @@ final class RowGroupCursor {
     private(set) var windowCount = 0
 
     private let rowGroup: Int
-    private let firstRow: Int
+    /// Behind the last row of the file that is read.
     private let endRow: Int
+    /// Behind the last row of the row group.
+    private let rowGroupEnd: Int
     private let options: [ParquetReadOptions]
     private let context: ParquetReadContext
     private var chunks: [Int: [ChunkBytes]]
@@ -144,9 +146,10 @@ final class RowGroupCursor {
         late = fetched.late
         self.options = options
         self.context = context
-        firstRow = fetched.file.footer.rowStarts[fetched.rowGroup]
-        endRow = fetched.file.footer.rowStarts[fetched.rowGroup + 1]
-        windowStart = firstRow
+        let start = fetched.file.footer.rowStarts[fetched.rowGroup]
+        rowGroupEnd = fetched.file.footer.rowStarts[fetched.rowGroup + 1]
+        windowStart = start + fetched.rows.lowerBound
+        endRow = start + fetched.rows.upperBound
         readers = Array(repeating: nil, count: fetched.file.sources.count)
     }
 
@@ -189,7 +192,7 @@ final class RowGroupCursor {
         try TablesError.inFile(file.file.place) {
             let reader = try readers[slot] ?? makeReader(column, as: type, slot)
             readers[slot] = reader
-            let done = endRow - reader.remainingRows
+            let done = rowGroupEnd - reader.remainingRows
             precondition(done <= windowStart, "a column is read once a window")
             if done < windowStart { try reader.skip(rows: windowStart - done) }
             if let selection {

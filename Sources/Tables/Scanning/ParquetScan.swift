@@ -23,7 +23,7 @@ package final class ParquetScan: Sendable {
     private struct Plan: Sendable {
         var file: Int
         /// nil for all row groups of the file, found out when it is opened.
-        var rowGroup: Int?
+        var part: RowGroupPart?
         /// An estimate where the footer is not known yet.
         var byteCount: Int
     }
@@ -32,8 +32,8 @@ package final class ParquetScan: Sendable {
     private struct Opening: Sendable {
         /// nil when no row group of the file is left.
         var first: FetchedRowGroup?
-        /// Row groups of the file that follow.
-        var rest: ArraySlice<Int>
+        /// What follows of the file.
+        var rest: ArraySlice<RowGroupPart>
     }
 
     private struct State {
@@ -156,15 +156,17 @@ package final class ParquetScan: Sendable {
         for index in files.indices {
             guard let (file, groups) = opened[index] else {
                 let size = min(files[index].size ?? Self.unknownFileByteCount, 256 << 20)
-                plans.append(Plan(file: index, rowGroup: nil, byteCount: size))
+                plans.append(Plan(file: index, part: nil, byteCount: size))
                 rowCount = nil
+                // Who wants few rows finds them in the first file, mostly.
+                if options.wantedRowCount != nil, fetchAheadEnd == nil { fetchAheadEnd = 1 }
                 continue
             }
-            for group in groups {
-                plans.append(
-                    Plan(file: index, rowGroup: group, byteCount: file.byteCount(rowGroup: group))
-                )
-                rowCount? += file.metadata.rowGroups[group].rowCount
+            let wanted = options.wantedRowCount.flatMap { wanted in rowCount.map { wanted - $0 } }
+            for part in file.parts(of: groups, wanted: wanted) {
+                let byteCount = file.byteCount(rowGroup: part.rowGroup)
+                plans.append(Plan(file: index, part: part, byteCount: byteCount))
+                rowCount? += file.rows(of: part).count
                 if let wanted = options.wantedRowCount, let rowCount, rowCount >= wanted,
                     fetchAheadEnd == nil
                 {
@@ -264,10 +266,10 @@ package final class ParquetScan: Sendable {
 
     private func fetch(_ plan: Plan) async throws -> Opening {
         let file: OpenFile
-        var groups: [Int]
+        let parts: [RowGroupPart]
         if let open = openFiles[plan.file] {
             file = open
-            groups = plan.rowGroup.map { [$0] } ?? []
+            parts = plan.part.map { [$0] } ?? []
         } else {
             let footer = try await options.footers.footer(of: files[plan.file], meter: meter)
             file = try OpenFile(
@@ -277,28 +279,34 @@ package final class ParquetScan: Sendable {
                 resolution: resolution,
                 options: options.parquet
             )
-            groups = try await Self.rowGroups(file, predicate, columns, types, meter)
+            let groups = try await Self.rowGroups(file, predicate, columns, types, meter)
+            parts = file.parts(of: groups, wanted: options.wantedRowCount)
         }
-        guard let first = groups.first else { return Opening(first: nil, rest: []) }
-        let fetched = try await file.fetch(rowGroup: first, meter: meter, service: service)
-        return Opening(first: fetched, rest: groups.dropFirst())
+        guard let first = parts.first else { return Opening(first: nil, rest: []) }
+        let fetched = try await file.fetch(first, meter: meter, service: service)
+        return Opening(first: fetched, rest: parts.dropFirst())
     }
 
-    /// Gives the first row group, then the others, each begun when the one before is handed out.
+    /// Gives the first row group, then the others, each begun when the one before is handed out, or when
+    /// it is asked for if few rows are wanted.
     private func follow(_ opening: Opening) -> () throws -> FetchedRowGroup? {
         var current = opening.first
         var rest = opening.rest
         var ticket: FetchTicket<FetchedRowGroup>?
         let (service, meter, file) = (service, meter, opening.first?.file)
+        let isAhead = options.wantedRowCount == nil
+        func begin() {
+            guard let file, let part = rest.popFirst() else { return }
+            ticket = service.start {
+                try await file.fetch(part, meter: meter, service: service)
+            }
+        }
         return {
+            if !isAhead, current == nil { begin() }
             let result = try ticket?.wait() ?? current
             current = nil
             ticket = nil
-            if let file, let group = rest.popFirst() {
-                ticket = service.start {
-                    try await file.fetch(rowGroup: group, meter: meter, service: service)
-                }
-            }
+            if isAhead { begin() }
             return result
         }
     }

@@ -151,7 +151,11 @@ func readAll(
     )
     var batches: [[Column]] = []
     for group in open.metadata.rowGroups.indices {
-        let fetched = try await open.fetch(rowGroup: group, meter: meter, service: nil)
+        let fetched = try await open.fetch(
+            RowGroupPart(rowGroup: group),
+            meter: meter,
+            service: nil
+        )
         batches += try await WorkerPool.shared.run {
             var next: FetchedRowGroup? = fetched
             let morsel = ParquetMorsel(
