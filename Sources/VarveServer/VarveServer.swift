@@ -37,9 +37,9 @@ package struct VarveServer: Sendable {
         self.parts = parts
         let routes =
             IcebergRoutes(parts: parts).all + QueryRoutes(parts: parts).all
-            + LogRoutes(parts: parts).all + EventRoutes(parts: parts).all + RowsRoutes(parts: parts).all
-            + LineageRoutes(parts: parts).all + TransformRoutes(parts: parts).all
-            + HealthRoutes(parts: parts).all
+            + LogRoutes(parts: parts).all + EventRoutes(parts: parts).all
+            + RowsRoutes(parts: parts).all + LineageRoutes(parts: parts).all
+            + TransformRoutes(parts: parts).all + HealthRoutes(parts: parts).all
         let index = IndexRoutes(others: routes).all
         handler = RequestHandler(parts: parts, routes: RouteTable(routes + index))
     }

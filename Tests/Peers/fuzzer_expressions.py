@@ -248,7 +248,9 @@ class ExpressionMaker(NestedMaker):
             return E("int", "(", a, one(" // ", " % "), "nullif(", b, ", 0))", bound=max(a.bound, b.bound), wide=a.wide or b.wide)
         if pick == 8:
             a = self.small(scope, deeper, 2**30)
-            return E("int", one("abs(", "-(", "sign("), a, ")", bound=a.bound + 1, wide=a.wide)
+            # DuckDB's sign is a TINYINT, of which bit_count counts eight bits; there are none here.
+            before, after = one(("abs(", ")"), ("-(", ")"), ("CAST(sign(", ") AS INTEGER)"))
+            return E("int", before, a, after, bound=a.bound + 1, wide=a.wide)
         if pick == 9:
             return E("int", one("length", "ascii", "unicode", "bit_length", "strlen"), "(", self.text_value(scope, deeper), ")", bound=10**5, wide=True)
         if pick == 10:

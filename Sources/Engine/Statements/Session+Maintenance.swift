@@ -140,10 +140,8 @@ extension Session {
                     + "orphans cannot be told"
             )
         }
-        for view in try snapshot.state.allViews() {
-            guard try snapshot.state.existingView(view).metadataLocation.hasPrefix(own) else {
-                continue
-            }
+        for view in try snapshot.state.allViews()
+        where try snapshot.state.existingView(view).metadataLocation.hasPrefix(own) {
             throw EngineError(
                 .invalid,
                 "the files of view \(view) lie below the location of table \(table.identifier): whose "
