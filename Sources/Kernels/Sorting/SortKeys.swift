@@ -363,30 +363,127 @@ package struct SortKeys: Sendable {
 
 /// Compares rows of two batches by sort order: for merging sorted runs, and for ties.
 package struct RowComparator: Sendable {
+    /// A pair of columns as addresses: comparing a row must not count references.
+    private struct Lane: BitwiseCopyable {
+        enum Kind: UInt8 {
+            case bits, int32, int64, float32, float64, int128, interval, view
+            /// By the columns themselves: lists, structures, maps and bare nulls.
+            case other
+        }
+
+        var kind = Kind.other
+        var left: UInt = 0
+        var right: UInt = 0
+        /// Of the words of validity, 0 without nulls.
+        var leftValidity: UInt = 0
+        var rightValidity: UInt = 0
+        var isDescending: Bool
+        var nullsFirst: Bool
+    }
+
+    /// Also what keeps the memory of `lanes`.
     private let pairs: [(left: Column, right: Column)]
-    private let orders: [SortOrder]
+    private let lanes: [Lane]
 
     /// Columns agree in type pairwise; dictionaries and constants are flattened once.
     package init(_ left: [Column], _ right: [Column], _ orders: [SortOrder]) {
         precondition(left.count == right.count && left.count == orders.count)
         pairs = zip(left, right).map { ($0.flattened(), $1.flattened()) }
-        self.orders = orders
+        lanes = zip(pairs, orders).map { Self.lane($0.left, $0.right, $1) }
+    }
+
+    private static func lane(_ left: Column, _ right: Column, _ order: SortOrder) -> Lane {
+        var lane = Lane(isDescending: order.isDescending, nullsFirst: order.nullsFirst)
+        switch (left.storage, right.storage) {
+        case (.bits(let a), .bits(let b)):
+            lane.kind = .bits
+            (lane.left, lane.right) = (UInt(bitPattern: a.words), UInt(bitPattern: b.words))
+        case (.fixed(let a), .fixed(let b)):
+            precondition(left.type.physical == right.type.physical)
+            switch left.type.physical {
+            case .int32: lane.kind = .int32
+            case .int64: lane.kind = .int64
+            case .float32: lane.kind = .float32
+            case .float64: lane.kind = .float64
+            default: lane.kind = left.type == .interval ? .interval : .int128
+            }
+            lane.left = UInt(bitPattern: a.pointer(as: UInt8.self))
+            lane.right = UInt(bitPattern: b.pointer(as: UInt8.self))
+        case (.views(let a, _), .views(let b, _)):
+            lane.kind = .view
+            lane.left = UInt(bitPattern: a.pointer(as: UInt8.self))
+            lane.right = UInt(bitPattern: b.pointer(as: UInt8.self))
+        default: return lane
+        }
+        lane.leftValidity = UInt(bitPattern: left.validity?.words)
+        lane.rightValidity = UInt(bitPattern: right.validity?.words)
+        return lane
     }
 
     /// Negative, zero or positive as the left row comes before, with or after the right row.
     package func compare(_ leftRow: Int, _ rightRow: Int, fromColumn: Int = 0) -> Int {
-        for index in fromColumn..<pairs.count {
-            let (left, right) = pairs[index]
-            let order = orders[index]
-            let nulls = (left.isNull(leftRow), right.isNull(rightRow))
-            if nulls.0 || nulls.1 {
-                if nulls.0 && nulls.1 { continue }
-                return nulls.0 == order.nullsFirst ? -1 : 1
+        for index in fromColumn..<lanes.count {
+            let lane = lanes[index]
+            let isLeftNull: Bool
+            let isRightNull: Bool
+            if lane.kind == .other {
+                isLeftNull = pairs[index].left.isNull(leftRow)
+                isRightNull = pairs[index].right.isNull(rightRow)
+            } else {
+                isLeftNull = Self.isNull(lane.leftValidity, leftRow)
+                isRightNull = Self.isNull(lane.rightValidity, rightRow)
             }
-            let sign = NestedComparison.order(left, leftRow, right, rightRow)
-            if sign != 0 { return order.isDescending ? -sign : sign }
+            if isLeftNull || isRightNull {
+                if isLeftNull && isRightNull { continue }
+                return isLeftNull == lane.nullsFirst ? -1 : 1
+            }
+            let sign =
+                lane.kind == .other
+                ? NestedComparison.order(
+                    pairs[index].left,
+                    leftRow,
+                    pairs[index].right,
+                    rightRow
+                ) : Self.order(lane, leftRow, rightRow)
+            if sign != 0 { return lane.isDescending ? -sign : sign }
         }
         return 0
+    }
+
+    @inline(__always)
+    private static func isNull(_ validity: UInt, _ row: Int) -> Bool {
+        guard let words = UnsafePointer<UInt64>(bitPattern: validity) else { return false }
+        return bitOf(words, row) == 0
+    }
+
+    private static func order(_ lane: Lane, _ leftRow: Int, _ rightRow: Int) -> Int {
+        @inline(__always)
+        func sign<T: OrderedLane>(_: T.Type) -> Int {
+            guard let left = UnsafePointer<T>(bitPattern: lane.left),
+                let right = UnsafePointer<T>(bitPattern: lane.right)
+            else { return 0 }
+            let (x, y) = (left[leftRow], right[rightRow])
+            return T.same(x, y) ? 0 : (T.before(x, y) ? -1 : 1)
+        }
+        switch lane.kind {
+        case .bits:
+            guard let left = UnsafePointer<UInt64>(bitPattern: lane.left),
+                let right = UnsafePointer<UInt64>(bitPattern: lane.right)
+            else { return 0 }
+            return Int(bitOf(left, leftRow)) - Int(bitOf(right, rightRow))
+        case .int32: return sign(Int32.self)
+        case .int64: return sign(Int64.self)
+        case .float32: return sign(Float.self)
+        case .float64: return sign(Double.self)
+        case .int128: return sign(Int128.self)
+        case .interval: return sign(IntervalLane.self)
+        case .view:
+            guard let left = UnsafePointer<StringView>(bitPattern: lane.left),
+                let right = UnsafePointer<StringView>(bitPattern: lane.right)
+            else { return 0 }
+            return viewsOrder(left[leftRow], right[rightRow]).signum()
+        case .other: return 0
+        }
     }
 
     /// Where equal rows begin in sorted columns: bit `i` is set when row `i` differs from row
