@@ -39,9 +39,12 @@ package enum Interruption {
     ///
     /// - Throws: `CancellationError`; whatever the caller was building is then not to be used.
     package static func check() throws {
-        guard let flag = pthread_getspecific(key) else { return }
-        if Unmanaged<Flag>.fromOpaque(flag).takeUnretainedValue().isRaised {
-            throw CancellationError()
-        }
+        if isRaised { throw CancellationError() }
+    }
+
+    /// Whether the work is not wanted any more.
+    package static var isRaised: Bool {
+        guard let flag = pthread_getspecific(key) else { return false }
+        return Unmanaged<Flag>.fromOpaque(flag).takeUnretainedValue().isRaised
     }
 }

@@ -38,7 +38,10 @@ struct SortedRuns {
         } else {
             selection = try keys.sortedUnlessInterrupted()
         }
-        return chunk.taking(selection)
+        return Chunk(
+            columns: try chunk.columns.map { try Take.takeUnlessInterrupted($0, selection) },
+            rowCount: selection.count
+        )
     }
 
     /// Sorts rows and writes them as a run behind the others.

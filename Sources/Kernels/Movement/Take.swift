@@ -9,6 +9,28 @@ package enum Take {
         take(column, rows: selection.rows, count: selection.count)
     }
 
+    /// The selected rows, for very many of them.
+    ///
+    /// - Throws: `CancellationError` when nobody wants them any more.
+    package static func takeUnlessInterrupted(
+        _ column: Column,
+        _ selection: Selection
+    ) throws -> Column {
+        let step = 4 * Interruption.rowCount
+        if selection.count <= 2 * step { return take(column, selection) }
+        var parts: [Column] = []
+        var start = 0
+        while start < selection.count {
+            try Interruption.check()
+            let count = min(step, selection.count - start)
+            parts.append(take(column, rows: selection.rows + start, count: count))
+            start += count
+        }
+        return try withExtendedLifetime(selection) {
+            try Concatenate.concatenateUnlessInterrupted(parts)
+        }
+    }
+
     /// The rows of all columns.
     package static func take(_ batch: RecordBatch, _ selection: Selection) -> RecordBatch {
         RecordBatch(

@@ -342,8 +342,11 @@ package struct SortKeys: Sendable {
         bitsLeft -= used
         let left = bitsLeft
         let drop = UInt64(max(0, width - used))
+        // Who interrupts takes no look at the order any more.
+        var isWanted = true
         forEachValid(validity, count) { row in
-            put(value(row) &>> drop, left, entries + row)
+            if row & (Interruption.rowCount &- 1) == 0 { isWanted = !Interruption.isRaised }
+            if isWanted { put(value(row) &>> drop, left, entries + row) }
         }
         return width <= used
     }
