@@ -85,6 +85,12 @@ QUERIES = {
         "SELECT l.id, q.n FROM {l} AS l LEFT JOIN LATERAL (SELECT count(*) AS n, r.c FROM {r} AS r WHERE r.k = l.k GROUP BY r.c) AS q ON q.c = l.t", "SELECT l.id, q.n FROM {l} AS l, (SELECT count(*) AS n FROM {r} AS r WHERE r.k = l.k AND EXISTS (SELECT 1 FROM {r} AS s WHERE s.v > l.id AND s.k = r.k)) AS q",
         "SELECT l.id, a.n, b.n FROM {l} AS l, LATERAL (SELECT count(*) AS n FROM {r} AS r WHERE r.k = l.k) AS a, LATERAL (SELECT count(*) AS n FROM {r} AS r WHERE r.v > a.n AND r.k = l.k) AS b",
     ],
+    # One row, also where nothing is aggregated.
+    "beside an aggregate": [
+        "SELECT (SELECT c.o FROM {l} AS l WHERE l.id = 1) AS m FROM (SELECT sum(id) AS a, 5 AS o FROM {l} WHERE FALSE) AS c", "SELECT o, (SELECT max(id) FROM {l} AS l WHERE l.id < c.o) AS m FROM (SELECT 5 AS o, count(*) FROM {none}) AS c",
+        "SELECT EXISTS (SELECT 1 FROM {l} AS l WHERE l.id = c.o) AS m, o IN (SELECT k FROM {l} AS l WHERE l.id > c.o) AS n FROM (SELECT 5 AS o, max(k) AS b FROM {none}) AS c",
+        "SELECT c.o, q.v FROM (SELECT 1 AS o, max(k) AS b FROM {none}) AS c LEFT JOIN LATERAL (SELECT max(v) AS v FROM {r} AS r WHERE r.k >= c.o) AS q ON true", "SELECT (SELECT c.o FROM {l} AS l WHERE l.id = 1) AS m FROM (SELECT k, 5 AS o FROM {none} GROUP BY k) AS c",
+    ],
     "nested and elsewhere": [
         "SELECT id, (SELECT max((SELECT count(*) FROM {r} AS s WHERE s.k = r.k AND s.v > l.id)) FROM {r} AS r WHERE r.k = l.k) AS m FROM {l} AS l WHERE id < 80",
         "SELECT id, (SELECT count(*) FROM {r} AS r WHERE r.k = l.k AND r.v > (SELECT avg(v) FROM {r} AS s WHERE s.c = l.t)) AS m FROM {l} AS l",

@@ -667,7 +667,8 @@ extension LogicalPlan {
             return .project(needed, input.narrowed(to: below))
         case .aggregate(let aggregate):
             let needed = aggregate.groups.filter { ids.contains($0.column.id) }
-            guard needed.count == ids.count else { return self }
+            // Without groups there is a row even where the input has none.
+            guard needed.count == ids.count, !aggregate.groups.isEmpty else { return self }
             let below = needed.reduce(into: Set<ColumnID>()) {
                 $0.formUnion($1.expression.columnIDs)
             }
