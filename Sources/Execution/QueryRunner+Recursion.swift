@@ -18,7 +18,7 @@ extension QueryRunner {
         let round = RoundMemory(memory)
         var plan = recursion.anchor
         while true {
-            if stream.wasAbandoned { throw CancellationError() }
+            try Interruption.check()
             let collected = sinks.map { _ in RoundOperator(round) }
             // What joins tell the scans below them holds for one round.
             let filters = keyFilters
@@ -49,12 +49,11 @@ extension QueryRunner {
         let batchCount = (rows.rowCount + batch - 1) / batch
         let workerCount = team.count
         let stop = StopFlag()
-        let stream = stream
         try team.run { worker in
             var index = worker
             while index < batchCount {
                 if stop.isSet { return }
-                if stream.wasAbandoned { throw CancellationError() }
+                try Interruption.check()
                 let part = index * batch..<min(rows.rowCount, (index + 1) * batch)
                 let chunk = Chunk(
                     columns: rows.columns.map { $0.slice(part) },

@@ -293,7 +293,6 @@ final class QueryRunner {
         )
         let stop = StopFlag()
         let workerCount = isInOrder ? 1 : team.count
-        let stream = stream
         try team.run { worker in
             if worker >= workerCount { return }
             let reader = try MorselScan(scan, keys: keys, bounds: bounds, sink: sinks[worker])
@@ -302,8 +301,8 @@ final class QueryRunner {
             var index = worker
             while index < source.morselCount {
                 if stop.isSet { break }
-                if stream.wasAbandoned { throw CancellationError() }
-                if try !reader.run(try source.morsel(index), stop, stream) {
+                try Interruption.check()
+                if try !reader.run(try source.morsel(index), stop) {
                     stop.set()
                     break
                 }
@@ -337,11 +336,10 @@ final class QueryRunner {
         case .together(let rows, _): return try pushAll(rows, into: sinks)
         case .kept(let workers):
             let stop = StopFlag()
-            let stream = stream
             try team.run { worker in
                 let wantsMore = try workers[worker].forEachBatch { chunk in
                     if stop.isSet { return false }
-                    if stream.wasAbandoned { throw CancellationError() }
+                    try Interruption.check()
                     return try sinks[worker].push(chunk)
                 }
                 if !wantsMore { stop.set() }
@@ -454,7 +452,6 @@ final class QueryRunner {
     ) throws -> Bool {
         let types = window.input.types
         let memory = memory.makeOperator()
-        let stream = stream
         let keys =
             window.partition.map {
                 SortKey(expression: $0, isDescending: false, nullsFirst: false)
@@ -506,8 +503,6 @@ final class QueryRunner {
             {
                 let segments = WindowSegments(window, memory) { chunk in
                     try self.push(chunk, into: sinks[0])
-                } check: {
-                    if stream.wasAbandoned { throw CancellationError() }
                 }
                 let wantsMore = try SortOperator.merge(sorted, limit: limit, memory: memory) {
                     try segments.add($0)
@@ -519,9 +514,7 @@ final class QueryRunner {
         guard rows.rowCount < Int(Int32.max) else {
             throw ExecutionError(.unsupported, "a window over more than 2^31 rows")
         }
-        let evaluator = try WindowEvaluator(window, rows: rows) {
-            if stream.wasAbandoned { throw CancellationError() }
-        }
+        let evaluator = try WindowEvaluator(window, rows: rows)
         var result = rows
         for call in window.calls { result.columns.append(try evaluator.evaluate(call)) }
         return try withExtendedLifetime((collected, sorted)) {
@@ -539,7 +532,7 @@ final class QueryRunner {
         )
         if build.rowCount == 0, join.isEmptyWithoutRight { return true }
         guard let table = try build.table() else {
-            let spilled = try SpilledJoin(build, team, stream)
+            let spilled = try SpilledJoin(build, team)
             let probes = try spilled.probes(sinks)
             guard try run(join.left, into: probes) else { return false }
             return try spilled.finish(probes, into: sinks)
@@ -549,8 +542,7 @@ final class QueryRunner {
             plan: join,
             table: table,
             facts: JoinFacts(isEmpty: table.rowCount == 0, hasNullKey: table.hasNullKey),
-            workerCount: team.count,
-            stream: stream
+            workerCount: team.count
         )
         if join.dropsUnmatchedLeft { noteKeys(of: join, table) }
         let probes = try sinks.indices.map {

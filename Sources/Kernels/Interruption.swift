@@ -1,22 +1,10 @@
 import Glibc
-import Synchronization
 
 /// Ends long loops soon after nobody wants their result any more.
 ///
 /// A thread that works for a query watches the query's flag; loops over whole tables look at it every few
 /// ten thousand rows, without having to be told which query they work for.
 package enum Interruption {
-    /// Raised once, by whoever wanted the work.
-    package final class Flag: Sendable {
-        private let raised = Atomic<Bool>(false)
-
-        package init() {}
-
-        package var isRaised: Bool { raised.load(ordering: .relaxed) }
-
-        package func raise() { raised.store(true, ordering: .relaxed) }
-    }
-
     /// How many rows loops go between looks: a power of two, some hundred microseconds of work.
     package static let rowCount = 1 << 15
 
@@ -27,7 +15,8 @@ package enum Interruption {
     }()
 
     /// Runs `body` so that `check` on this thread looks at `flag`.
-    package static func watching<Value>(_ flag: Flag, _ body: () throws -> Value) rethrows -> Value
+    package static func watching<Value>(_ flag: StopFlag, _ body: () throws -> Value) rethrows
+        -> Value
     {
         let before = pthread_getspecific(key)
         pthread_setspecific(key, Unmanaged.passUnretained(flag).toOpaque())
@@ -45,6 +34,6 @@ package enum Interruption {
     /// Whether the work is not wanted any more.
     package static var isRaised: Bool {
         guard let flag = pthread_getspecific(key) else { return false }
-        return Unmanaged<Flag>.fromOpaque(flag).takeUnretainedValue().isRaised
+        return Unmanaged<StopFlag>.fromOpaque(flag).takeUnretainedValue().isSet
     }
 }

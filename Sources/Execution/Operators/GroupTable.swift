@@ -81,16 +81,14 @@ final class GroupTable {
         into groups: UnsafeMutablePointer<UInt32>
     ) throws {
         // So many rows that looking them up takes long come from another table only.
-        var start = 0
-        while count - start > Self.assignedCountMax {
-            let rows = start..<start + Self.assignedCountMax
-            try assignSome(columns.map { $0.slice(rows) }, count: rows.count, into: groups + start)
-            try Interruption.check()
-            start = rows.upperBound
+        if count <= Self.assignedCountMax {
+            return try assignSome(columns, count: count, into: groups)
         }
-        if start == 0 { return try assignSome(columns, count: count, into: groups) }
-        let rest = columns.map { $0.slice(start..<count) }
-        try assignSome(rest, count: count - start, into: groups + start)
+        for start in stride(from: 0, to: count, by: Self.assignedCountMax) {
+            try Interruption.check()
+            let rows = start..<min(count, start + Self.assignedCountMax)
+            try assignSome(columns.map { $0.slice(rows) }, count: rows.count, into: groups + start)
+        }
     }
 
     private static let assignedCountMax = 1 << 16

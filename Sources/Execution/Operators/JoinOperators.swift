@@ -12,26 +12,17 @@ final class JoinState: Sendable {
     /// What is known of the whole right side, of which `table` may hold a part.
     let facts: JoinFacts
 
-    private let stream: ResultStream
-
     init(
         plan: PhysicalPlan.Join,
         table: JoinTable,
         facts: JoinFacts,
-        workerCount: Int,
-        stream: ResultStream
+        workerCount: Int
     ) {
         self.plan = plan
         self.table = table
         self.facts = facts
-        self.stream = stream
         let keeps = plan.kind.decidesOnRight
         matched = (0..<workerCount).map { _ in MatchedRows(count: keeps ? table.rowCount : 0) }
-    }
-
-    /// Ends the query when nobody waits for its result: a batch can have very many matches.
-    func checkWanted() throws {
-        if stream.wasAbandoned { throw CancellationError() }
     }
 }
 
@@ -149,7 +140,7 @@ final class JoinProbeOperator: PushOperator {
         var start = 0
         // A row with many matches makes many pairs: they go on in batches.
         while start < pairs.count {
-            try state.checkWanted()
+            try Interruption.check()
             let count = min(pairs.count - start, RecordBatch.rowCountMax)
             var columns: [Column] = []
             for position in state.plan.leftOutput {
@@ -291,7 +282,7 @@ final class JoinProbeOperator: PushOperator {
         let build = pairs.build.mutable(as: Int32.self)
         var start = 0
         while start < pairs.count {
-            try state.checkWanted()
+            try Interruption.check()
             let count = min(pairs.count - start, RecordBatch.rowCountMax)
             let both = gathered(
                 comparisonPositions,
@@ -403,7 +394,7 @@ final class JoinProbeOperator: PushOperator {
     }
 
     private func pushProduct(_ chunk: Chunk) throws -> Bool {
-        try state.checkWanted()
+        try Interruption.check()
         var pairs = product(chunk)
         if let residual { pairs = try filtered(pairs, chunk, residual) }
         switch state.plan.kind {
@@ -443,7 +434,7 @@ final class JoinProbeOperator: PushOperator {
             let part: Chunk
             var pairs: JoinTable.Pairs
             if keyNodes.isEmpty {
-                try state.checkWanted()
+                try Interruption.check()
                 part = rest.slice(
                     0..<min(rest.rowCount, max(1, 65_536 / max(1, state.table.rowCount)))
                 )
@@ -514,7 +505,7 @@ final class JoinProbeOperator: PushOperator {
         var rows: [Int32] = []
         let flags = state.matched.map { $0.flags.mutable(as: UInt8.self) }
         func send() throws -> Bool {
-            try state.checkWanted()
+            try Interruption.check()
             let selection = Selection(rows)
             let left = state.plan.leftOutput.map {
                 Column.nulls(leftTypes[$0], count: selection.count)

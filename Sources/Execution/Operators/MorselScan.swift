@@ -40,9 +40,9 @@ final class MorselScan {
     }
 
     /// - Returns: whether the sink wants more.
-    func run(_ morsel: any Morsel, _ stop: StopFlag, _ stream: ResultStream) throws -> Bool {
+    func run(_ morsel: any Morsel, _ stop: StopFlag) throws -> Bool {
         while !stop.isSet {
-            if stream.wasAbandoned { throw CancellationError() }
+            try Interruption.check()
             let rowCount = try morsel.advance()
             if rowCount == 0 { return true }
             var known = [Column?](repeating: nil, count: scan.positions.count)

@@ -88,7 +88,7 @@ final class SortOperator: PushOperator {
             isBounded ? RecordBatch.rowCountMax / 2 : RecordBatch.rowCountMax / 32
         if let limit, held.rowCount > max(4 * limit, rowCountMax) {
             let best = try SortedRuns.sorted(
-                try concatenated(held.chunks, types: types),
+                concatenated(held.chunks, types: types),
                 orders,
                 limit: limit
             )

@@ -24,7 +24,6 @@ final class SpilledJoin {
     private let facts: JoinFacts
     private let memory: OperatorMemory
     private let team: WorkerTeam
-    private let stream: ResultStream
     private let residentUse: MemoryUse
     private var resident: JoinState
     private(set) var isResident: [Bool]
@@ -33,15 +32,13 @@ final class SpilledJoin {
 
     init(
         _ build: JoinBuild,
-        _ team: WorkerTeam,
-        _ stream: ResultStream
+        _ team: WorkerTeam
     ) throws {
         plan = build.plan
         self.build = try build.spillAll()
         facts = build.facts
         memory = build.memory
         self.team = team
-        self.stream = stream
         rightTypes = plan.right.types
         leftTypes = plan.left.types
         residentUse = MemoryUse(memory)
@@ -52,8 +49,7 @@ final class SpilledJoin {
             plan: plan,
             table: try JoinBuild.table(&none, plan, rightTypes),
             facts: facts,
-            workerCount: team.count,
-            stream: stream
+            workerCount: team.count
         )
         var chunks: [Chunk] = []
         for partition in self.build.indices where !self.build[partition].isEmpty {
@@ -78,8 +74,7 @@ final class SpilledJoin {
             plan: plan,
             table: try JoinBuild.table(&chunks, plan, rightTypes),
             facts: facts,
-            workerCount: team.count,
-            stream: stream
+            workerCount: team.count
         )
     }
 
@@ -143,7 +138,7 @@ final class SpilledJoin {
         level: Int,
         _ sinks: [PushOperator]
     ) throws -> Bool {
-        if stream.wasAbandoned { throw CancellationError() }
+        try Interruption.check()
         if left.isEmpty && (right.isEmpty || !keepsRight) { return true }
         if right.isEmpty && !keepsLeft { return true }
         let use = MemoryUse(memory)

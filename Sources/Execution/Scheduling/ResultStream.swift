@@ -10,7 +10,7 @@ import Synchronization
 package final class ResultStream: Sendable {
     private let queue: BoundedQueue<Chunk>
     /// Raised when the reader wants no more.
-    let interruption = Interruption.Flag()
+    let interruption = StopFlag()
     package let schema: Schema
     private let zone = Mutex("UTC")
 
@@ -37,11 +37,11 @@ package final class ResultStream: Sendable {
 
     /// The reader wants no more.
     func abandon() {
-        interruption.raise()
+        interruption.set()
         queue.abandon()
     }
 
-    package var wasAbandoned: Bool { interruption.isRaised }
+    package var wasAbandoned: Bool { interruption.isSet }
 
     /// The next batch; nil after the last one.
     ///

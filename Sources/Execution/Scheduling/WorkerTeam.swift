@@ -16,13 +16,13 @@ final class WorkerTeam: @unchecked Sendable {
     private var runningCount = 0
     private var firstError: (worker: Int, error: any Error)?
     private var isClosed = false
-    private let interruption: Interruption.Flag
+    private let interruption: StopFlag
     private let profile: QueryProfile?
     /// What the driver works for when a phase begins: the time of the others goes there, too.
     private var profiled: Int?
 
     /// - Parameter interruption: what the workers watch.
-    init(count: Int, interruption: Interruption.Flag, profile: QueryProfile? = nil) {
+    init(count: Int, interruption: StopFlag, profile: QueryProfile? = nil) {
         self.count = max(1, count)
         self.interruption = interruption
         self.profile = profile

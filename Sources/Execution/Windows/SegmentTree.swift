@@ -1,3 +1,5 @@
+import Kernels
+
 /// What an aggregate knows of a run of rows; two neighbouring runs make one.
 protocol WindowState {
     /// Of no rows.
@@ -42,21 +44,18 @@ struct SegmentTree<State: WindowState> {
 
 /// The states of all frames, by running sums where frames only grow and by a tree where they do not.
 ///
-/// - Parameters:
-///   - leaf: the state of one row.
-///   - check: called now and then, to stop work that nobody waits for.
+/// - Parameter leaf: the state of one row.
 @inline(__always)
 func frameStates<State: WindowState>(
     _ frames: WindowFrames,
     leaf: (Int) -> State,
-    check: () throws -> Void,
     _ give: (Int, State) throws -> Void
 ) throws {
     var tree: SegmentTree<State>?
     var running = State.empty
     var (runStart, runEnd) = (-1, -1)
     for row in 0..<frames.layout.rowCount {
-        if row & 0xffff == 0 { try check() }
+        if row & (Interruption.rowCount - 1) == 0 { try Interruption.check() }
         let (start, end) = (Int(frames.starts[row]), Int(frames.ends[row]))
         if frames.exclusion == .none {
             if start >= end {

@@ -6,7 +6,6 @@ import Planner
 struct WindowAggregate {
     private let call: AggregateCall
     private let frames: WindowFrames
-    private let check: () throws -> Void
     /// The argument of each row; of `countStar` anything that is not null.
     private let values: Column
     /// Whether the row counts: its argument is not null and it meets the filter.
@@ -23,12 +22,10 @@ struct WindowAggregate {
     init(
         _ call: AggregateCall,
         _ frames: WindowFrames,
-        check: @escaping () throws -> Void,
         evaluate: (BoundExpression) throws -> Column
     ) throws {
         self.call = call
         self.frames = frames
-        self.check = check
         let count = frames.layout.rowCount
         let argument =
             try call.argument.map { try evaluate($0).flattened() }
@@ -161,7 +158,6 @@ struct WindowAggregate {
             try frameStates(
                 frames,
                 leaf: { counts[$0] ? ExactSumState(sum: wide[$0], count: 1) : .empty },
-                check: check,
                 give
             )
         } else {
@@ -179,7 +175,7 @@ struct WindowAggregate {
                 total[row + 1] = total[row] &+ value
             }
             for row in 0..<rowCount {
-                if row & 0xffff == 0 { try check() }
+                if row & (Interruption.rowCount - 1) == 0 { try Interruption.check() }
                 var state = ExactSumState.empty
                 frames.eachRange(of: row) { (start: Int, end: Int) in
                     state.sum &+= total[end] &- total[start]
@@ -212,8 +208,7 @@ struct WindowAggregate {
         let isAverage = call.function == .avg
         try frameStates(
             frames,
-            leaf: { counts[$0] ? FloatSumState(sum: source[$0], count: 1) : .empty },
-            check: check
+            leaf: { counts[$0] ? FloatSumState(sum: source[$0], count: 1) : .empty }
         ) { (row: Int, state: FloatSumState) throws in
             if state.count == 0 { return }
             isKnown[row] = true
@@ -231,8 +226,7 @@ struct WindowAggregate {
         var isKnown = [Bool](repeating: false, count: rowCount)
         try frameStates(
             frames,
-            leaf: { counts[$0] ? VarianceState(source[$0]) : .empty },
-            check: check
+            leaf: { counts[$0] ? VarianceState(source[$0]) : .empty }
         ) { (row: Int, state: VarianceState) throws in
             let divisor = isSample ? state.count - 1 : state.count
             if divisor <= 0 { return }
@@ -279,7 +273,7 @@ struct WindowAggregate {
             }
         }
         var places = [Int32](repeating: -1, count: rowCount)
-        try frameStates(frames, leaf: { leaves[$0] }, check: check) {
+        try frameStates(frames, leaf: { leaves[$0] }) {
             (row: Int, state: ExtremeState) throws in
             places[row] = state.row
         }
@@ -335,7 +329,7 @@ struct WindowAggregate {
         var groupCount = 0
         let skipsNulls = call.function != .countStar && call.function.ignoresNulls
         func flush() throws {
-            try check()
+            try Interruption.check()
             if rows.isEmpty { return }
             try groups.withUnsafeBufferPointer { groups in
                 try rows.withUnsafeBufferPointer { rows in

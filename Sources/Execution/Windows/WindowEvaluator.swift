@@ -8,15 +8,12 @@ struct WindowEvaluator {
     private let layout: WindowLayout
     private let orderColumns: [Column]
     private let orders: [SortOrder]
-    private let check: () throws -> Void
 
     init(
         _ plan: PhysicalPlan.Window,
-        rows: Chunk,
-        check: @escaping () throws -> Void
+        rows: Chunk
     ) throws {
         self.rows = rows
-        self.check = check
         let partition = try plan.partition.map { try Self.evaluate($0, rows) }
         orderColumns = try plan.order.map { try Self.evaluate($0.expression, rows) }
         orders = plan.order.map {
@@ -79,7 +76,7 @@ struct WindowEvaluator {
         case .firstValue, .lastValue, .nthValue, .lastMarked: return try picked(call)
         case .aggregate(let aggregate):
             let frames = try frames(call.frame)
-            return try WindowAggregate(aggregate, frames, check: check) {
+            return try WindowAggregate(aggregate, frames) {
                 try Self.evaluate($0, rows)
             }.evaluate()
         }
@@ -200,7 +197,7 @@ struct WindowEvaluator {
         let isLast = call.function == .lastValue || call.function == .lastMarked
         var places = [Int32](repeating: -1, count: rows.rowCount)
         for row in 0..<rows.rowCount {
-            if row & 0xffff == 0 { try check() }
+            if row & (Interruption.rowCount - 1) == 0 { try Interruption.check() }
             var wanted = 0
             if let numbers {
                 guard case .int64(let number) = numbers.value(at: row), number > 0 else {

@@ -8,7 +8,6 @@ final class WindowSegments {
     private let plan: PhysicalPlan.Window
     private let use: MemoryUse
     private let next: (Chunk) throws -> Bool
-    private let check: () throws -> Void
     private let inputCount: Int
     private var held: [Chunk] = []
     private var heldRowCount = 0
@@ -21,12 +20,10 @@ final class WindowSegments {
     init(
         _ plan: PhysicalPlan.Window,
         _ memory: OperatorMemory,
-        _ next: @escaping (Chunk) throws -> Bool,
-        check: @escaping () throws -> Void
+        _ next: @escaping (Chunk) throws -> Bool
     ) {
         self.plan = plan
         self.next = next
-        self.check = check
         use = MemoryUse(memory)
         inputCount = plan.input.types.count
     }
@@ -93,7 +90,7 @@ final class WindowSegments {
         held = rest.rowCount == 0 ? [] : [rest.taking(Filter.everyRow(rest.rowCount))]
         heldRowCount = rest.rowCount
         completeRowCount = 0
-        let evaluator = try WindowEvaluator(plan, rows: rows, check: check)
+        let evaluator = try WindowEvaluator(plan, rows: rows)
         var result = rows
         for call in plan.calls { result.columns.append(try evaluator.evaluate(call)) }
         guard try next(result) else { return false }
