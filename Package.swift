@@ -216,7 +216,7 @@ let package = Package(
         ),
         tests(
             of: "Engine",
-            ["Ambient", "Catalog", "Columnar", "Engine", "Execution", "ObjectStorage", "SQL"],
+            ["Ambient", "Catalog", "Columnar", "Engine", "Execution", "Kernels", "ObjectStorage", "SQL"],
             exclude: ["sqllogic"]
         ),
         tests(

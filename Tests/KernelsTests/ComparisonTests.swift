@@ -234,4 +234,30 @@ struct HashingTests {
             }
         }
     }
+
+    @Test("texts made of the same words, once or twice, hash apart")
+    func words() {
+        var texts: [String] = []
+        let words = [
+            "ans ", "ins ", "are ", "quickly ", "slyly ", "ironic ", "rs ", "ts ", "haggle ",
+        ]
+        for first in words {
+            for second in words {
+                for third in words {
+                    for fourth in ["", "quickly ", "slyly slyly ", "ironic "] {
+                        for last in ["", "p", "pending p", "ironic "] {
+                            texts.append(first + second + third + fourth + last)
+                        }
+                    }
+                }
+            }
+        }
+        let distinct = Array(Set(texts))
+        let column = Column(.string, distinct.map { .string($0) })
+        let buffer = Hashing.hash([column], count: distinct.count)
+        let hashes = withExtendedLifetime(buffer) {
+            Set((0..<distinct.count).map { buffer.mutable(as: UInt64.self)[$0] })
+        }
+        #expect(hashes.count == distinct.count)
+    }
 }

@@ -421,7 +421,7 @@ final class GroupTable {
                 store.append(Take.take(column, rows: freshRows, count: next - firstNew))
             }
         }
-        verify(columns, count, groups)
+        verify(columns, count, hashes, groups)
         withExtendedLifetime((hashBuffer, slots, scratch)) {}
     }
 
@@ -430,6 +430,7 @@ final class GroupTable {
     private func verify(
         _ columns: [Column],
         _ count: Int,
+        _ hashes: UnsafePointer<UInt64>,
         _ groups: UnsafeMutablePointer<UInt32>
     ) {
         let equality = RowEquality(columns, keys(), nullsEqual: true)
@@ -444,22 +445,30 @@ final class GroupTable {
         equality.matches(rows, others, count: count, into: flags)
         guard memchr(flags, 0, count) != nil else { return }
         for row in 0..<count where flags[row] == 0 {
-            groups[row] = groupByComparing(columns, row)
+            groups[row] = groupByComparing(columns, row, hashes[row])
         }
         withExtendedLifetime(scratch) {}
     }
 
-    /// The group of one row by comparing its key with every group's, for rows whose hash lies.
-    private func groupByComparing(_ columns: [Column], _ row: Int) -> UInt32 {
+    /// The group of one row by comparing its key with those of all groups of its hash, for rows whose
+    /// hash lies.
+    ///
+    /// There is room for its slot: it took none when it was looked up by hash alone.
+    private func groupByComparing(_ columns: [Column], _ row: Int, _ hash: UInt64) -> UInt32 {
         let equality = RowEquality(columns, keys(), nullsEqual: true)
-        for group in 0..<groupCount where equality.matches(row, group) {
-            return UInt32(group)
+        let table = slots.mutable(as: Slot.self)
+        var slot = Int(truncatingIfNeeded: hash) & slotMask
+        while table[slot].group != 0 {
+            let group = table[slot].group &- 1
+            if table[slot].key == hash, equality.matches(row, Int(group)) { return group }
+            slot = (slot &+ 1) & slotMask
         }
         let group = newGroup()
+        table[slot] = Slot(key: hash, group: group &+ 1)
         for (store, column) in zip(keyStore, columns) {
             store.append(column.slice(row..<row + 1).flattened())
         }
-        return group
+        return withExtendedLifetime(slots) { group }
     }
 
     /// Makes room for `count` more groups at a load of one half.

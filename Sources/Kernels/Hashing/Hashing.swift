@@ -74,7 +74,9 @@ package enum Hashing {
     @inline(never)
     private static func mixLong(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> UInt64 {
         let raw = UnsafeRawPointer(bytes)
-        var state = UInt64(truncatingIfNeeded: count) ^ 0x2D35_8DCC_AA6C_78A5
+        // Spread, so that the count does not make up for a letter: texts of words, of which one is there
+        // once or twice, differ in just these.
+        var state = UInt64(truncatingIfNeeded: count) &* 0x2D35_8DCC_AA6C_78A5
         var offset = 0
         while count &- offset > 16 {
             let a = raw.loadUnaligned(fromByteOffset: offset, as: UInt64.self)

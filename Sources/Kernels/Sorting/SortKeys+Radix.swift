@@ -27,6 +27,7 @@ extension SortKeys {
         var sortedCount = 1
         while sortedCount < entries.count, isBefore(base[sortedCount - 1], base[sortedCount]) {
             sortedCount += 1
+            if sortedCount & (Interruption.rowCount - 1) == 0 { try check() }
         }
         if sortedCount == entries.count { return }
         let scratch = Buffer(byteCount: entries.count * MemoryLayout<Entry>.stride)
@@ -44,14 +45,14 @@ extension SortKeys {
             insert(base, count)
             return
         }
-        let isLarge = count > Interruption.rowCount
-        if isLarge { try check() }
         var high: UInt64 = 0
         var low: UInt64 = 0
         let first = base[0]
-        for index in 1..<count {
-            high |= base[index].high ^ first.high
-            low |= base[index].low ^ first.low
+        try Self.inParts(count, check) { rows in
+            for index in rows {
+                high |= base[index].high ^ first.high
+                low |= base[index].low ^ first.low
+            }
         }
         if high | low == 0 {
             if exactColumns < columns.count {
@@ -71,17 +72,21 @@ extension SortKeys {
         try withUnsafeTemporaryAllocation(of: Int.self, capacity: (1 << bits) + 1) { places in
             guard let ends = places.baseAddress else { return }
             ends.initialize(repeating: 0, count: (1 << bits) + 1)
-            for index in 0..<count { ends[Self.digit(base[index], shift, bits) &+ 1] &+= 1 }
-            for digit in 1...(1 << bits) { ends[digit] &+= ends[digit &- 1] }
-            if isLarge { try check() }
-            // The beginning of each heap moves to its end, which is where the next one begins.
-            for index in 0..<count {
-                let digit = Self.digit(base[index], shift, bits)
-                scratch[ends[digit]] = base[index]
-                ends[digit] &+= 1
+            try Self.inParts(count, check) { rows in
+                for index in rows { ends[Self.digit(base[index], shift, bits) &+ 1] &+= 1 }
             }
-            if isLarge { try check() }
-            base.update(from: scratch, count: count)
+            for digit in 1...(1 << bits) { ends[digit] &+= ends[digit &- 1] }
+            // The beginning of each heap moves to its end, which is where the next one begins.
+            try Self.inParts(count, check) { rows in
+                for index in rows {
+                    let digit = Self.digit(base[index], shift, bits)
+                    scratch[ends[digit]] = base[index]
+                    ends[digit] &+= 1
+                }
+            }
+            try Self.inParts(count, check) { rows in
+                (base + rows.lowerBound).update(from: scratch + rows.lowerBound, count: rows.count)
+            }
             if shift == 0, exactColumns == columns.count { return }
             var start = 0
             for digit in 0..<(1 << bits) {
@@ -92,6 +97,22 @@ extension SortKeys {
                 start = end
             }
         }
+    }
+
+    /// Runs `body` for all rows in order, some ten thousand at once, with a check before each that follows.
+    @inline(__always)
+    static func inParts(
+        _ count: Int,
+        _ check: () throws -> Void,
+        _ body: (Range<Int>) -> Void
+    ) rethrows {
+        var start = 0
+        while count &- start > Interruption.rowCount {
+            body(start..<start &+ Interruption.rowCount)
+            start &+= Interruption.rowCount
+            try check()
+        }
+        body(start..<count)
     }
 
     /// Some bits of the prefix, the last of them `shift` bits above its end.

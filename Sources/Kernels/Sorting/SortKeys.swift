@@ -75,7 +75,14 @@ package struct SortKeys: Sendable {
         comparator = RowComparator(self.columns, self.columns, orders)
         entries = Buffer(zeroedByteCount: rowCount * MemoryLayout<Entry>.stride)
         let entry = entries.mutable(as: Entry.self)
-        for row in 0..<rowCount { entry[row].row = Int32(truncatingIfNeeded: row) }
+        // Who interrupts takes no look at the order any more.
+        var isWanted = true
+        Self.inParts(rowCount) {
+            isWanted = !Interruption.isRaised
+        } _: { rows in
+            if !isWanted { return }
+            for row in rows { entry[row].row = Int32(truncatingIfNeeded: row) }
+        }
         var bitsLeft = 128
         var exact = 0
         var bitsBefore = 128
@@ -107,18 +114,18 @@ package struct SortKeys: Sendable {
     /// - Parameter check: called every now and then.
     private func sorted(_ check: () throws -> Void) rethrows -> Selection {
         let entry = entries.mutable(as: Entry.self)
-        let copy = Buffer(
-            copying: UnsafeRawBufferPointer(
-                start: entry,
-                count: rowCount * MemoryLayout<Entry>.stride
-            )
-        )
+        let copy = Buffer(byteCount: rowCount * MemoryLayout<Entry>.stride)
         let work = UnsafeMutableBufferPointer(
             start: copy.mutable(as: Entry.self),
             count: rowCount
         )
+        if let base = work.baseAddress {
+            try Self.inParts(rowCount, check) { rows in
+                (base + rows.lowerBound).update(from: entry + rows.lowerBound, count: rows.count)
+            }
+        }
         try sort(work, check)
-        return rows(work, rowCount)
+        return try withExtendedLifetime(copy) { try rows(work, check) }
     }
 
     /// The rows in order, as `sorted` gives them, for many rows.
@@ -154,14 +161,19 @@ package struct SortKeys: Sendable {
         var kept = UnsafeMutableBufferPointer(start: heap, count: limit)
         // They are not in the order of their rows.
         kept.sort { isBefore($0, $1) }
-        return withExtendedLifetime(memory) { rows(kept, limit) }
+        return withExtendedLifetime(memory) { rows(kept) {} }
     }
 
-    private func rows(_ entries: UnsafeMutableBufferPointer<Entry>, _ count: Int) -> Selection {
-        let buffer = Buffer(byteCount: count * 4)
+    private func rows(
+        _ entries: UnsafeMutableBufferPointer<Entry>,
+        _ check: () throws -> Void
+    ) rethrows -> Selection {
+        let buffer = Buffer(byteCount: entries.count * 4)
         let target = buffer.mutable(as: Int32.self)
-        for index in 0..<count { target[index] = entries[index].row }
-        return Selection(buffer: buffer, count: count)
+        try Self.inParts(entries.count, check) { rows in
+            for index in rows { target[index] = entries[index].row }
+        }
+        return Selection(buffer: buffer, count: entries.count)
     }
 
     @inline(__always)
