@@ -179,7 +179,6 @@ package struct ErrorMapping {
         case .forbidden: ErrorReply(403, "ForbiddenException", message)
         case .notFound: ErrorReply(404, "NotFoundException", message)
         case .unsupportedMediaType: ErrorReply(415, "UnsupportedMediaTypeException", message)
-        case .notImplemented: ErrorReply(501, "UnsupportedOperationException", message)
         case .noRoute: ErrorReply(404, "NoSuchRouteException", message)
         case .noWarehouse: ErrorReply(404, "NoSuchWarehouseException", message)
         case .noPlan: ErrorReply(404, "NoSuchPlanIdException", message)
@@ -330,7 +329,7 @@ package struct ErrorMapping {
             switch error.code {
             case .invalid: ErrorReply(422, "UnprocessableEntityException", error.description)
             case .unsupported:
-                ErrorReply(501, "UnsupportedOperationException", error.description)
+                ErrorReply(406, "UnsupportedOperationException", error.description)
             case .notFound: ErrorReply(404, "NotFoundException", error.description)
             }
         reply.details["issues"] = .array(error.issues.map(\.json))

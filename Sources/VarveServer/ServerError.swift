@@ -32,8 +32,6 @@ package struct ServerError: Error, Sendable, CustomStringConvertible {
         case unsupported
         /// The body's content type or encoding is not one that the route takes.
         case unsupportedMediaType
-        /// The interface has it, this version has not.
-        case notImplemented
         /// The body is larger than the settings allow.
         case bodyTooLarge
         /// As many requests as the settings allow are under way; later there is room.

@@ -68,7 +68,7 @@ struct ServerParts: Sendable {
     ///
     /// - Parameter isExpected: whether a change is of the kind that the request makes: an earlier commit
     ///   with the same id must have been made by the same request.
-    /// - Throws: what the catalog throws; `unprocessable` for an id that belongs to another request.
+    /// - Throws: what the catalog throws; `RequestRetry.otherRequest` for an id that belongs to another request.
     func commit(
         _ operations: [CatalogOperation],
         for request: ServerRequest,
@@ -86,8 +86,8 @@ struct ServerParts: Sendable {
             )
         )
         let isOther = !receipt.changes.isEmpty && !receipt.changes.contains(where: isExpected)
-        if receipt.isReplay, isOther || request.retry?.isOther(receipt) == true {
-            throw RequestRetry.otherRequest
+        if receipt.isReplay, let retry = request.retry, isOther || retry.isOther(receipt) {
+            throw retry.otherRequest
         }
         committed(
             kind: "catalog",

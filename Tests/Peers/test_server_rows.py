@@ -207,7 +207,7 @@ def test_a_required_column_must_have_values(server):
 def test_what_is_not_taken_is_refused_clearly(server):
     server.sql(MAKE)
     status, error = send(server, "t", b"n\n1\n", "text/csv", "merge")
-    assert status == 501 and "DELETE" in error["message"], error
+    assert status == 406 and "DELETE" in error["message"], error
     assert send(server, "t", b"n\n1\n", "text/csv", "replace")[0] == 400
     assert send(server, "t", b"n\n1\n", "text/csv", delimeter=";")[0] == 400
     assert send(server, "t", b"<xml/>", "application/xml")[0] == 415
@@ -269,7 +269,7 @@ def test_a_refusal_is_repeated_and_not_decided_again(server):
     assert server.call("POST", "/v1/namespaces", space, headers)[0] == 409
     assert server.call("DELETE", "/v1/namespaces/n")[0] == 204
     assert server.call("POST", "/v1/namespaces", space, headers)[0] == 409
-    assert server.call("POST", "/v1/namespaces", {"namespace": ["m"]}, headers)[0] == 422
+    assert server.call("POST", "/v1/namespaces", {"namespace": ["m"]}, headers)[0] == 400
     assert server.call("GET", "/v1/namespaces/n")[0] == 404
 
 

@@ -23,7 +23,8 @@ final class RequestRetry: Sendable {
     private let identity: String
     /// Whether losing a race says for good that nothing was done: so it is for changes that name the state
     /// they were made for, and not for rows, which can be added to any.
-    private let isConflictFinal: Bool
+    private var isConflictFinal: Bool { !takesRows }
+    private let takesRows: Bool
     private let known = Mutex<String?>(nil)
     private let parts: ServerParts
 
@@ -48,14 +49,18 @@ final class RequestRetry: Sendable {
         }
         self.key = key
         self.parts = parts
-        isConflictFinal = !route.takesRows
+        takesRows = route.takesRows
         identity = "\(principal)\n\(request.method.rawValue)\n\(request.head.path ?? "")\n"
     }
 
-    static let otherRequest = ServerError(
-        .unprocessable,
-        "the Idempotency-Key belongs to another request than this one"
-    )
+    /// What a request gets whose key was another one's: the Iceberg protocol has no 422 for it, as it
+    /// takes keys to be used once.
+    var otherRequest: ServerError {
+        ServerError(
+            takesRows ? .unprocessable : .badRequest,
+            "the Idempotency-Key belongs to another request than this one"
+        )
+    }
 
     /// SHA-256 of everything that was asked; nil until the body is known.
     var hash: String? { known.withLock { $0 } }
@@ -68,7 +73,7 @@ final class RequestRetry: Sendable {
 
     /// Looks for an earlier refusal of this request, now that its body is known.
     ///
-    /// - Throws: `RepeatedReply` when there is one; `unprocessable` when the key was another request's.
+    /// - Throws: `RepeatedReply` when there is one; `otherRequest` when the key was another request's.
     func check(body: [UInt8]) async throws {
         try await check(bodyHash: hexText(SHA256.hash(data: body)))
     }
@@ -81,7 +86,7 @@ final class RequestRetry: Sendable {
         else { return }
         // Another server may have done since what this one refused.
         if try await parts.catalog().receipt(ofCommit: key) != nil { return }
-        guard refusal.hash == hash else { throw Self.otherRequest }
+        guard refusal.hash == hash else { throw otherRequest }
         throw RepeatedReply(reply: refusal.reply)
     }
 

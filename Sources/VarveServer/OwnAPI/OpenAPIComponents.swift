@@ -80,7 +80,7 @@ let openAPIComponents = """
             application/json:
               schema: {$ref: "#/components/schemas/Error"}
         NotAcceptable:
-          description: No accepted format can be given, or the statement needs what this version lacks.
+          description: No accepted format can be given, or the request needs what this version lacks; nothing was done.
           content:
             application/json:
               schema: {$ref: "#/components/schemas/Error"}
@@ -113,11 +113,6 @@ let openAPIComponents = """
               schema: {$ref: "#/components/schemas/Error"}
         Unknown:
           description: Nobody knows whether the change was made; ask again with the same key.
-          content:
-            application/json:
-              schema: {$ref: "#/components/schemas/Error"}
-        NotImplemented:
-          description: This version does not have it; nothing was done.
           content:
             application/json:
               schema: {$ref: "#/components/schemas/Error"}

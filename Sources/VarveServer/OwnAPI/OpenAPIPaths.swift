@@ -70,7 +70,6 @@ let openAPIPaths = """
             "409": {$ref: "#/components/responses/Conflict"}
             "422": {$ref: "#/components/responses/Unprocessable"}
             "429": {$ref: "#/components/responses/Busy"}
-            "501": {$ref: "#/components/responses/NotImplemented"}
             "504": {$ref: "#/components/responses/TimedOut"}
       /varve/v1/tables/{namespace}/{table}/rows:
         parameters:
@@ -89,7 +88,7 @@ let openAPIPaths = """
               in: query
               description: |
                 `create` appends, to a table that is made from the rows' columns when there is none. `merge`
-                is not in this version and gets 501.
+                is not in this version and gets 406.
               schema: {type: string, enum: [append, overwrite, create, merge], default: append}
             - name: key
               in: query
@@ -163,13 +162,13 @@ let openAPIPaths = """
             "400": {$ref: "#/components/responses/BadRequest"}
             "401": {$ref: "#/components/responses/Unauthorized"}
             "404": {$ref: "#/components/responses/NotFound"}
+            "406": {$ref: "#/components/responses/NotAcceptable"}
             "409": {$ref: "#/components/responses/Conflict"}
             "413": {$ref: "#/components/responses/TooLarge"}
             "415": {$ref: "#/components/responses/UnsupportedMediaType"}
             "422": {$ref: "#/components/responses/Unprocessable"}
             "429": {$ref: "#/components/responses/Busy"}
             "500": {$ref: "#/components/responses/Unknown"}
-            "501": {$ref: "#/components/responses/NotImplemented"}
             "504": {$ref: "#/components/responses/TimedOut"}
       /varve/v1/tables/{namespace}/{table}/history:
         parameters:
@@ -403,12 +402,12 @@ let openAPIPaths = """
             "400": {$ref: "#/components/responses/BadRequest"}
             "401": {$ref: "#/components/responses/Unauthorized"}
             "404": {$ref: "#/components/responses/NotFound"}
+            "406": {$ref: "#/components/responses/NotAcceptable"}
             "409": {$ref: "#/components/responses/Conflict"}
             "415": {$ref: "#/components/responses/UnsupportedMediaType"}
             "422": {$ref: "#/components/responses/Unprocessable"}
             "429": {$ref: "#/components/responses/Busy"}
             "500": {$ref: "#/components/responses/Unknown"}
-            "501": {$ref: "#/components/responses/NotImplemented"}
             "504": {$ref: "#/components/responses/TimedOut"}
       /varve/v1/runs/{id}:
         get:
@@ -477,7 +476,7 @@ let openAPIPaths = """
               description: OpenAPI 3.1.
               content:
                 application/yaml:
-                  schema: {type: string}
+                  schema: {type: object}
       /:
         get:
           operationId: index

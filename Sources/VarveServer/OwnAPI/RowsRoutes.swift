@@ -99,8 +99,10 @@ struct RowsRoutes: Sendable {
             )
         )
         // Two with one key may have been under way at once: the log took one of them.
-        if receipt.isReplay, let hash = receipt.requestHash, hash != request.retry?.hash {
-            throw RequestRetry.otherRequest
+        if receipt.isReplay, let retry = request.retry, let hash = receipt.requestHash,
+            hash != retry.hash
+        {
+            throw retry.otherRequest
         }
         parts.committed(
             kind: "upload",
@@ -129,7 +131,7 @@ struct RowsRoutes: Sendable {
         _ options: UploadOptions,
         _ request: ServerRequest
     ) throws -> Reply {
-        if retry.isOther(receipt) || receipt.requestHash == nil { throw RequestRetry.otherRequest }
+        if retry.isOther(receipt) || receipt.requestHash == nil { throw retry.otherRequest }
         let left = receipt.tables.last { $0.identifier == table }?.metadata
         let snapshot = left?.snapshots.first { $0.snapshotID == left?.currentSnapshotID }
         let added = snapshot?.summary["added-records"].flatMap { Int64($0) }

@@ -24,7 +24,7 @@ struct UploadOptions: Sendable {
         "comment", "skip",
     ]
 
-    /// - Throws: `badRequest`, `unsupportedMediaType`, `notImplemented`.
+    /// - Throws: `badRequest`, `unsupportedMediaType`, `unsupported`.
     init(_ request: ServerRequest) throws(ServerError) {
         let query = request.target.query
         if let name = query.keys.filter({ !Self.names.contains($0) }).min() {
@@ -36,7 +36,7 @@ struct UploadOptions: Sendable {
         }
         if query["mode"] == "merge" {
             throw ServerError(
-                .notImplemented,
+                .unsupported,
                 "mode=merge is not in this version: DELETE the rows with these keys over "
                     + "/varve/v1/query and append, or overwrite the table"
             )
