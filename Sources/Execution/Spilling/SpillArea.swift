@@ -1,3 +1,4 @@
+import Ambient
 import Glibc
 import Synchronization
 
@@ -37,7 +38,9 @@ package final class SpillArea: Sendable {
 
     /// Makes a file without a name.
     func makeFile() throws -> SpillFile {
-        if !isSwept.exchange(true, ordering: .relaxed) { sweep() }
+        if !isSwept.exchange(true, ordering: .relaxed) {
+            removeLeftovers(inFolder: folder, prefix: Self.namePrefix)
+        }
         // `O_TMPFILE` is a composed macro that Swift does not import.
         var descriptor = open(folder, 0o20200000 | O_RDWR | O_CLOEXEC, 0o600)
         if descriptor < 0, errno == EISDIR || errno == EOPNOTSUPP || errno == EINVAL {
@@ -61,22 +64,6 @@ package final class SpillArea: Sendable {
             )
         }
         return SpillFile(self, descriptor)
-    }
-
-    /// Removes what processes left behind that are gone.
-    private func sweep() {
-        guard let listing = opendir(folder) else { return }
-        defer { closedir(listing) }
-        while let entry = readdir(listing) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            guard name.hasPrefix(Self.namePrefix) else { continue }
-            let number = name.dropFirst(Self.namePrefix.count).prefix { $0.isNumber }
-            guard let process = pid_t(number), process > 0, kill(process, 0) != 0, errno == ESRCH
-            else { continue }
-            unlink("\(folder)/\(name)")
-        }
     }
 
     static var reason: String { String(cString: strerror(errno)) }

@@ -1,3 +1,4 @@
+import Ambient
 import Glibc
 
 /// Why a file call failed: the name of the call and the system's number for the reason.
@@ -207,10 +208,7 @@ func folderEntries(_ path: String) throws(FileError) -> [(name: String, kind: Fi
             guard errno == 0 else { throw FileError(call: "readdir", number: errno) }
             return entries
         }
-        let name = withUnsafePointer(to: &entry.pointee.d_name) { tuple in
-            tuple.withMemoryRebound(to: CChar.self, capacity: 256) { String(validatingCString: $0) }
-        }
-        guard let name, name != ".", name != ".." else { continue }
+        guard let name = String(validatingCString: entryName(entry)), name != ".", name != ".." else { continue }
         switch Int(entry.pointee.d_type) {
         case Int(DT_REG): entries.append((name, .file))
         case Int(DT_DIR): entries.append((name, .folder))

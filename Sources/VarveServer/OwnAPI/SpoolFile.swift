@@ -163,17 +163,6 @@ final class SpoolFile: @unchecked Sendable {
 
     /// Deletes what processes that are gone left in a folder.
     static func clear(_ folder: String) {
-        guard let stream = opendir(folder) else { return }
-        defer { closedir(stream) }
-        while let entry = readdir(stream) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            guard name.hasPrefix(prefix),
-                let process = pid_t(name.dropFirst(prefix.count).prefix { $0 != "-" }),
-                process > 0, kill(process, 0) != 0, errno == ESRCH
-            else { continue }
-            unlink("\(folder)/\(name)")
-        }
+        removeLeftovers(inFolder: folder, prefix: prefix)
     }
 }
