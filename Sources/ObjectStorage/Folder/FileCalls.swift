@@ -208,7 +208,8 @@ func folderEntries(_ path: String) throws(FileError) -> [(name: String, kind: Fi
             guard errno == 0 else { throw FileError(call: "readdir", number: errno) }
             return entries
         }
-        guard let name = String(validatingCString: entryName(entry)), name != ".", name != ".." else { continue }
+        guard let name = String(validatingCString: entryName(entry)), name != ".", name != ".."
+        else { continue }
         switch Int(entry.pointee.d_type) {
         case Int(DT_REG): entries.append((name, .file))
         case Int(DT_DIR): entries.append((name, .folder))
