@@ -317,7 +317,7 @@ class QueryMaker(SourceMaker, ExpressionMaker):
         if pick == 18:
             return E("double", one("corr(", "covar_pop(", "covar_samp(", "regr_slope(", "regr_intercept(", "regr_avgx(", "regr_sxx(", "regr_r2("), self.small(scope, 1, 10**5), ", ", self.small(scope, 1, 10**5), ")", more, bound=10**11, **shown)
         if pick == 19 and not window:
-            return E("double", "product(", E("int", "(", self.small(scope, 1, 10**5), " % 3)", bound=3), ")", more, bound=1e300, **shown)
+            return E("double", "product(", E("int", "(1 + abs(", self.small(scope, 1, 10**5), ") % 2)", bound=2), ")", more, bound=1e300, **shown)
         # Without count_if: of no rows DuckDB 1.5.5 answers NULL, which no other count does.
         if pick == 2:
             return E("int", "count(", distinct, self.plain_value(scope), ")", more, bound=10**7, wide=True)

@@ -77,6 +77,7 @@ QUERIES = {
         "SELECT t, f, k % 3 AS m, count(*) AS n FROM {l} GROUP BY t, ROLLUP (f, k % 3)", "SELECT count(*) AS n FROM {none} GROUP BY ROLLUP (k)", "SELECT k, count(*) AS n FROM {none} GROUP BY CUBE (k, c)",
         "SELECT t, count(*) AS n FROM {l} GROUP BY GROUPING SETS ((t), (t))", "SELECT t, sum(count(*)) OVER (PARTITION BY grouping(t)) AS n FROM {l} GROUP BY ROLLUP (t)", "SELECT coalesce(t, 'all') AS t, count(*) AS n FROM {l} GROUP BY ROLLUP (t) HAVING count(*) > 80 ORDER BY n, t -- ordered",
         "SELECT t, f, avg(x), count(DISTINCT k) FROM {l} GROUP BY GROUPING SETS (ROLLUP (t), CUBE (f))", "SELECT t, upper(t) AS u, count(*) FROM {l} GROUP BY ROLLUP (t, upper(t))", "SELECT count(*) FROM {l} GROUP BY ()",
+        "SELECT rpad(t, 3, '*') || t || 'x' AS u, (substring(t, 1) || t) || upper(rpad(t, 3, '*') || t) AS v, count(*) FROM {l} GROUP BY rpad(t, 3, '*') || t, substring(t, 1) || t",
     ],
     "richer aggregates": [
         "SELECT t, string_agg(s, ',' ORDER BY id) AS a, string_agg(DISTINCT s, '|' ORDER BY s DESC) AS b FROM {l} GROUP BY t", "SELECT t, first(k ORDER BY id) AS a, last(k ORDER BY id) AS b, any_value(k ORDER BY id DESC) AS c FROM {l} GROUP BY t",

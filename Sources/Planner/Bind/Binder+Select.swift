@@ -501,7 +501,9 @@ private struct GroupReplacer {
     var inputs: Set<ColumnID>
 
     func replace(_ expression: BoundExpression, at span: SourceSpan) throws -> BoundExpression {
-        if let group = groups.first(where: { $0.expression == expression }) {
+        // Of `a || b || c` only the whole knows where it stands, and `a || b` may be a group.
+        let plain = expression.unlocated
+        if let group = groups.first(where: { $0.expression.unlocated == plain }) {
             return group.column.reference
         }
         if case .column(let id, _) = expression, inputs.contains(id), !allowed.contains(id) {
