@@ -6,6 +6,10 @@ import TestSupport
 /// How many times more seeds to try than usual.
 private let soakFactor = EnvironmentVariables.process["VARVE_SOAK"].flatMap { UInt64($0) } ?? 1
 
+/// Where the seeds begin, so that several processes can share a soak.
+private let firstSeed =
+    EnvironmentVariables.process["VARVE_HISTORY_FIRST"].flatMap { UInt64($0) } ?? 0
+
 /// The one seed to replay, for who looks for what went wrong.
 private let replayedSeed = EnvironmentVariables.process["VARVE_HISTORY"].flatMap { UInt64($0) }
 
@@ -52,7 +56,7 @@ private struct Figures: Sendable {
 
 /// Hands out seeds, and counts what came of them.
 private final class Tally: Sendable {
-    private let state = Mutex<(next: UInt64, figures: Figures)>((0, Figures()))
+    private let state = Mutex<(next: UInt64, figures: Figures)>((firstSeed, Figures()))
 
     func nextSeed() -> UInt64 {
         state.withLock { state in
@@ -61,7 +65,13 @@ private final class Tally: Sendable {
         }
     }
 
-    func add(_ result: HistoryRun.Result) { state.withLock { $0.figures.add(result) } }
+    func add(_ result: HistoryRun.Result) {
+        let figures = state.withLock { state in
+            state.figures.add(result)
+            return state.figures
+        }
+        if figures.historyCount % 5000 == 0 { print("so far \(figures.text)") }
+    }
 
     var figures: Figures { state.withLock { $0.figures } }
 }
@@ -84,14 +94,14 @@ private func report(_ seed: UInt64, _ result: HistoryRun.Result) -> String {
 @Suite struct HistoryTests {
     @Test("histories under faults are strictly serializable, and what was acknowledged stays")
     func histories() async throws {
-        let last = 300 * soakFactor
+        let count = 300 * soakFactor
         let tally = Tally()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<2 {
                 group.addTask {
                     while true {
                         let seed = tally.nextSeed()
-                        guard seed < last else { return }
+                        guard seed < firstSeed + count else { return }
                         let result = try await HistoryRun.run(seed: seed)
                         tally.add(result)
                         if !result.violations.isEmpty {
@@ -103,7 +113,7 @@ private func report(_ seed: UInt64, _ result: HistoryRun.Result) -> String {
             try await group.waitForAll()
         }
         let counted = tally.figures
-        #expect(counted.historyCount == Int(last))
+        #expect(counted.historyCount == Int(count))
         // A simulation in which nothing goes wrong, or nothing right, shows nothing.
         for kind in ["acknowledged", "refused", "unknown", "failed"] {
             #expect(counted.outcomes["commits \(kind)"] ?? 0 > 0)
