@@ -179,7 +179,7 @@ let package = Package(
         // Tests
         .target(
             name: "TestSupport",
-            dependencies: ["Ambient", "ObjectStorage", crypto],
+            dependencies: ["Ambient", "Bytes", "ObjectStorage", crypto],
             swiftSettings: common
         ),
         tests(of: "Bytes", ["Bytes"]),

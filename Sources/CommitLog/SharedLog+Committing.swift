@@ -47,6 +47,8 @@ extension SharedLog {
         var commitBytes: [[UInt8]] = []
         var byteCount = 512
         var failed: [(ticket: Ticket, error: any Error)] = []
+        /// Failed on what those before it in this attempt leave behind: true only if the attempt wins.
+        var refused: [(ticket: Ticket, error: any Error)] = []
         /// Did not fit, or has the id of a commit in this attempt: the next entry's.
         var left: [Ticket] = []
     }
@@ -72,7 +74,8 @@ extension SharedLog {
                     continue
                 }
                 for (ticket, error) in attempt.failed { fail(ticket, error, readTo: base.tip) }
-                pending = attempt.included.map(\.ticket) + attempt.left
+                pending =
+                    attempt.included.map(\.ticket) + attempt.refused.map(\.ticket) + attempt.left
                 if attempt.included.isEmpty { return queue.putBack(attempt.left) }
                 looksFirst = true
                 try await attempt.batch.upload()
@@ -151,6 +154,7 @@ extension SharedLog {
         try? fold(entry, tip)
         beginCheckpointIfDue()
         for (ticket, outcome) in attempt.included { queue.finish(ticket, .success(outcome)) }
+        for (ticket, error) in attempt.refused { fail(ticket, error, readTo: tip) }
         pending = attempt.left
         return true
     }
@@ -251,7 +255,11 @@ extension SharedLog {
                 // A cancelled leader's requests fail too, but not for reasons of theirs.
                 try Task.checkCancellation()
                 if !isFresh { return nil }
-                attempt.failed.append((ticket, error))
+                if attempt.included.isEmpty {
+                    attempt.failed.append((ticket, error))
+                } else {
+                    attempt.refused.append((ticket, error))
+                }
             }
         }
         return attempt

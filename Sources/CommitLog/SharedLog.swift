@@ -16,6 +16,8 @@ import Synchronization
 // 2. Entry N+1 is created only by someone whose commits were validated against the state after N.
 // 3. A commit's task gets a failure only if its commit cannot be in the log any more: every position
 //    where an attempt of it may have landed has been read. Else it gets `unknownOutcome`.
+// 4. A commit is refused only for a state that the log had: what the commits before it in an entry do counts
+//    once that entry is there.
 
 /// A log of commits that any number of processes share through an object store.
 package final class SharedLog<Machine: LogMachine>: Sendable {

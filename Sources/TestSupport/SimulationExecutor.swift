@@ -14,9 +14,12 @@ package final class SimulationExecutor: TaskExecutor {
 
     private let state: Mutex<State>
     private let wakeup = ThreadSignal()
+    /// Makes a job ready when there is none, as time does; false when there is nothing to wait for.
+    private let whenIdle: @Sendable () -> Bool
 
-    private init(seed: UInt64) {
+    private init(seed: UInt64, whenIdle: @escaping @Sendable () -> Bool) {
         state = Mutex(State(random: SeededGenerator(seed: seed)))
+        self.whenIdle = whenIdle
     }
 
     /// Runs an operation and all its child tasks under a seed's order.
@@ -24,10 +27,21 @@ package final class SimulationExecutor: TaskExecutor {
         seed: UInt64,
         _ operation: @Sendable () async throws -> Value
     ) async throws -> Value {
-        let executor = SimulationExecutor(seed: seed)
+        try await run(seed: seed, whenIdle: { false }) { _ in try await operation() }
+    }
+
+    /// As `run`, for an operation that starts tasks of its own, or that waits for a time that is not real.
+    ///
+    /// - Parameter whenIdle: called when no job is ready; makes one ready, or gives false.
+    static func run<Value: Sendable>(
+        seed: UInt64,
+        whenIdle: @escaping @Sendable () -> Bool,
+        _ operation: @Sendable (SimulationExecutor) async throws -> Value
+    ) async throws -> Value {
+        let executor = SimulationExecutor(seed: seed, whenIdle: whenIdle)
         executor.start()
         defer { executor.stop() }
-        return try await withTaskExecutorPreference(executor) { try await operation() }
+        return try await withTaskExecutorPreference(executor) { try await operation(executor) }
     }
 
     package func enqueue(_ job: consuming ExecutorJob) {
@@ -68,7 +82,7 @@ package final class SimulationExecutor: TaskExecutor {
             if isOver { return }
             if let job {
                 job.runSynchronously(on: asUnownedTaskExecutor())
-            } else {
+            } else if !whenIdle() {
                 wakeup.wait()
             }
         }
