@@ -6,13 +6,15 @@ import ObjectStorage
 /// The commits of one entry in preparation: each is validated against the state that those before it
 /// leave behind, whose metadata files exist only here until `upload`.
 struct CatalogBatch: CommitBatch {
-    private let machine: CatalogMachine
-    private let header: LogEntry.Header
-    private(set) var state: CatalogState
+    let machine: CatalogMachine
+    let header: LogEntry.Header
+    var branched: BranchedState
+    /// The names of the branch that the commit in preparation changes.
+    private(set) var state = CatalogState()
     /// Metadata files that prepared commits refer to, by location.
     private var newFiles: [String: MetadataFiles.New] = [:]
     /// Files that those refer to, by key.
-    private var sideFiles: [String: [UInt8]] = [:]
+    private(set) var sideFiles: [String: [UInt8]] = [:]
     private(set) var uploadByteCount = 0
     /// View metadata files that prepared commits refer to, by location.
     private var newViews: [String: MetadataFiles.NewView] = [:]
@@ -25,9 +27,14 @@ struct CatalogBatch: CommitBatch {
         var index: Int
     }
 
-    init(machine: CatalogMachine, state: CatalogState, header: LogEntry.Header) {
+    private struct BranchTable: Hashable {
+        var branch: String?
+        var table: TableIdentifier
+    }
+
+    init(machine: CatalogMachine, state: BranchedState, header: LogEntry.Header) {
         self.machine = machine
-        self.state = state
+        branched = state
         self.header = header
     }
 
@@ -35,11 +42,12 @@ struct CatalogBatch: CommitBatch {
     /// reads files, and one after the other they would take as many round trips as there are commits.
     mutating func prepareAhead(_ requests: [CatalogCommit]) async {
         var steps: [(Step, TableIdentifier, TableEntry, CatalogOperation)] = []
-        var touched: Set<TableIdentifier> = []
+        var touched: Set<BranchTable> = []
         for request in requests {
+            guard let state = try? branched.writableState(of: request.branch) else { continue }
             for (index, operation) in request.operations.enumerated() {
                 guard let table = operation.changedTable, let entry = state.table(table),
-                    touched.insert(table).inserted
+                    touched.insert(BranchTable(branch: request.branch, table: table)).inserted
                 else { continue }
                 let step = Step(commitID: request.id, index: index)
                 steps.append((step, table, entry, operation))
@@ -67,6 +75,11 @@ struct CatalogBatch: CommitBatch {
     mutating func prepare(
         _ request: CatalogCommit
     ) async throws -> (commit: LoggedCommit, outcome: CommitReceipt) {
+        if request.operations.contains(where: \.isAboutReferences) {
+            return try await prepareReferences(request)
+        }
+        let branch = request.branch == ReferenceName.main ? nil : request.branch
+        state = try branched.writableState(of: branch)
         var changes: [CatalogChange] = []
         var tables: [LoadedTable] = []
         for (index, operation) in request.operations.enumerated() {
@@ -78,13 +91,27 @@ struct CatalogBatch: CommitBatch {
                 tables.append(LoadedTable(identifier: table, entry: entry, metadata: metadata))
             }
         }
+        if !changes.isEmpty { branched.set(state, of: branch, header) }
+        var logged = changes
+        if let branch, !changes.isEmpty { logged = [.onBranch(branch, changes)] }
+        return outcome(of: request, logged, branch, changes, tables)
+    }
+
+    /// The commit of a request, and what its maker gets to know.
+    func outcome(
+        of request: CatalogCommit,
+        _ logged: [CatalogChange],
+        _ branch: String?,
+        _ changes: [CatalogChange],
+        _ tables: [LoadedTable]
+    ) -> (commit: LoggedCommit, outcome: CommitReceipt) {
         let commit = LoggedCommit(
             id: request.id,
             actor: request.actor,
             requestID: request.requestID,
             message: request.message,
             requestHash: request.requestHash,
-            changes: changes.map(\.json),
+            changes: logged.map(\.json),
             lineage: request.lineage
         )
         let receipt = CommitReceipt(
@@ -92,6 +119,7 @@ struct CatalogBatch: CommitBatch {
             timeMillis: header.timeMillis,
             commitID: request.id,
             requestHash: request.requestHash,
+            branch: branch,
             changes: changes,
             tables: tables,
             isReplay: false
@@ -216,6 +244,9 @@ struct CatalogBatch: CommitBatch {
             return (.dropView(view, try state.existingView(view).reference), nil)
         case .renameView(let view, let target):
             return (.renameView(view, to: target, try state.existingView(view).reference), nil)
+        case .restoreTable(let table, let entry): return try await restore(table, entry)
+        case .createBranch, .dropBranch, .mergeBranch, .createTag, .dropTag:
+            throw CatalogError(.invalid, "branches and tags are changed in a commit of their own")
         }
     }
 
@@ -307,6 +338,15 @@ struct CatalogBatch: CommitBatch {
         )
     }
 
+    /// The metadata of a table in a state that the log or this entry has.
+    func metadata(
+        of table: TableIdentifier,
+        _ entry: TableEntry
+    ) async throws -> TableMetadata {
+        if let new = newFiles[entry.metadataLocation] { return new.metadata }
+        return try await machine.files.load(table, entry)
+    }
+
     /// A table as the commits before this operation leave it; nil and nil when there is none.
     private func current(
         _ table: TableIdentifier
@@ -319,7 +359,7 @@ struct CatalogBatch: CommitBatch {
         return (entry, try await machine.files.load(table, entry))
     }
 
-    private func checkFree(_ table: TableIdentifier) throws(CatalogError) {
+    func checkFree(_ table: TableIdentifier) throws(CatalogError) {
         guard state.hasNamespace(table.namespace) else {
             throw CatalogError.noNamespace(table.namespace)
         }

@@ -19,6 +19,14 @@ package enum CatalogChange: Sendable, Equatable {
     case updateView(TableIdentifier, from: TableEntry, to: TableEntry)
     case dropView(TableIdentifier, TableEntry)
     case renameView(TableIdentifier, to: TableIdentifier, TableEntry)
+    /// Changes of a branch's names, by the kinds above.
+    case onBranch(String, [CatalogChange])
+    case createBranch(ReferenceStart)
+    case dropBranch(String)
+    /// What was changed in one branch is now in the other, too, by these changes of that one.
+    case mergeBranch(String, into: String, [CatalogChange])
+    case createTag(ReferenceStart)
+    case dropTag(String)
 
     /// Whether the change is about the table with this uuid.
     package func concerns(tableUUID uuid: String) -> Bool {
@@ -32,6 +40,9 @@ package enum CatalogChange: Sendable, Equatable {
         case .createView(_, let entry), .updateView(_, _, let entry), .dropView(_, let entry),
             .renameView(_, _, let entry):
             entry.uuid == uuid
+        case .onBranch(_, let changes), .mergeBranch(_, _, let changes):
+            changes.contains { $0.concerns(tableUUID: uuid) }
+        case .createBranch, .dropBranch, .createTag, .dropTag: false
         }
     }
 
@@ -54,6 +65,8 @@ extension CatalogChange {
     /// The JSON form.
     package var json: JSON {
         switch self {
+        case .onBranch, .createBranch, .dropBranch, .mergeBranch, .createTag, .dropTag:
+            referenceJSON
         case .createNamespace(let namespace, let properties):
             [
                 "change": "create-namespace", "namespace": .strings(namespace.levels),
@@ -134,6 +147,8 @@ extension CatalogChange {
         let fields = ChangeFields(json: json)
         let kind = try fields.text("change")
         switch kind {
+        case _ where Self.referenceKinds.contains(kind):
+            self = try Self.reference(kind, fields)
         case "create-namespace":
             self = .createNamespace(try fields.namespace("namespace"), try fields.map("properties"))
         case "drop-namespace":
@@ -227,7 +242,7 @@ private func jsonMap(_ map: [String: String]) -> JSON {
 }
 
 /// Reads the members of a change.
-private struct ChangeFields {
+struct ChangeFields {
     let json: JSON
 
     func wrong(_ name: String) -> CatalogError {

@@ -13,12 +13,17 @@ package struct CatalogCommit: Sendable {
     package var lineage: JSON?
     /// SHA-256 of what was asked, so that whoever uses the id again can be told whether it asked the same.
     package var requestHash: String?
+    /// The branch whose names are read and changed; nil for `main`.
+    package var branch: String?
     /// Done in this order, each on what those before it leave behind.
+    ///
+    /// Operations about branches and tags are in a commit of their own.
     package var operations: [CatalogOperation]
 
     package init(
         id: String,
         actor: String,
+        branch: String? = nil,
         requestID: String? = nil,
         message: String? = nil,
         lineage: JSON? = nil,
@@ -31,6 +36,7 @@ package struct CatalogCommit: Sendable {
         self.message = message
         self.lineage = lineage
         self.requestHash = requestHash
+        self.branch = branch
         self.operations = operations
     }
 }
@@ -86,6 +92,35 @@ package enum CatalogOperation: Sendable {
     case registerView(TableIdentifier, metadataLocation: String)
     case dropView(TableIdentifier)
     case renameView(TableIdentifier, to: TableIdentifier)
+    /// Gives a name to a table that was dropped, as it was then; fails with `alreadyExists`, and with
+    /// `invalid` when its metadata file is gone or the table has another name.
+    case restoreTable(TableIdentifier, TableEntry)
+    /// Makes a branch of a branch or tag (nil: `main`), as it is at the commit or was at a position.
+    case createBranch(String, from: String?, at: CatalogSnapshot?)
+    /// Fails with `notEmpty` when branches were made from it that are there still.
+    case dropBranch(String)
+    /// Brings what was changed in a branch since it was made from the other, or last merged, into that other;
+    /// the one of the two that is not `main` (nil) says which was made from which.
+    ///
+    /// Fails with `conflict`, listing the names, when one was changed on both sides to different ends.
+    ///
+    /// - `verify` looks at the merge for each attempt, and lets it fail by throwing.
+    case mergeBranch(
+        String?,
+        into: String?,
+        verify: (@Sendable (MergeView) async throws -> Void)? = nil
+    )
+    /// Makes a tag as `createBranch` a branch.
+    case createTag(String, from: String?, at: CatalogSnapshot?)
+    case dropTag(String)
+
+    /// Whether it is about branches or tags.
+    var isAboutReferences: Bool {
+        switch self {
+        case .createBranch, .dropBranch, .mergeBranch, .createTag, .dropTag: true
+        default: false
+        }
+    }
 
     /// The table whose metadata is needed to prepare this, if any.
     var changedTable: TableIdentifier? {
@@ -169,7 +204,9 @@ package struct CommitReceipt: Sendable {
     package let commitID: String
     /// What the commit that is in the log was asked for, as its maker hashed it.
     package let requestHash: String?
-    /// What the commit changed, in order.
+    /// The branch that was changed, or merged into; nil for `main`.
+    package let branch: String?
+    /// What the commit changed, in order; on a branch, the changes of its names.
     package let changes: [CatalogChange]
     /// The tables that it made or changed, as it left them.
     package let tables: [LoadedTable]

@@ -13,6 +13,8 @@ package struct CatalogError: Error, Sendable, Equatable, CustomStringConvertible
         case tableNotFound
         /// The log has not reached this position, or did not exist at this time.
         case positionNotFound
+        /// There is no branch or tag of this name.
+        case referenceNotFound
         /// The name is taken.
         case alreadyExists
         /// The table is not what the change was made for; look at it again. Nothing was committed.

@@ -5,7 +5,7 @@ import ObjectStorage
 
 /// Gives the log its meaning: how commits change the catalog, and how requests become commits.
 struct CatalogMachine: LogMachine {
-    typealias State = CatalogState
+    typealias State = BranchedState
     typealias Request = CatalogCommit
     typealias Outcome = CommitReceipt
     typealias Batch = CatalogBatch
@@ -15,50 +15,49 @@ struct CatalogMachine: LogMachine {
     let ambient: AmbientSources
     let parallelCountMax: Int
 
-    var initialState: CatalogState { CatalogState() }
+    var initialState: BranchedState { BranchedState() }
 
     func apply(
         _ commit: LoggedCommit,
         of header: LogEntry.Header,
-        to state: inout CatalogState
+        to state: inout BranchedState
     ) throws {
-        for change in commit.changes { try state.apply(try CatalogChange(json: change)) }
+        for change in commit.changes {
+            try state.apply(try CatalogChange(json: change), of: header)
+        }
     }
 
     func changedKeys(
         by commit: LoggedCommit,
-        from before: CatalogState,
-        to after: CatalogState
+        from before: BranchedState,
+        to after: BranchedState
     ) throws -> [[UInt8]] {
-        var keys: [[UInt8]] = []
-        for change in commit.changes {
-            for name in try CatalogChange(json: change).names {
-                // Equal names may differ in their bytes; records are under those that the state has.
-                let (old, new) = (before.recordKey(of: name), after.recordKey(of: name))
-                if let old { keys.append(old) }
-                if let new, new != old { keys.append(new) }
-            }
+        try commit.changes.flatMap { change in
+            BranchedState.changedKeys(
+                by: try CatalogChange(json: change),
+                from: before,
+                to: after
+            )
         }
-        return keys
     }
 
-    func recordValue(_ key: [UInt8], in state: CatalogState) -> [UInt8]? {
+    func recordValue(_ key: [UInt8], in state: BranchedState) -> [UInt8]? {
         state.recordValue(key)
     }
 
-    func records(of state: CatalogState) -> [CheckpointRecord] { state.records }
+    func records(of state: BranchedState) -> [CheckpointRecord] { state.records }
 
-    func recordCount(of state: CatalogState) -> Int { state.recordCount }
+    func recordCount(of state: BranchedState) -> Int { state.recordCount }
 
-    func makeState(of records: [CheckpointRecord]) throws -> CatalogState {
-        try CatalogState(records: records)
+    func makeState(of records: [CheckpointRecord]) throws -> BranchedState {
+        try BranchedState(records: records)
     }
 
     func commitID(of request: CatalogCommit) -> String { request.id }
 
     func makeBatch(
         for requests: [CatalogCommit],
-        on state: CatalogState,
+        on state: BranchedState,
         header: LogEntry.Header
     ) async -> CatalogBatch {
         var batch = CatalogBatch(machine: self, state: state, header: header)
@@ -70,11 +69,11 @@ struct CatalogMachine: LogMachine {
         of commit: LoggedCommit,
         at position: LogEntry.Header
     ) async throws -> CommitReceipt {
-        var changes: [CatalogChange] = []
         var tables: [LoadedTable] = []
-        for json in commit.changes {
-            let change = try CatalogChange(json: json)
-            changes.append(change)
+        let logged = try commit.changes.map { json throws(CatalogError) in
+            try CatalogChange(json: json)
+        }
+        for change in logged.flatMap({ $0.plain }) {
             guard let (table, entry) = change.written else { continue }
             let metadata = try await files.load(table, entry)
             tables.append(LoadedTable(identifier: table, entry: entry, metadata: metadata))
@@ -84,7 +83,8 @@ struct CatalogMachine: LogMachine {
             timeMillis: position.timeMillis,
             commitID: commit.id,
             requestHash: commit.requestHash,
-            changes: changes,
+            branch: logged.lazy.compactMap(\.branch).first,
+            changes: logged.flatMap { $0.isWrapped ? $0.plain : [$0] },
             tables: tables,
             isReplay: true
         )

@@ -15,7 +15,7 @@ import HashTreeCollections
 // The last is empty where the log does not say it.
 
 /// What a record stands for.
-enum RecordName: Sendable, Equatable {
+enum RecordName: Sendable, Hashable {
     case namespace(Namespace)
     /// A table or a view: they share their names.
     case table(TableIdentifier)
@@ -24,10 +24,14 @@ enum RecordName: Sendable, Equatable {
 private let levelSeparator: UInt8 = 0x1F
 private let nameSeparator: UInt8 = 0x01
 
-private enum RecordKind {
+enum RecordKind {
+    /// In differences only: the name stands for nothing.
+    static let gone: UInt8 = 0
     static let namespace: UInt8 = 1
     static let table: UInt8 = 2
     static let view: UInt8 = 3
+    static let branch: UInt8 = 4
+    static let tag: UInt8 = 5
 }
 
 extension CatalogChange {
@@ -43,6 +47,8 @@ extension CatalogChange {
             [.table(table)]
         case .renameTable(let table, let target, _), .renameView(let table, let target, _):
             [.table(table), .table(target)]
+        case .onBranch(_, let changes), .mergeBranch(_, _, let changes): changes.flatMap(\.names)
+        case .createBranch, .dropBranch, .createTag, .dropTag: []
         }
     }
 }
@@ -164,7 +170,7 @@ extension CatalogState {
         try self.init(entries)
     }
 
-    private static func corrupt(_ key: ArraySlice<UInt8>) -> CatalogError {
+    static func corrupt(_ key: ArraySlice<UInt8>) -> CatalogError {
         CatalogError(
             .corrupt,
             "the record \"\(String(decoding: key, as: UTF8.self))\" makes no sense"
@@ -178,6 +184,55 @@ extension CatalogState {
             key += level.utf8
         }
         return key
+    }
+
+    /// The name that a record's key spells; nil when it is none.
+    static func name(ofKey key: ArraySlice<UInt8>) -> RecordName? {
+        guard let (levels, name) = parts(of: key), let namespace = try? Namespace(levels) else {
+            return nil
+        }
+        guard let name else { return .namespace(namespace) }
+        return (try? TableIdentifier(namespace, name)).map { .table($0) }
+    }
+
+    /// The key of a name, as it is spelled.
+    static func key(ofName name: RecordName) -> [UInt8] {
+        switch name {
+        case .namespace(let namespace): key(of: namespace)
+        case .table(let table):
+            key(of: table.namespace) + [nameSeparator] + Array(table.name.utf8)
+        }
+    }
+
+    /// The value of a name's record.
+    static func value(of content: CatalogDifference.Content) -> [UInt8] {
+        switch content {
+        case .namespace(let properties): value(of: properties)
+        case .table(let entry): value(RecordKind.table, entry)
+        case .view(let entry): value(RecordKind.view, entry)
+        }
+    }
+
+    /// What a record's value says of a name; nil when it makes no sense.
+    static func content(of value: ArraySlice<UInt8>) -> CatalogDifference.Content? {
+        guard var fields = RecordFields(value) else { return nil }
+        switch fields.kind {
+        case RecordKind.namespace:
+            guard let properties = fields.properties(), fields.isAtEnd else { return nil }
+            return .namespace(properties)
+        case RecordKind.table, RecordKind.view:
+            guard let uuid = fields.text(), let location = fields.text(), let sum = fields.text(),
+                fields.isAtEnd, !uuid.isEmpty, !location.isEmpty,
+                sum.isEmpty || sum.utf8.count == 64
+            else { return nil }
+            let entry = TableEntry(
+                uuid: uuid,
+                metadataLocation: location,
+                metadataSHA256: sum.isEmpty ? nil : sum
+            )
+            return fields.kind == RecordKind.table ? .table(entry) : .view(entry)
+        default: return nil
+        }
     }
 
     /// The names in a key; nil when it is not UTF-8.
@@ -216,7 +271,7 @@ extension CatalogState {
         return bytes
     }
 
-    private static func append(_ text: String, to bytes: inout [UInt8]) {
+    static func append(_ text: String, to bytes: inout [UInt8]) {
         bytes.appendVarint(UInt64(text.utf8.count))
         bytes += text.utf8
     }
@@ -230,7 +285,7 @@ extension TreeDictionary where Key == String {
 }
 
 /// Reads the fields of a record's value.
-private struct RecordFields {
+struct RecordFields {
     let kind: UInt8
     private var rest: ArraySlice<UInt8>
 
@@ -249,6 +304,17 @@ private struct RecordFields {
             guard let byte = rest.popFirst() else { return nil }
             result |= Int(byte & 0x7F) << shift
             if byte < 0x80 { return result }
+        }
+        return nil
+    }
+
+    /// A varint below 2^63.
+    mutating func position() -> Int64? {
+        var result: UInt64 = 0
+        for shift in stride(from: 0, to: 63, by: 7) {
+            guard let byte = rest.popFirst() else { return nil }
+            result |= UInt64(byte & 0x7F) << UInt64(shift)
+            if byte < 0x80 { return Int64(exactly: result) }
         }
         return nil
     }

@@ -1,4 +1,5 @@
 import HashTreeCollections
+import Synchronization
 
 /// What the catalog says of a table: enough to find the rest.
 package struct TableEntry: Sendable, Hashable {
@@ -28,13 +29,35 @@ package struct CatalogState: Sendable, Equatable {
     struct NamespaceEntry: Sendable, Equatable {
         /// The name as it was given when the namespace was made; equal ones may differ in their bytes.
         let spelling: Namespace
-        var properties: [String: String]
+        var properties: [String: String] { didSet { mark = Mark() } }
         var children = TreeSet<String>()
-        var tables = TreeDictionary<String, TableEntry>()
-        var views = TreeDictionary<String, TableEntry>()
+        var tables = TreeDictionary<String, TableEntry>() { didSet { mark = Mark() } }
+        var views = TreeDictionary<String, TableEntry>() { didSet { mark = Mark() } }
+        private var mark = Mark()
+
+        init(spelling: Namespace, properties: [String: String]) {
+            self.spelling = spelling
+            self.properties = properties
+        }
+
+        /// Whether the other is an unchanged copy of this one; equal ones that came about apart are not.
+        func isIdentical(to other: NamespaceEntry) -> Bool { mark.number == other.mark.number }
     }
 
-    private(set) var namespaces = TreeDictionary<Namespace, NamespaceEntry>()
+    /// Names one value of this process, which keeps the mark as long as it is not changed: two copies with
+    /// one mark need not be compared.
+    private struct Mark: Sendable, Equatable {
+        private static let count = Atomic<UInt64>(0)
+        let number = Mark.count.wrappingAdd(1, ordering: .relaxed).newValue
+
+        /// Says nothing of what the values are.
+        static func == (left: Mark, right: Mark) -> Bool { true }
+    }
+
+    private(set) var namespaces = TreeDictionary<Namespace, NamespaceEntry>() {
+        didSet { mark = Mark() }
+    }
+    private var mark = Mark()
     private var topLevel = TreeSet<String>()
     /// How many tables there are.
     package private(set) var tableCount = 0
@@ -62,6 +85,9 @@ package struct CatalogState: Sendable, Equatable {
             namespaces[parent]?.children.insert(entry.spelling.name)
         }
     }
+
+    /// Whether the other is an unchanged copy of this one; equal ones that came about apart are not.
+    func isIdentical(to other: CatalogState) -> Bool { mark.number == other.mark.number }
 
     // MARK: - Looking
 
@@ -169,6 +195,8 @@ package struct CatalogState: Sendable, Equatable {
             try replace(table, entry, nil)
         case .createView, .updateView, .dropView, .renameView:
             try applyToView(change)
+        case .onBranch, .createBranch, .dropBranch, .mergeBranch, .createTag, .dropTag:
+            throw CatalogError(.corrupt, "a change of branches lies within another change")
         }
     }
 
@@ -243,6 +271,90 @@ package struct CatalogState: Sendable, Equatable {
         try check(table, is: old)
         namespaces[table.namespace]?.tables[table.name] = new
         if new == nil { tableCount -= 1 }
+    }
+}
+
+// MARK: - Names of another state
+
+extension CatalogState {
+    /// This state with some names gone, and then some standing for something else, as they are spelled.
+    ///
+    /// - Throws: `corrupt` when that is no state.
+    func changed(
+        gone: [RecordName],
+        set: [CatalogDifference.Side]
+    ) throws(CatalogError) -> CatalogState {
+        var state = self
+        // Of namespaces that are gone, and may come back spelled otherwise.
+        var children: [Namespace: TreeSet<String>] = [:]
+        for case .table(let table) in gone { try state.forget(table) }
+        for case .namespace(let name) in gone {
+            guard let entry = state.namespaces.removeValue(forKey: name), entry.tables.isEmpty,
+                entry.views.isEmpty
+            else { throw Self.noState(name) }
+            children[name] = entry.children
+        }
+        for case .namespace(let name) in gone {
+            guard let parent = name.parent else {
+                state.topLevel.remove(name.name)
+                continue
+            }
+            state.namespaces[parent]?.children.remove(name.name)
+            children[parent]?.remove(name.name)
+        }
+        let sorted = set.sorted { $0.name < $1.name }
+        for side in sorted {
+            guard
+                case (.namespace(let name), .namespace(let properties)) = (side.name, side.content)
+            else { continue }
+            if let old = state.namespaces[name] {
+                guard old.spelling.isSpelled(as: name) else { throw Self.noState(name) }
+                state.namespaces[name]?.properties = properties
+                continue
+            }
+            var entry = NamespaceEntry(spelling: name, properties: properties)
+            entry.children = children.removeValue(forKey: name) ?? []
+            state.namespaces[name] = entry
+            guard let parent = name.parent else {
+                state.topLevel.insert(name.name)
+                continue
+            }
+            guard state.namespaces[parent] != nil else { throw Self.noState(name) }
+            state.namespaces[parent]?.children.insert(name.name)
+        }
+        guard children.values.allSatisfy(\.isEmpty) else {
+            throw CatalogError(.corrupt, "there is no namespace around another")
+        }
+        for side in sorted {
+            guard case .table(let name) = side.name else { continue }
+            guard state.namespaces[name.namespace] != nil else {
+                throw Self.noState(name.namespace)
+            }
+            try? state.forget(name)
+            switch side.content {
+            case .table(let entry):
+                state.namespaces[name.namespace]?.tables[name.name] = entry
+                state.tableCount += 1
+            case .view(let entry): state.namespaces[name.namespace]?.views[name.name] = entry
+            case .namespace: throw Self.noState(name.namespace)
+            }
+        }
+        return state
+    }
+
+    private mutating func forget(_ name: TableIdentifier) throws(CatalogError) {
+        if namespaces[name.namespace]?.tables[name.name] != nil {
+            namespaces[name.namespace]?.tables[name.name] = nil
+            tableCount -= 1
+        } else if namespaces[name.namespace]?.views[name.name] != nil {
+            namespaces[name.namespace]?.views[name.name] = nil
+        } else {
+            throw CatalogError(.corrupt, "\(name) cannot be gone: it is not there")
+        }
+    }
+
+    private static func noState(_ namespace: Namespace) -> CatalogError {
+        CatalogError(.corrupt, "namespace \(namespace) does not fit the others")
     }
 }
 

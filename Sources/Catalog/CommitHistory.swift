@@ -15,6 +15,12 @@ package struct HistoricCommit: Sendable {
     package let actor: String
     package let requestID: String?
     package let message: String?
+    /// The branch that was changed, or merged into; nil for `main`.
+    package let branch: String?
+    /// As the log has them.
+    package let logged: [CatalogChange]
+    /// Changes of the names of `branch`, those of a merge behind the merge itself; and changes of branches and
+    /// tags.
     package let changes: [CatalogChange]
     package let lineage: JSON?
 
@@ -28,8 +34,17 @@ package struct HistoricCommit: Sendable {
         actor = commit.actor
         requestID = commit.requestID
         message = commit.message
-        changes = try commit.changes.map { json throws(CatalogError) in
+        logged = try commit.changes.map { json throws(CatalogError) in
             try CatalogChange(json: json)
+        }
+        branch = logged.lazy.compactMap(\.branch).first
+        changes = logged.flatMap { change -> [CatalogChange] in
+            switch change {
+            case .onBranch(_, let changes): changes
+            case .mergeBranch(let source, let target, let changes):
+                [.mergeBranch(source, into: target, [])] + changes
+            default: [change]
+            }
         }
         lineage = commit.lineage
     }

@@ -16,6 +16,8 @@ extension WarehouseCatalog {
     /// Makes the changes of a commit visible to the caller alone: writes the files that they need under
     /// new names, and no entry.
     ///
+    /// The commit is one on the branch that the snapshot shows.
+    ///
     /// The same operations, committed later, are prepared anew and write files of their own.
     ///
     /// - Throws: what `commit` would throw for the operations on that state.
@@ -36,7 +38,9 @@ extension WarehouseCatalog {
             ambient: ambient,
             parallelCountMax: 16
         )
-        var batch = CatalogBatch(machine: machine, state: snapshot.state, header: header)
+        var batch = CatalogBatch(machine: machine, state: snapshot.branched, header: header)
+        var commit = commit
+        commit.branch = snapshot.reference
         let (_, receipt) = try await batch.prepare(commit)
         try await batch.upload()
         return StagedChanges(
@@ -44,6 +48,8 @@ extension WarehouseCatalog {
                 position: snapshot.position,
                 timeMillis: snapshot.timeMillis,
                 hash: snapshot.hash,
+                branched: batch.branched,
+                reference: snapshot.reference,
                 state: batch.state
             ),
             receipt: receipt,
@@ -61,6 +67,8 @@ extension CatalogSnapshot {
             position: position,
             timeMillis: timeMillis,
             hash: hash,
+            branched: branched,
+            reference: reference,
             state: state.overlaid(with: other.state, namespace)
         )
     }

@@ -42,20 +42,50 @@ package struct CatalogSnapshot: Sendable {
     package let timeMillis: Int64
     /// SHA-256 of that entry: notes this position so that nobody can rewrite what led to it.
     package let hash: String
+    /// The names of all branches and tags.
+    package let branched: BranchedState
+    /// The branch or tag whose names `state` has; nil for `main`.
+    package let reference: String?
     package let state: CatalogState
 
-    init(_ snapshot: LogSnapshot<CatalogState>) {
+    init(_ snapshot: LogSnapshot<BranchedState>) {
         position = snapshot.tip.sequence
         timeMillis = snapshot.tip.timeMillis
         hash = snapshot.tip.hash
-        state = snapshot.state
+        branched = snapshot.state
+        reference = nil
+        state = snapshot.state.main
     }
 
-    init(position: Int64, timeMillis: Int64, hash: String, state: CatalogState) {
+    init(
+        position: Int64,
+        timeMillis: Int64,
+        hash: String,
+        branched: BranchedState,
+        reference: String?,
+        state: CatalogState
+    ) {
         self.position = position
         self.timeMillis = timeMillis
         self.hash = hash
+        self.branched = branched
+        self.reference = reference
         self.state = state
+    }
+
+    /// The same position with the names of a branch or tag, or of `main` (nil).
+    ///
+    /// - Throws: `referenceNotFound`.
+    package func on(_ reference: String?) throws(CatalogError) -> CatalogSnapshot {
+        let reference = reference == ReferenceName.main ? nil : reference
+        return CatalogSnapshot(
+            position: position,
+            timeMillis: timeMillis,
+            hash: hash,
+            branched: branched,
+            reference: reference,
+            state: try branched.state(of: reference)
+        )
     }
 }
 
@@ -339,7 +369,7 @@ package final class WarehouseCatalog: Sendable {
     /// there, their hash, and that they are that table's.
     ///
     /// - Parameters:
-    ///   - snapshot: the tables that it has are checked in any case.
+    ///   - snapshot: the tables that it has are checked in any case, on all branches and tags.
     ///   - includesPast: also every metadata file that an entry up to the snapshot's position made
     ///     current, but those of tables that were dropped with the wish to have their files removed.
     /// - Throws: only when the store or the log fails, or the task is cancelled.
@@ -376,6 +406,26 @@ package final class WarehouseCatalog: Sendable {
                 )
             }
         }
+        for other in try snapshot.branched.contents(besides: snapshot.state) {
+            try Task.checkCancellation()
+            switch other.content {
+            case .table(let entry): try await check(other.name, entry)
+            case .view(let entry):
+                report.fileCount += 1
+                do {
+                    report.byteCount += try await files.verify(view: other.name, entry)
+                } catch let error as CatalogError {
+                    report.faults.append(
+                        .init(
+                            location: entry.metadataLocation,
+                            table: other.name,
+                            message: error.message
+                        )
+                    )
+                }
+            case .namespace: continue
+            }
+        }
         guard includesPast else { return report }
         var past: [(table: TableIdentifier, entry: TableEntry)] = []
         var purged: Set<String> = []
@@ -383,8 +433,8 @@ package final class WarehouseCatalog: Sendable {
         while position <= snapshot.position {
             let page = try await commits(from: position)
             guard let last = page.last else { break }
-            for change in page.lazy.filter({ $0.position <= snapshot.position }).flatMap(\.changes)
-            {
+            let commits = page.lazy.filter { $0.position <= snapshot.position }
+            for change in commits.flatMap(\.changes).flatMap(\.plain) {
                 if let written = change.written { past.append(written) }
                 if case .dropTable(_, let entry, purge: true) = change { purged.insert(entry.uuid) }
             }

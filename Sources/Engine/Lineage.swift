@@ -99,7 +99,7 @@ extension Session {
                 snapshotID: table.branchSnapshotID,
                 operation: operation ?? (replaces ? "overwrite" : "append"),
                 // What is replaced on a branch is still there on others.
-                replacesContents: replaces && branch == nil
+                replacesContents: replaces && tableBranch == nil && reference == nil
             )
         )
         var lineage = CommitLineage()
@@ -184,6 +184,40 @@ package actor LineageFold {
     }
 }
 
+extension HistoricCommit {
+    /// The changes of names and contents that lineage, which knows one name of each table, is to hear of.
+    ///
+    /// What happens to rows on a branch is told as it happens there; that the table is renamed or dropped
+    /// there says nothing of its name elsewhere. When the branch is merged the rows are known already: names are
+    /// all that is new.
+    fileprivate var lineageChanges: [CatalogChange] {
+        let isMerge = changes.contains { if case .mergeBranch = $0 { true } else { false } }
+        if isMerge { return branch == nil ? changes.flatMap(\.namesAlone) : [] }
+        if branch == nil { return changes.filter { !$0.isAboutReferences } }
+        return changes.compactMap { change in
+            switch change {
+            case .createTable, .updateTable: change
+            case .replaceTable(let table, _, let entry, let snapshotID):
+                .createTable(table, entry, snapshotID: snapshotID)
+            default: nil
+            }
+        }
+    }
+}
+
+extension CatalogChange {
+    /// What a change of a merge says of names.
+    fileprivate var namesAlone: [CatalogChange] {
+        switch self {
+        case .createTable(let table, let entry, _): [.renameTable(table, to: table, entry)]
+        case .replaceTable(let table, let old, let new, _):
+            [.dropTable(table, old, purge: false), .renameTable(table, to: table, new)]
+        case .updateTable: []
+        default: isAboutReferences ? [] : [self]
+        }
+    }
+}
+
 extension LineageCommit {
     /// A commit as the catalog's history gives it.
     init(_ commit: HistoricCommit) {
@@ -194,7 +228,7 @@ extension LineageCommit {
             id: commit.id,
             actor: commit.actor,
             message: commit.message,
-            changes: commit.changes.map(\.json),
+            changes: commit.lineageChanges.map(\.json),
             lineage: commit.lineage
         )
     }

@@ -63,7 +63,7 @@ extension Session {
         environment.nullsFirst = settings.nullPlacement
         environment.isDescending = settings.isDescending
         environment.timeZone = timeZone
-        if let branch { environment.settings["branch"] = branch }
+        if let tableBranch { environment.settings["table_branch"] = tableBranch }
         return environment
     }
 

@@ -98,6 +98,11 @@ extension Session {
             try await runComment(comment, consume)
         case .copy(let copy): try await runCopy(copy, parameters, consume)
         case .truncate(let truncate): try await runTruncate(truncate, consume)
+        case .createCatalogReference(let create):
+            try await runCreateReference(create, parameters, consume)
+        case .dropCatalogReference(let drop): try await runDropReference(drop, consume)
+        case .mergeBranch(let merge): try await runMergeBranch(merge, consume)
+        case .undropTable(let undrop): try await runUndrop(undrop, consume)
         default:
             throw PlanError(.unsupported, "this statement is not supported yet")
         }
@@ -122,32 +127,37 @@ extension Session {
         let catalog = try await engine.catalog(creating: creating)
         switch asOf {
         case nil where transaction != nil: return try await transactionSnapshot(catalog)
-        case nil: return try await catalog.read()
-        case .position(let position)?: return try await catalog.snapshot(at: position)
-        case .millis(let millis)?: return try await catalog.snapshot(atMillis: millis)
+        case nil: return try await catalog.read(of: reference)
+        case .position(let position)?:
+            return try await catalog.snapshot(at: position).on(reference)
+        case .millis(let millis)?:
+            return try await catalog.snapshot(atMillis: millis).on(reference)
         }
     }
 
     /// What a table's definition says holds for all its branches: only rows differ.
     func requireMain(_ what: String) throws {
-        if let branch {
+        if let tableBranch {
             throw EngineError(
                 .invalid,
-                "\(what) cannot be done on branch \"\(branch)\": it concerns the table as a whole",
-                hint: "Leave --branch out."
+                "\(what) cannot be done on branch \"\(tableBranch)\" of tables: it concerns the table as a "
+                    + "whole",
+                hint:
+                    "Leave --table-branch out; on a branch of the catalog (--branch) it can be done."
             )
         }
     }
 
     /// The version that a table is read at when the statement names none.
     func defaultVersion(of table: TableMetadata) -> Tables.TableVersion {
-        guard let branch, table.refs[branch]?.kind == .branch else { return .current }
-        return .ref(branch)
+        guard let tableBranch, table.refs[tableBranch]?.kind == .branch else { return .current }
+        return .ref(tableBranch)
     }
 
     /// The snapshot that a table is read at when the statement names no version.
     func currentSnapshotID(of table: TableMetadata) -> Int64? {
-        guard let branch, let reference = table.refs[branch], reference.kind == .branch else {
+        guard let tableBranch, let reference = table.refs[tableBranch], reference.kind == .branch
+        else {
             return table.currentSnapshotID
         }
         return reference.snapshotID
@@ -155,6 +165,13 @@ extension Session {
 
     /// Changes may only be made to the present.
     func requirePresent() throws {
+        if isOnTag, let reference {
+            throw EngineError(
+                .invalid,
+                "\"\(reference)\" is a tag of the catalog: it can only be read",
+                hint: "CREATE BRANCH … FROM \(reference) makes a branch of it."
+            )
+        }
         if asOf != nil {
             throw EngineError(
                 .invalid,
@@ -196,6 +213,7 @@ extension Session {
             CatalogCommit(
                 id: id ?? catalog.makeCommitID(),
                 actor: context.actor,
+                branch: reference,
                 requestID: context.requestID,
                 message: context.message ?? message,
                 lineage: lineage?.json,

@@ -41,11 +41,14 @@ extension CatalogOperation {
         case .changeTable(let table, let isAppend, _): isAppend ? [] : [table]
         case .createTable(let name, _), .registerTable(let name, _, _), .dropTable(let name, _),
             .updateTable(let name, _, _), .createView(let name, _, _), .updateView(let name, _),
-            .changeView(let name, _), .registerView(let name, _), .dropView(let name):
+            .changeView(let name, _), .registerView(let name, _), .dropView(let name),
+            .restoreTable(let name, _):
             [name]
         case .renameTable(let name, let target), .renameView(let name, let target):
             [name, target]
-        case .createNamespace, .dropNamespace, .updateNamespace, .require, .verify: []
+        case .createNamespace, .dropNamespace, .updateNamespace, .require, .verify,
+            .createBranch, .dropBranch, .mergeBranch, .createTag, .dropTag:
+            []
         }
     }
 }
@@ -144,7 +147,7 @@ extension Session {
     /// The catalog as the transaction sees it.
     func transactionSnapshot(_ catalog: WarehouseCatalog) async throws -> CatalogSnapshot {
         if let staged = transaction?.staged { return staged }
-        let read = try await catalog.read()
+        let read = try await catalog.read(of: reference)
         transaction?.pinned = read
         transaction?.staged = read
         return read
@@ -200,6 +203,7 @@ extension Session {
                 CatalogCommit(
                     id: catalog.makeCommitID(),
                     actor: context.actor,
+                    branch: reference,
                     requestID: context.requestID,
                     message: context.message,
                     lineage: lineage?.json,
@@ -217,7 +221,8 @@ extension Session {
             case .busy, .invalid:
                 await discard(open)
                 throw error
-            case .conflict, .alreadyExists, .tableNotFound, .namespaceNotFound, .notEmpty:
+            case .conflict, .alreadyExists, .tableNotFound, .namespaceNotFound, .notEmpty,
+                .referenceNotFound:
                 await discard(open)
                 throw Self.serializationFailure(error.message)
             }

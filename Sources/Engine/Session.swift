@@ -63,10 +63,14 @@ package actor Session {
     package var namespace: [String] = ["main"]
     /// The instant that all reads see; nil for now.
     package var asOf: CatalogInstant?
+    /// The branch or tag of the whole catalog that is read, and written where it is a branch; nil for `main`.
+    package internal(set) var reference: String?
+    /// Whether `reference` is a tag.
+    var isOnTag = false
     /// The branch of tables that is read and written; nil for `main`.
     ///
     /// A table that has no such branch is read as `main` says; the first write makes the branch of that.
-    package private(set) var branch: String?
+    package private(set) var tableBranch: String?
     var transaction: OpenTransaction?
     var settings = SessionSettings()
     /// Statements that were prepared, by name.
@@ -119,8 +123,8 @@ package actor Session {
         settings.timeZone = try TimeZones.rules(name).name
     }
 
-    package func use(branch: String?) {
-        self.branch = branch
+    package func use(tableBranch: String?) {
+        self.tableBranch = tableBranch
     }
 }
 

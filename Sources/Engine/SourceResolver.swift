@@ -78,8 +78,13 @@ final class SourceResolver: @unchecked Sendable {
         case "read_arrow": format = .arrow
         case "range", "generate_series":
             return try range(name, arguments)
+        case "varve_branch_diff", "varve_merge_conflicts":
+            return try await branchFunction(name, arguments)
         default:
-            let known = ["read_csv", "read_json", "read_parquet", "read_arrow", "range"]
+            let known = [
+                "read_csv", "read_json", "read_parquet", "read_arrow", "range", "varve_branch_diff",
+                "varve_merge_conflicts",
+            ]
             throw PlanError(
                 .invalid,
                 "table function \(name) does not exist",

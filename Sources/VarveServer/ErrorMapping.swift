@@ -211,6 +211,8 @@ package struct ErrorMapping {
         case .tableNotFound:
             return ErrorReply(404, "NoSuchTableException", message, sqlState: "42P01")
         case .positionNotFound: return ErrorReply(404, "NoSuchPositionException", message)
+        case .referenceNotFound:
+            return ErrorReply(404, "NoSuchReferenceException", message, sqlState: "42704")
         case .alreadyExists:
             return ErrorReply(409, "AlreadyExistsException", message, sqlState: "42P07")
         case .conflict:

@@ -60,6 +60,15 @@ struct ServerParts: Sendable {
         try await engine.catalog(creating: false)
     }
 
+    /// The catalog as a request's prefix names it: a branch, a tag, a position, or `main` (nil).
+    ///
+    /// - Throws: `referenceNotFound`, `positionNotFound`.
+    func snapshot(_ name: String?) async throws -> CatalogSnapshot {
+        let catalog = try await catalog()
+        if let name, let position = Int64(name) { return try await catalog.snapshot(at: position) }
+        return try await catalog.read(of: name)
+    }
+
     /// Whether a route that failed may have left a large body unread: reading it to its end for nothing
     /// takes longer than a new connection.
     func leavesBodyUnread(_ template: String) -> Bool { template == RowsRoutes.template }
@@ -75,11 +84,18 @@ struct ServerParts: Sendable {
         isExpected: (CatalogChange) -> Bool
     ) async throws -> CommitReceipt {
         let catalog = try await catalog()
+        if let name = request.catalogName, Int64(name) != nil {
+            throw ServerError(
+                .badRequest,
+                "the warehouse at position \(name) is the past, which can only be read"
+            )
+        }
         let id = request.retry?.key ?? catalog.makeCommitID()
         let receipt = try await catalog.commit(
             CatalogCommit(
                 id: id,
                 actor: request.principal,
+                branch: request.catalogName,
                 requestID: request.id,
                 requestHash: request.retry?.hash,
                 operations: operations

@@ -120,7 +120,7 @@ private func show(_ commits: [HistoricCommit], _ format: OutputFormat) throws {
         Column(.string, commits.map { .string($0.actor) }),
         Column(
             .string,
-            commits.map { .string($0.changes.map(\.summary).joined(separator: ", ")) }
+            commits.map { .string($0.summary) }
         ),
         Column(.string, commits.map { $0.message.map { .string($0) } ?? .null }),
         Column(.string, commits.map { .string($0.id) }),
@@ -129,6 +129,15 @@ private func show(_ commits: [HistoricCommit], _ format: OutputFormat) throws {
     var writer = try RowWriter(format: format, schema: schema, to: 1)
     try writer.write(RecordBatch(schema: schema, columns: columns, rowCount: commits.count))
     try writer.finish()
+}
+
+extension HistoricCommit {
+    /// What it changed, and on which branch, in a few words.
+    fileprivate var summary: String {
+        let isMerge = changes.contains { if case .mergeBranch = $0 { true } else { false } }
+        let place = isMerge ? "" : branch.map { "on \($0): " } ?? ""
+        return place + changes.map(\.summary).joined(separator: ", ")
+    }
 }
 
 extension CatalogChange {
@@ -148,6 +157,13 @@ extension CatalogChange {
         case .updateView(let view, _, _): "change view \(view)"
         case .dropView(let view, _): "drop view \(view)"
         case .renameView(let view, let to, _): "rename view \(view) to \(to)"
+        case .onBranch(let branch, let changes):
+            "on \(branch): " + changes.map(\.summary).joined(separator: ", ")
+        case .createBranch(let start): "create branch \(start.name) from \(start.source)"
+        case .dropBranch(let branch): "drop branch \(branch)"
+        case .mergeBranch(let branch, let target, _): "merge branch \(branch) into \(target)"
+        case .createTag(let start): "create tag \(start.name) of \(start.source)"
+        case .dropTag(let tag): "drop tag \(tag)"
         }
     }
 }

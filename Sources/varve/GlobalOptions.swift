@@ -34,8 +34,14 @@ struct GlobalOptions: ParsableArguments {
     @Option(help: "Threads that work on one query.")
     var threads: Int?
 
-    @Option(help: "The branch of tables to read and write; a first write makes it.")
+    @Option(help: "The branch of the whole catalog to read and write, or a tag to read.")
     var branch: String?
+
+    @Option(
+        name: .customLong("table-branch"),
+        help: "The branch of tables to read and write; a first write makes it."
+    )
+    var tableBranch: String?
 
     @Option(
         help: "The configuration file (YAML): the warehouse, S3 settings, and what serve reads."
@@ -45,7 +51,7 @@ struct GlobalOptions: ParsableArguments {
     /// The names of the options above that take a value.
     private static let names: Set<String> = [
         "--warehouse", "--namespace", "--as-of", "--memory", "--temp-dir", "--threads", "--branch",
-        "--config",
+        "--table-branch", "--config",
     ]
 
     /// `varve --warehouse X sql …` as `varve sql … --warehouse X`, which is how options reach the
@@ -131,14 +137,17 @@ struct GlobalOptions: ParsableArguments {
     }
 
     /// A session of that engine for the person at the keyboard.
-    func session(message: String? = nil) async throws -> Session {
+    ///
+    /// - Parameter isLocal: whether it is this process that statements run in.
+    func session(message: String? = nil, isLocal: Bool = true) async throws -> Session {
         let session = Session(
             engine: try engine(),
             context: RequestContext(actor: environmentValue("USER") ?? "varve", message: message)
         )
         await session.use(namespace: namespace.split(separator: ".").map(String.init))
         if let asOf { await session.set(asOf: try CatalogInstant(asOf)) }
-        if let branch { await session.use(branch: branch) }
+        if let tableBranch { await session.use(tableBranch: tableBranch) }
+        if let branch, isLocal { try await session.select(reference: branch) }
         return session
     }
 

@@ -101,7 +101,7 @@ struct SQLCommand: AsyncParsableCommand {
     }
 
     private func runner() async throws -> any StatementRunner {
-        let session = try await global.session()
+        let session = try await global.session(isLocal: server == nil)
         let named = try param.map { text -> (name: String, text: String) in
             let pair = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             guard pair.count == 2, !pair[0].isEmpty else {
@@ -128,6 +128,7 @@ struct SQLCommand: AsyncParsableCommand {
             namespace: global.namespace,
             asOf: global.asOf,
             branch: global.branch,
+            tableBranch: global.tableBranch,
             parameters: texts
         )
     }

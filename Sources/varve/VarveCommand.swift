@@ -20,7 +20,8 @@ struct VarveCommand: AsyncParsableCommand {
         subcommands: [
             SQLCommand.self, ImportCommand.self, ExportCommand.self, HistoryCommand.self,
             DiffCommand.self, AuditCommand.self, LineageCommand.self, TransformCommand.self,
-            MaintainCommand.self, ServeCommand.self,
+            MaintainCommand.self, BranchCommand.self, TagCommand.self, UndropCommand.self,
+            ServeCommand.self,
         ]
     )
 

@@ -94,22 +94,22 @@ def test_rows_can_be_written_as_parquet(varve, tmp_path):
     assert "one query" in refused(varve, 2, "sql", "FROM t; FROM t", "--format", "parquet", "--output", path)
 
 
-def test_a_branch_is_written_and_read_apart(varve):
+def test_a_branch_of_tables_is_written_and_read_apart(varve):
     numbers(varve)
     varve.execute("CREATE TABLE u (a INT)")
-    varve.sql("INSERT INTO t VALUES (100, 0)", "--branch", "dev", format="table")
-    varve.sql("DELETE FROM t WHERE n = 0", "--branch", "dev", format="table")
+    varve.sql("INSERT INTO t VALUES (100, 0)", "--table-branch", "dev", format="table")
+    varve.sql("DELETE FROM t WHERE n = 0", "--table-branch", "dev", format="table")
     assert varve.value("SELECT count(*) FROM t") == 10
-    assert varve.rows("SELECT min(n), max(n) FROM t", "--branch", "dev") == [(1, 100)]
+    assert varve.rows("SELECT min(n), max(n) FROM t", "--table-branch", "dev") == [(1, 100)]
     assert varve.value("SELECT count(*) FROM t FOR VERSION AS OF 'dev'") == 10
-    assert varve.value("SELECT count(*) FROM u", "--branch", "dev") == 0
+    assert varve.value("SELECT count(*) FROM u", "--table-branch", "dev") == 0
     assert dict(varve.rows("SELECT name, type FROM t.refs")) == {"main": "BRANCH", "dev": "BRANCH"}
-    assert "as a whole" in refused(varve, 1, "sql", "ALTER TABLE t ADD COLUMN z INT", "--branch", "dev")
+    assert "as a whole" in refused(varve, 1, "sql", "ALTER TABLE t ADD COLUMN z INT", "--table-branch", "dev")
     ids = dict(varve.rows("SELECT name, snapshot_id FROM t.refs"))
     assert varve.rows("SELECT DISTINCT target_snapshot_id FROM varve.lineage WHERE source = 'main.t'") == [(ids["dev"],)]
-    assert "as a whole" in refused(varve, 1, "sql", "CREATE TABLE v (a INT)", "--branch", "dev")
+    assert "as a whole" in refused(varve, 1, "sql", "CREATE TABLE v (a INT)", "--table-branch", "dev")
     varve.execute("ALTER TABLE t CREATE TAG kept")
-    assert "is a tag" in refused(varve, 1, "sql", "INSERT INTO t VALUES (1, 1)", "--branch", "kept")
+    assert "is a tag" in refused(varve, 1, "sql", "INSERT INTO t VALUES (1, 1)", "--table-branch", "kept")
     varve.verify()
 
 

@@ -284,12 +284,13 @@ def test_queries_say_what_they_do_not_take(server):
     assert query(sql="SELECT $1 + $2 AS a", parameters=[1, 2])[1]["rows"] == [[3]]
     assert query(sql="SELECT $word AS a", parameters={"word": "x"})[1]["rows"] == [["x"]]
     assert query(sql="SELECT 1", branch="main")[0] == 200
-    assert query(sql="SELECT 1", branch="")[0] == 400
+    assert query(sql="SELECT 1", branch="")[0] == query(sql="SELECT 1", table_branch="")[0] == 400
+    assert "no branch or tag" in query(sql="SELECT 1", branch="dev")[1]["error"]["message"]
     before = query(sql="SELECT count(*) FROM flights")[1]["rows"]
-    assert query(sql="INSERT INTO flights VALUES ('DD', 1)", branch="dev")[0] == 200
-    assert query(sql="SELECT carrier FROM flights WHERE carrier = 'DD'", branch="dev")[1]["rows"] == [["DD"]]
+    assert query(sql="INSERT INTO flights VALUES ('DD', 1)", table_branch="dev")[0] == 200
+    assert query(sql="SELECT carrier FROM flights WHERE carrier = 'DD'", table_branch="dev")[1]["rows"] == [["DD"]]
     assert query(sql="SELECT count(*) FROM flights")[1]["rows"] == before
-    assert query(sql="CREATE TABLE of_a_branch (a INTEGER)", branch="dev")[0] == 400
+    assert query(sql="CREATE TABLE of_a_branch (a INTEGER)", table_branch="dev")[0] == 400
     first = get(server, "/varve/v1/log")["position"]
     query(sql="INSERT INTO flights VALUES ('BB', 1)")
     assert query(sql="SELECT count(*) FROM flights WHERE carrier = 'BB'", as_of=first)[1]["rows"] == [[0]]

@@ -10,7 +10,9 @@ import VarveServer
 @Suite("The mapping of errors to statuses")
 struct ErrorMappingTests {
     private static let catalogCodes: [CatalogError.Code] = [
-        .warehouseNotFound, .namespaceNotFound, .tableNotFound, .positionNotFound, .alreadyExists,
+        .warehouseNotFound, .namespaceNotFound, .tableNotFound, .positionNotFound,
+        .referenceNotFound,
+        .alreadyExists,
         .conflict, .notEmpty, .invalid, .unsupported, .busy, .corrupt,
     ]
 

@@ -38,6 +38,7 @@ extension Session {
             case .position(let position)?: "position \(position)"
             case .millis(let millis)?: "\(millis) ms since 1970"
             }
+        case .branch: reference ?? "main"
         case .threads: "\(queryOptions.threadCount)"
         case .memoryLimit: Self.shown(bytes: queryOptions.memory.limitBytes)
         case .timeZone: settings.timeZone
@@ -83,7 +84,7 @@ extension Session {
             throw PlanError(.invalid, "SET \(setting.shown) takes one value", at: set.span)
         }
         if case .defaultValue = value.node {
-            reset(setting)
+            try reset(setting)
         } else {
             try await assign(setting, value, parameters)
         }
@@ -92,19 +93,22 @@ extension Session {
 
     func runReset(_ statement: ResetSetting, _ consume: @escaping Consumer) async throws {
         if let name = statement.name {
-            reset(try setting(name, at: statement.span))
+            try reset(try setting(name, at: statement.span))
         } else {
             // What runs inside of a namespace stays there.
             for setting in Setting.allCases where setting != .schema && setting != .searchPath {
-                reset(setting)
+                try reset(setting)
             }
         }
         try await consume(.done(StatementSummary(tag: "RESET")))
     }
 
-    private func reset(_ setting: Setting) {
+    private func reset(_ setting: Setting) throws {
         let defaults = SessionSettings()
         switch setting {
+        case .branch:
+            if reference != nil { try requireNoTransaction("RESET branch") }
+            (reference, isOnTag) = (nil, false)
         case .asOf: set(asOf: nil)
         case .threads: settings.threadCount = nil
         case .memoryLimit: settings.memory = nil
@@ -141,6 +145,9 @@ extension Session {
         default: text = ""
         }
         switch setting {
+        case .branch:
+            guard !text.isEmpty else { throw refused("the name of a branch or tag") }
+            try await select(reference: text, at: expression.span)
         case .asOf: try setAsOf(value, at: expression.span)
         case .threads:
             guard let count = Int(text), (1...256).contains(count) else {

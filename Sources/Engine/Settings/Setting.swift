@@ -1,6 +1,7 @@
 /// A name that SET, RESET, SHOW and `current_setting` know.
 enum Setting: String, CaseIterable, Sendable {
     case asOf = "as_of"
+    case branch
     case threads
     case memoryLimit = "memory_limit"
     case timeZone = "timezone"
@@ -35,6 +36,8 @@ enum Setting: String, CaseIterable, Sendable {
     var meaning: String {
         switch self {
         case .asOf: "The log position or time that all tables are read as of; now when not set."
+        case .branch:
+            "The branch or tag of the catalog that is read, and written; main when not set."
         case .threads: "Threads that work on one query."
         case .memoryLimit: "The most memory that a query may use."
         case .timeZone: "The time zone of timestamps with time zone."

@@ -22,6 +22,9 @@ enum SystemTable: String, CaseIterable {
     case standardViews = "information_schema.views"
     case tableConstraints = "information_schema.table_constraints"
     case metricsReports = "varve.metrics_reports"
+    case branches = "varve.branches"
+    case tags = "varve.tags"
+    case droppedTables = "varve.dropped_tables"
 
     static let namespaces = ["varve", "information_schema"]
 
@@ -37,7 +40,7 @@ enum SystemTable: String, CaseIterable {
                 Field("tables", .list(Field("element", .string)), isNullable: false),
                 Field("snapshot_ids", .list(Field("element", .int64)), isNullable: false),
                 Field("commit_id", .string, isNullable: false), Field("request_id", .string),
-                Field("server", .string, isNullable: false),
+                Field("server", .string, isNullable: false), Field("branch", .string),
             ])
         case .tables:
             Columnar.Schema([
@@ -119,6 +122,7 @@ enum SystemTable: String, CaseIterable {
             ])
         case .views, .constraints, .indexes, .standardViews, .tableConstraints: declaredSchema
         case .metricsReports: MetricsReports.schema
+        case .branches, .tags, .droppedTables: referenceSchema
         }
     }
 }
@@ -212,6 +216,7 @@ extension SourceResolver {
         case .views, .constraints, .indexes, .standardViews, .tableConstraints:
             return try await declaredRows(of: kind, snapshot, catalog)
         case .metricsReports: return session.engine.metricsReports.rows
+        case .branches, .tags, .droppedTables: return try await referenceRows(of: kind, snapshot)
         case .standardColumns:
             let views = try await standardColumns(ofViews: snapshot, catalog)
             let rows = try await loadedTables(snapshot).flatMap { table -> [[Value]] in
@@ -309,7 +314,7 @@ extension SourceResolver {
             commit.message.map { .string($0) } ?? .null, .list(tables.map { .string($0) }),
             .list(commit.changes.compactMap(\.snapshotID).map { .int64($0) }),
             .string(commit.id), commit.requestID.map { .string($0) } ?? .null,
-            .string(commit.server),
+            .string(commit.server), commit.branch.map { .string($0) } ?? .null,
         ]
     }
 
@@ -434,6 +439,12 @@ extension CatalogChange {
         case .updateView(let view, _, _): ("update-view", view.description)
         case .dropView(let view, _): ("drop-view", view.description)
         case .renameView(let view, _, _): ("rename-view", view.description)
+        case .onBranch: ("on-branch", nil)
+        case .createBranch: ("create-branch", nil)
+        case .dropBranch: ("drop-branch", nil)
+        case .mergeBranch: ("merge-branch", nil)
+        case .createTag: ("create-tag", nil)
+        case .dropTag: ("drop-tag", nil)
         }
     }
 }

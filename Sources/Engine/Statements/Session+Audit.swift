@@ -98,11 +98,17 @@ extension Session {
             )
         }
         let broken = Set(metadata.faults.map(\.location))
-        for table in try snapshot.state.allTables() {
+        var all = try snapshot.state.allTables().map {
+            ($0, try snapshot.state.existingTable($0))
+        }
+        // What only a branch or tag of the catalog has is as much worth as what main has.
+        for other in try snapshot.branched.contents(besides: snapshot.state) {
+            if case .table(let entry) = other.content { all.append((other.name, entry)) }
+        }
+        for (table, entry) in all {
             report.tableCount += 1
-            let entry = try snapshot.state.existingTable(table)
             guard !broken.contains(entry.metadataLocation) else { continue }
-            let loaded = try await catalog.load(table, in: snapshot)
+            let loaded = try await catalog.load(table, at: entry)
             let verifier = TableVerifier(
                 loaded.metadata,
                 metadataFile: entry.metadataLocation,

@@ -115,7 +115,7 @@ extension Session {
         let parts = try Parser.parseObjectName(request.table).map(\.folded)
         let target = try identifier(parts)
         let catalog = try await engine.catalog(creating: true)
-        let snapshot = try await catalog.read()
+        let snapshot = try await catalog.read(of: reference)
         let exists = snapshot.state.table(target) != nil
         switch (request.mode, exists) {
         case (.create, true):

@@ -37,7 +37,7 @@ extension Session {
     private func newest(_ table: TableIdentifier) async throws -> OpenTable {
         try await openTable(
             table.namespace.levels + [table.name],
-            in: try await engine.catalog(creating: false).read()
+            in: try await engine.catalog(creating: false).read(of: reference)
         )
     }
 
@@ -88,8 +88,9 @@ extension Session {
 
     /// Finds, and removes, files below a table's location that nothing refers to.
     ///
-    /// Kept are all files of all snapshots of the table as it is now, every metadata file that the log
-    /// names, and everything younger than the safety age, which writers that have not committed yet need.
+    /// Kept are all files of all snapshots of the table as it is now, as branches of the catalog and tags have it,
+    /// and as it was dropped while it can be brought back; those of other tables of these; every metadata file that
+    /// the log names; and everything younger than the safety age, which writers that have not committed yet need.
     ///
     /// - Parameter ageMillisMin: the safety age.
     /// - Throws: `invalid` when another table's location overlaps.
@@ -107,7 +108,7 @@ extension Session {
         let limit = engine.options.ambient.time.nowMicros() - ageMillisMin * 1000
         let listed = try await store.listAll(prefix: root)
             .filter { $0.lastModifiedMicros < limit }
-        let snapshot = try await catalog.read()
+        let snapshot = try await catalog.read(of: reference)
         let table = try await openTable(
             identifier.namespace.levels + [identifier.name],
             in: snapshot
@@ -119,7 +120,8 @@ extension Session {
             throw EngineError(.invalid, "table \(identifier) has gc.enabled=false: files are kept")
         }
         try await checkAlone(table, snapshot)
-        let kept = try await reachableKeys(of: table)
+        var kept = try await reachableKeys(of: table)
+        kept.formUnion(try await keysElsewhere(below: root, besides: table, snapshot))
         var report = MaintenanceReport(table: identifier)
         let orphans = listed.filter { !kept.contains($0.key) }
         report.orphans = orphans.map { (table.storage.location(of: $0.key), $0.size) }
@@ -159,9 +161,6 @@ extension Session {
             if let key = try? storage.key(of: location) { keys.insert(key) }
         }
         for entry in metadata.metadataLog { keep(entry.metadataFile) }
-        if let location = table.metadataLocation { keep(location) }
-        for file in metadata.statistics { keep(file.statisticsPath) }
-        for file in metadata.partitionStatistics { keep(file.statisticsPath) }
         // The log's own memory of the table, so that the past can still be looked at.
         let catalog = try await engine.catalog(creating: false)
         var before: Int64?
@@ -174,6 +173,19 @@ extension Session {
             }
             before = page.next
         } while before != nil
+        return keys.union(try await keysOfSnapshots(of: table))
+    }
+
+    /// The keys of every file that a table in one state needs: its own metadata file and all its snapshots'.
+    func keysOfSnapshots(of table: OpenTable) async throws -> Set<String> {
+        let (metadata, storage) = (table.metadata, table.storage)
+        var keys: Set<String> = []
+        func keep(_ location: String) {
+            if let key = try? storage.key(of: location) { keys.insert(key) }
+        }
+        if let location = table.metadataLocation { keep(location) }
+        for file in metadata.statistics { keep(file.statisticsPath) }
+        for file in metadata.partitionStatistics { keep(file.statisticsPath) }
         var seen: Set<String> = []
         for snapshot in metadata.snapshots {
             try Task.checkCancellation()

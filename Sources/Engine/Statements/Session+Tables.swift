@@ -89,7 +89,8 @@ extension Session {
             identifier: target,
             metadata: metadata,
             storage: try storage(of: metadata, catalog),
-            branchSnapshotID: transaction.map { _ in engine.options.ambient.snapshotID() },
+            branchSnapshotID: transaction != nil || reference != nil
+                ? engine.options.ambient.snapshotID() : nil,
             isTemporary: isTemporary
         )
 
@@ -482,6 +483,7 @@ extension Session {
         case .views(let name, let like):
             try await showViews(in: name.map { $0.map(\.folded) } ?? namespace, like, consume)
         case .createView(let name): try await showCreateView(name, consume)
+        case .references(let kind): try await showReferences(kind, consume)
         case .setting(let name): try await showSetting(name, consume)
         }
     }

@@ -60,7 +60,7 @@ extension Session {
         let catalog = try await engine.catalog(creating: true)
         let target = try identifier(plan.name)
         let prepared = try await prepare(plan.query, [:])
-        let snapshot = try await catalog.read()
+        let snapshot = try await catalog.read(of: reference)
         let exists = snapshot.state.table(target) != nil
 
         var operations: [CatalogOperation] = []

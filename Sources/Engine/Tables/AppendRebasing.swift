@@ -12,11 +12,14 @@ extension Engine {
     /// The same update of a table, put on top of the newest snapshot when it is an append and nothing but
     /// earlier commits would make it fail.
     ///
-    /// - Parameter isDefault: whether it is so for tables that do not say (`varve.append-rebase`).
+    /// - Parameters:
+    ///   - isDefault: whether it is so for tables that do not say (`varve.append-rebase`).
+    ///   - reference: the branch of the catalog that is changed; nil for `main`.
     /// - Returns: the operation itself when it is no append.
     package func rebasing(
         _ operation: CatalogOperation,
-        unlessTableSays isDefault: Bool
+        unlessTableSays isDefault: Bool,
+        on reference: String? = nil
     ) async throws -> CatalogOperation {
         guard case .updateTable(let table, let requirements, let updates) = operation,
             let rebase = AppendRebase(requirements: requirements, updates: updates)
@@ -25,7 +28,7 @@ extension Engine {
         let rebaser = AppendRebaser(rebase: rebase, catalog: catalog, engine: self)
         // What lost already will lose again: to read its files now does not hold up other commits. What is
         // known without looking is enough for that.
-        if let known = try? await catalog.load(table, in: catalog.known).metadata,
+        if let known = try? await catalog.load(table, in: catalog.known.on(reference)).metadata,
             rebaser.isWanted(known, isDefault), rebase.isNeeded(on: known)
         {
             _ = try await rebaser.added(known)

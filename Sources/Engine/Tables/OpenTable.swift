@@ -101,7 +101,7 @@ extension Session {
             metadata: loaded.metadata,
             storage: try storage(of: loaded.metadata, catalog),
             metadataLocation: loaded.metadataLocation,
-            branchSnapshotID: branch != nil || transaction != nil
+            branchSnapshotID: tableBranch != nil || reference != nil || transaction != nil
                 ? engine.options.ambient.snapshotID() : nil
         )
     }

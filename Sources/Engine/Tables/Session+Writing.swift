@@ -73,7 +73,7 @@ extension Session {
         operation: SnapshotOperation? = nil
     ) -> CatalogOperation {
         let ambient = engine.options.ambient
-        let (base, storage, branch) = (table.metadata, table.storage, self.branch)
+        let (base, storage, branch) = (table.metadata, table.storage, tableBranch)
         let snapshotID = table.branchSnapshotID
         if transaction != nil {
             transaction?.dataFiles += added.compactMap { file in
@@ -91,7 +91,7 @@ extension Session {
                 throw EngineError(
                     .invalid,
                     "\"\(branch)\" is a tag of table \(table.identifier): tags cannot be written to",
-                    hint: "Name a branch with --branch."
+                    hint: "Name a branch with --table-branch."
                 )
             }
             let overlaid =
@@ -139,8 +139,8 @@ extension Session {
     /// The snapshot that a commit left on the branch that the session writes to.
     func writtenSnapshot(_ receipt: CommitReceipt) -> Int64? {
         guard let metadata = receipt.tables.first?.metadata else { return nil }
-        guard let branch else { return metadata.currentSnapshotID }
-        return metadata.refs[branch]?.snapshotID
+        guard let tableBranch else { return metadata.currentSnapshotID }
+        return metadata.refs[tableBranch]?.snapshotID
     }
 
     // MARK: INSERT

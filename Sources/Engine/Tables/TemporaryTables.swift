@@ -123,7 +123,7 @@ extension Session {
             metadata: loaded.metadata,
             storage: TableStorage(temporary.catalog.store),
             metadataLocation: loaded.metadataLocation,
-            branchSnapshotID: branch != nil ? engine.options.ambient.snapshotID() : nil,
+            branchSnapshotID: tableBranch != nil ? engine.options.ambient.snapshotID() : nil,
             isTemporary: true
         )
     }

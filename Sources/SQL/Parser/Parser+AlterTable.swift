@@ -204,7 +204,7 @@ extension Parser {
 
     // MARK: Branches and tags
 
-    private mutating func parseReferenceName(_ kind: ReferenceKind) throws(SQLError) -> Identifier {
+    mutating func parseReferenceName(_ kind: ReferenceKind) throws(SQLError) -> Identifier {
         if case .string = token.kind {
             let start = token
             let name = try parseString("a name")

@@ -27,6 +27,9 @@ extension Parser {
             return .createSchema(try parseCreateSchema(start))
         case .keyword(.unique) where !isOrReplace && !isTemporary:
             return try parseCreateIndex(start)
+        case .keyword(.branch), .keyword(.tag):
+            guard !isOrReplace, !isTemporary else { break }
+            return .createCatalogReference(try parseCreateCatalogReference(start))
         case .identifier where atWord("index", token):
             return try parseCreateIndex(start)
         case .identifier where atWord("sequence", token):

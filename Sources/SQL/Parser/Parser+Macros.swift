@@ -13,6 +13,9 @@ extension Parser {
             )
         }
         if atWord("pragma"), isLabel(peek()) { return try parsePragma() }
+        if atWord("undrop"), peek().kind == .keyword(.table) {
+            return .undropTable(try parseUndropTable())
+        }
         return nil
     }
 
@@ -91,7 +94,7 @@ extension Parser {
     private mutating func parsePragma() throws(SQLError) -> Statement {
         let start = advance()
         let nameToken = token
-        let name = try parseLabel("the name of a pragma")
+        let name = try parseIdentifier("the name of a pragma")
         if take(.equal) {
             let value = try parseSettingValue()
             return .set(SetSetting(name: [name], values: [value], span: span(from: start)))

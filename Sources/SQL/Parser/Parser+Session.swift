@@ -33,6 +33,8 @@ extension Parser {
             return .columns(try parseObjectName("a table name"))
         }
         if at(.all) { return .setting([identifier(advance())]) }
+        if takeWord("branches") { return .references(.branch) }
+        if takeWord("tags") { return .references(.tag) }
         return .setting(try parseObjectName("TABLES, SCHEMAS, COLUMNS, CREATE TABLE or a setting"))
     }
 

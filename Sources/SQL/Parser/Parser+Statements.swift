@@ -11,6 +11,8 @@ extension Parser {
         case .insert: return .insert(try parseInsert(with: nil))
         case .update: return .update(try parseUpdate(with: nil))
         case .delete: return .delete(try parseDelete(with: nil))
+        case .merge where peek().kind == .keyword(.branch):
+            return .mergeBranch(try parseMergeBranch())
         case .merge: return .merge(try parseMerge(with: nil))
         case .truncate: return .truncate(try parseTruncate())
         case .copy: return .copy(try parseCopy())
@@ -21,6 +23,8 @@ extension Parser {
         case .show: return .show(try parseShow())
         case .describe, .desc: return .describe(try parseDescribe())
         case .explain: return .explain(try parseExplain())
+        case .use where peek().kind == .keyword(.branch) && isLabel(peek(2)):
+            return .set(try parseUseBranch())
         case .use: return .use(try parseUse())
         case .set: return .set(try parseSet())
         case .reset: return .reset(try parseReset())
@@ -62,6 +66,9 @@ extension Parser {
 
     private mutating func parseDropStatement() throws(SQLError) -> Statement {
         let start = token
+        if peek().kind == .keyword(.branch) || peek().kind == .keyword(.tag) {
+            return .dropCatalogReference(try parseDropCatalogReference())
+        }
         guard peek().kind == .identifier else { return .drop(try parseDrop()) }
         let word = text.source(peek()).lowercased()
         if word == "index" {

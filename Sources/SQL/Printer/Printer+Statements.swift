@@ -26,6 +26,8 @@ extension Printer {
         case .dropMacro(let drop): write(drop)
         case .createIndex(let index): write(index)
         case .dropIndex(let drop): write(drop)
+        case .createCatalogReference, .dropCatalogReference, .mergeBranch, .undropTable:
+            writeReferences(statement)
         }
     }
 
@@ -219,6 +221,7 @@ extension Printer {
         case .columns(let name):
             text += "COLUMNS FROM "
             write(name)
+        case .references(let kind): text += kind == .branch ? "BRANCHES" : "TAGS"
         case .setting(let name):
             if let word = name.first, name.count == 1, word.name.lowercased() == "all" {
                 write(word, isLabel: true)

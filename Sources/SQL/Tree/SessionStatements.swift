@@ -11,6 +11,8 @@ package struct Show: Sendable, Hashable {
         case createTable(ObjectName)
         case createView(ObjectName)
         case columns(ObjectName)
+        /// `SHOW BRANCHES`, `SHOW TAGS`: of the catalog.
+        case references(ReferenceKind)
         /// `SHOW name`: a setting. `SHOW ALL` is the name `all`.
         case setting(ObjectName)
     }

@@ -30,6 +30,10 @@ package indirect enum Statement: Sendable, Hashable {
     case dropMacro(DropMacro)
     case createIndex(CreateIndex)
     case dropIndex(DropIndex)
+    case createCatalogReference(CreateCatalogReference)
+    case dropCatalogReference(DropCatalogReference)
+    case mergeBranch(MergeBranch)
+    case undropTable(UndropTable)
 }
 
 /// A statement and the text it was read from, without the semicolon.

@@ -59,7 +59,10 @@ struct RequestHandler: Sendable {
         var mapping = ErrorMapping(effect: request.method == .get ? .read : .change)
         var allowed = ""
         do {
-            let target = try RequestTarget(request.head.path ?? "")
+            var target = try RequestTarget(request.head.path ?? "")
+            let catalogName = try target.takeCatalogName(
+                warehouses: parts.clientConfiguration.names
+            )
             let (route, captures) = try find(request.method, target, allowed: &allowed)
             account.template = route.template
             account.unsupportedIsBadRequest = route.unsupportedIsBadRequest
@@ -85,6 +88,7 @@ struct RequestHandler: Sendable {
                 target: target,
                 headers: request.headers,
                 captures: captures,
+                catalogName: catalogName,
                 principal: account.principal ?? "anonymous",
                 body: request.body,
                 bodyBytesMax: bodyBytesMax(route),

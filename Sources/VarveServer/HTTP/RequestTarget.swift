@@ -1,7 +1,7 @@
 /// The path and query that a request names.
 struct RequestTarget: Sendable {
     /// The path's parts, decoded one by one, so that an encoded slash is no boundary.
-    let segments: [String]
+    private(set) var segments: [String]
     let query: [String: String]
 
     /// - Throws: `badRequest` for what is not a path, or broken escapes.
@@ -29,6 +29,25 @@ struct RequestTarget: Sendable {
         if segments.last == "" { segments.removeLast() }
         self.segments = segments
         query = end == text.endIndex ? [:] : try formMembers(text[text.index(after: end)...])
+    }
+
+    /// Takes the prefix of the REST catalog out of the path, where there is one: `/v1/lake@dev/namespaces`.
+    ///
+    /// - Returns: what stands behind the `@`; nil for paths without a prefix.
+    /// - Throws: `noWarehouse` for a prefix of another warehouse.
+    mutating func takeCatalogName(warehouses: Set<String>) throws(ServerError) -> String? {
+        let place = segments.first == "iceberg" ? 2 : 1
+        guard segments.count > place + 1, segments[place - 1] == "v1",
+            let at = segments[place].lastIndex(of: "@")
+        else { return nil }
+        let prefix = segments[place]
+        let warehouse = String(prefix[..<at])
+        let name = String(prefix[prefix.index(after: at)...])
+        guard warehouses.contains(warehouse), !name.isEmpty else {
+            throw ServerError(.noWarehouse, "there is no warehouse \"\(prefix)\" here")
+        }
+        segments.remove(at: place)
+        return name
     }
 
     /// A parameter that is a whole number within bounds; nil when it is not given.

@@ -12,6 +12,8 @@ struct ServerRequest: Sendable {
     let headers: HTTPFields
     /// The variable parts of the path, by the names in the route's template.
     let captures: [String: String]
+    /// The branch, tag or position of the catalog that the path's prefix names; nil for `main`, now.
+    let catalogName: String?
     /// Who asks; the actor of commits.
     let principal: String
     let body: RequestBody

@@ -13,6 +13,8 @@ struct ClientConfiguration: Sendable {
     let table: [String: String]
     /// What clients may call the warehouse.
     let names: Set<String>
+    /// The one of them that stands in paths.
+    let shortName: String
     /// Changes with the configuration, so that a client's cached answer does not outlive it.
     let mark: String
 
@@ -24,7 +26,8 @@ struct ClientConfiguration: Sendable {
         var url = warehouseURL
         while url.hasSuffix("/") { url.removeLast() }
         let last = url.split(separator: "/").last.map(String.init) ?? url
-        names = [configuration.name ?? last, warehouseURL, url]
+        shortName = configuration.name ?? last
+        names = [shortName, warehouseURL, url]
         var store: [String: String] = [:]
         var table: [String: String] = [:]
         if ["s3://", "s3a://", "s3n://"].contains(where: warehouseURL.hasPrefix) {

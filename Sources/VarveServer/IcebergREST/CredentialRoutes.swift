@@ -17,7 +17,10 @@ extension IcebergRoutes {
 
     private func loadCredentials(_ request: ServerRequest) async throws -> Reply {
         let catalog = try await parts.catalog()
-        let loaded = try await catalog.load(try table(request))
+        let loaded = try await catalog.load(
+            try table(request),
+            in: try await parts.snapshot(request.catalogName)
+        )
         let access = try await parts.delegation.access(
             to: loaded.metadata,
             named: loaded.identifier,
@@ -47,7 +50,10 @@ extension IcebergRoutes {
         let catalog = try await parts.catalog()
         let loaded: LoadedTable
         do {
-            loaded = try await catalog.load(table)
+            loaded = try await catalog.load(
+                table,
+                in: try await parts.snapshot(request.catalogName)
+            )
         } catch let error as CatalogError {
             // This operation has no word for a table that is not there.
             guard [.tableNotFound, .namespaceNotFound].contains(error.code) else { throw error }

@@ -6,7 +6,8 @@ import HTTPTypes
 
 /// The Iceberg REST catalog.
 ///
-/// - Spec: REST catalog of Apache Iceberg 1.9, without prefix: a server has one warehouse.
+/// - Spec: REST catalog of Apache Iceberg 1.9, without prefix: a server has one warehouse. A prefix
+///   `lake@dev` says which branch, tag or position of it is meant, and comes from `/v1/config`.
 struct IcebergRoutes: Sendable {
     let parts: ServerParts
 
@@ -34,7 +35,7 @@ struct IcebergRoutes: Sendable {
     }
 
     private func handlers(_ base: String) -> [Route] {
-        let first = Route(.get, "\(base)/config") { try configuration($0) }
+        let first = Route(.get, "\(base)/config") { try await configuration($0) }
         return [first] + tokenRoutes(base) + namespaceRoutes(base) + tableRoutes(base)
             + transactionRoutes(base) + viewRoutes(base) + scanRoutes(base)
             + functionRoutes(base) + credentialRoutes(base)
@@ -74,16 +75,25 @@ struct IcebergRoutes: Sendable {
         "GET /v1/{prefix}/namespaces/{namespace}/functions/{function}",
     ]
 
-    private func configuration(_ request: ServerRequest) throws -> Reply {
+    private func configuration(_ request: ServerRequest) async throws -> Reply {
+        var overrides = JSONObject()
         if let name = request.target.query["warehouse"], !name.isEmpty,
             !parts.clientConfiguration.names.contains(name)
         {
-            throw ServerError(.noWarehouse, "there is no warehouse \"\(name)\" here")
+            let reference = name.lastIndex(of: "@").map { name[name.index(after: $0)...] } ?? ""
+            let warehouse = String(name.dropLast(reference.utf8.count + 1))
+            guard !reference.isEmpty, parts.clientConfiguration.names.contains(warehouse) else {
+                throw ServerError(.noWarehouse, "there is no warehouse \"\(name)\" here")
+            }
+            _ = try await parts.snapshot(String(reference))
+            overrides["prefix"] = .string(
+                "\(parts.clientConfiguration.shortName)@\(reference)"
+            )
         }
         let hours = parts.engine.options.catalog.log.idWindowMillis / 3_600_000
         return .json([
             "defaults": .stringMap(parts.clientConfiguration.store),
-            "overrides": .object(JSONObject()),
+            "overrides": .object(overrides),
             "endpoints": .strings(Self.endpoints),
             "idempotency-key-lifetime": .string("PT\(max(hours, 1))H"),
         ])

@@ -19,7 +19,7 @@ extension IcebergRoutes {
     }
 
     private func listNamespaces(_ request: ServerRequest) async throws -> Reply {
-        let state = try await parts.catalog().read().state
+        let state = try await parts.snapshot(request.catalogName).state
         var parent: Namespace?
         if let text = request.target.query["parent"], !text.isEmpty {
             parent = try Namespace(levels(text))
@@ -56,7 +56,7 @@ extension IcebergRoutes {
 
     private func loadNamespace(_ request: ServerRequest) async throws -> Reply {
         let namespace = try namespace(request)
-        let state = try await parts.catalog().read().state
+        let state = try await parts.snapshot(request.catalogName).state
         return .json(namespaceJSON(namespace, try state.properties(of: namespace)))
     }
 
@@ -83,7 +83,7 @@ extension IcebergRoutes {
                 "property \"\(both)\" is to be set and removed at once"
             )
         }
-        let before = try await parts.catalog().read().state.properties(of: namespace)
+        let before = try await parts.snapshot(request.catalogName).state.properties(of: namespace)
         _ = try await parts.commit(
             [.updateNamespace(namespace, set: updates, remove: removals)],
             for: request

@@ -31,7 +31,10 @@ extension IcebergRoutes {
     private func planScan(_ request: ServerRequest) async throws -> Reply {
         let table = try table(request)
         let body = try await request.object()
-        let loaded = try await parts.catalog().load(table)
+        let loaded = try await parts.catalog().load(
+            table,
+            in: try await parts.snapshot(request.catalogName)
+        )
         let scan = try ScanRequest(body, loaded.metadata, mark: parts.ambient.uuidV4())
         let planned = try await plan(scan, loaded)
         guard let id = scan.id else {
@@ -47,7 +50,10 @@ extension IcebergRoutes {
     }
 
     private func fetchPlan(_ request: ServerRequest) async throws -> Reply {
-        let loaded = try await parts.catalog().load(try table(request))
+        let loaded = try await parts.catalog().load(
+            try table(request),
+            in: try await parts.snapshot(request.catalogName)
+        )
         let id = try request.capture("plan-id")
         let scan = try scanRequest(id, loaded)
         if parts.plans.isCancelled(id) { return .json(["status": "cancelled"]) }
@@ -55,7 +61,10 @@ extension IcebergRoutes {
     }
 
     private func cancelPlan(_ request: ServerRequest) async throws -> Reply {
-        let loaded = try await parts.catalog().load(try table(request))
+        let loaded = try await parts.catalog().load(
+            try table(request),
+            in: try await parts.snapshot(request.catalogName)
+        )
         let id = try request.capture("plan-id")
         _ = try scanRequest(id, loaded)
         parts.plans.cancel(id)
@@ -63,7 +72,10 @@ extension IcebergRoutes {
     }
 
     private func fetchTasks(_ request: ServerRequest) async throws -> Reply {
-        let loaded = try await parts.catalog().load(try table(request))
+        let loaded = try await parts.catalog().load(
+            try table(request),
+            in: try await parts.snapshot(request.catalogName)
+        )
         let task = try await request.object().string("plan-task")
         let noTask = ServerError(.noPlanTask, "there is no such plan task for this table")
         guard let dot = task.firstIndex(of: "."), let page = Int(task[..<dot]), page > 0 else {

@@ -33,7 +33,7 @@ extension IcebergRoutes {
 
     private func listTables(_ request: ServerRequest) async throws -> Reply {
         let namespace = try namespace(request)
-        let state = try await parts.catalog().read().state
+        let state = try await parts.snapshot(request.catalogName).state
         let page = try Page(of: try state.tables(in: namespace), request.target) { $0.name }
         var object: JSONObject = ["identifiers": .array(page.elements.map(\.json))]
         page.put(into: &object)
@@ -68,7 +68,7 @@ extension IcebergRoutes {
             now: parts.ambient.time.nowMicros() / 1000
         )
         if try body.flag("stage-create") {
-            let state = try await catalog.read().state
+            let state = try await parts.snapshot(request.catalogName).state
             _ = try state.properties(of: namespace)
             if state.table(table) != nil {
                 throw CatalogError(.alreadyExists, "table \(table) exists already")
@@ -115,7 +115,12 @@ extension IcebergRoutes {
         _ request: ServerRequest
     ) async throws -> Reply {
         var loaded = receipt.tables.last { $0.identifier == table }
-        if loaded == nil { loaded = try await parts.catalog().load(table) }
+        if loaded == nil {
+            loaded = try await parts.catalog().load(
+                table,
+                in: try await parts.snapshot(request.catalogName)
+            )
+        }
         guard let loaded else { throw CatalogError(.tableNotFound, "there is no table \(table)") }
         let configuration = parts.clientConfiguration
         // What is done is done, with credentials or without: the client can ask for them again.
@@ -145,7 +150,10 @@ extension IcebergRoutes {
     private func loadTable(_ request: ServerRequest) async throws -> Reply {
         let table = try table(request)
         let choice = try SnapshotChoice(request.target)
-        let loaded = try await parts.catalog().load(table)
+        let loaded = try await parts.catalog().load(
+            table,
+            in: try await parts.snapshot(request.catalogName)
+        )
         let access = try await access(to: loaded.metadata, table, request)
         let tag = parts.clientConfiguration.entityTag(loaded, choice, access)
         if parts.clientConfiguration.isKnown(tag, request.headers) {
@@ -157,7 +165,7 @@ extension IcebergRoutes {
     }
 
     private func tableExists(_ request: ServerRequest) async throws -> Reply {
-        _ = try await parts.catalog().read().state.existingTable(try table(request))
+        _ = try await parts.snapshot(request.catalogName).state.existingTable(try table(request))
         return .noContent
     }
 
@@ -171,7 +179,8 @@ extension IcebergRoutes {
         }
         let operation = try await parts.engine.rebasing(
             try update(table, body),
-            unlessTableSays: parts.configuration.rebasesAppends
+            unlessTableSays: parts.configuration.rebasesAppends,
+            on: request.catalogName
         )
         let receipt = try await parts.commit([operation], for: request) { change in
             change.isWrite(of: table)
@@ -223,7 +232,7 @@ extension IcebergRoutes {
         let source = try identifier(try body.fields("source"))
         let target = try identifier(try body.fields("destination"))
         // Here a missing namespace is the target's, unless the source's is missing too.
-        let state = try await parts.catalog().read().state
+        let state = try await parts.snapshot(request.catalogName).state
         if !state.hasNamespace(source.namespace) {
             throw CatalogError(.tableNotFound, "there is no table \(source)")
         }
@@ -269,7 +278,7 @@ extension IcebergRoutes {
         guard let snapshotID = try body.required("snapshot-id").int64 else {
             throw body.wrong("snapshot-id", "a whole number")
         }
-        _ = try await parts.catalog().read().state.existingTable(table)
+        _ = try await parts.snapshot(request.catalogName).state.existingTable(table)
         parts.engine.metricsReports.add(
             MetricsReport(
                 receivedMicros: parts.ambient.time.nowMicros(),

@@ -29,7 +29,8 @@ extension IcebergRoutes {
             operations.append(
                 try await parts.engine.rebasing(
                     try update(table, change),
-                    unlessTableSays: parts.configuration.rebasesAppends
+                    unlessTableSays: parts.configuration.rebasesAppends,
+                    on: request.catalogName
                 )
             )
         }

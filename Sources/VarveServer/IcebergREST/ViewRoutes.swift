@@ -17,7 +17,7 @@ extension IcebergRoutes {
             Route(.get, one) { request in try await aboutView { try await loadView(request) } },
             Route(.head, one) { request in
                 try await aboutView {
-                    let state = try await parts.catalog().read().state
+                    let state = try await parts.snapshot(request.catalogName).state
                     _ = try state.existingView(try view(request))
                     return .noContent
                 }
@@ -49,7 +49,7 @@ extension IcebergRoutes {
 
     private func listViews(_ request: ServerRequest) async throws -> Reply {
         let namespace = try namespace(request)
-        let state = try await parts.catalog().read().state
+        let state = try await parts.snapshot(request.catalogName).state
         let page = try Page(of: try state.views(in: namespace), request.target) { $0.name }
         var object: JSONObject = ["identifiers": .array(page.elements.map(\.json))]
         page.put(into: &object)
@@ -78,7 +78,7 @@ extension IcebergRoutes {
             [.createView(view, metadata: metadata, replaces: false)],
             for: request
         ) { $0.madeView?.view == view }
-        return try await reply(receipt, view)
+        return try await reply(receipt, view, request)
     }
 
     private func registerView(_ request: ServerRequest) async throws -> Reply {
@@ -89,12 +89,12 @@ extension IcebergRoutes {
             [.registerView(view, metadataLocation: location)],
             for: request
         ) { $0.madeView?.view == view }
-        return try await reply(receipt, view)
+        return try await reply(receipt, view, request)
     }
 
     private func loadView(_ request: ServerRequest) async throws -> Reply {
         let view = try view(request)
-        let state = try await parts.catalog().read().state
+        let state = try await parts.snapshot(request.catalogName).state
         return try await reply(view, try state.existingView(view))
     }
 
@@ -114,7 +114,7 @@ extension IcebergRoutes {
             ],
             for: request
         ) { $0.madeView?.view == view }
-        return try await reply(receipt, view)
+        return try await reply(receipt, view, request)
     }
 
     private func dropView(_ request: ServerRequest) async throws -> Reply {
@@ -129,7 +129,7 @@ extension IcebergRoutes {
         let body = try await request.object()
         let source = try identifier(try body.fields("source"))
         let target = try identifier(try body.fields("destination"))
-        let state = try await parts.catalog().read().state
+        let state = try await parts.snapshot(request.catalogName).state
         // Here a missing namespace is the target's, unless the source's is missing too. A retry with a
         // key finds the source gone and its commit in the log.
         if request.retry == nil, state.view(source) == nil {
@@ -148,11 +148,15 @@ extension IcebergRoutes {
     }
 
     /// What a commit left of a view; a commit that changed nothing left it as it is now.
-    private func reply(_ receipt: CommitReceipt, _ view: TableIdentifier) async throws -> Reply {
+    private func reply(
+        _ receipt: CommitReceipt,
+        _ view: TableIdentifier,
+        _ request: ServerRequest
+    ) async throws -> Reply {
         if let made = receipt.changes.last(where: { $0.madeView?.view == view })?.madeView {
             return try await reply(view, made.entry)
         }
-        let state = try await parts.catalog().read().state
+        let state = try await parts.snapshot(request.catalogName).state
         return try await reply(view, try state.existingView(view))
     }
 

@@ -127,7 +127,8 @@ extension HistoricCommit {
             "id": .string(id), "actor": .string(actor),
             "request_id": requestID.map { .string($0) } ?? .null,
             "message": message.map { .string($0) } ?? .null,
-            "changes": .array(changes.map(\.json)), "lineage": lineage ?? .null,
+            "branch": branch.map { .string($0) } ?? .null,
+            "changes": .array(logged.map(\.json)), "lineage": lineage ?? .null,
         ]
     }
 }

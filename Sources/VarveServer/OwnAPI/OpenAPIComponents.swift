@@ -188,6 +188,10 @@ let openAPIComponents = """
             branch:
               type: string
               description: >-
+                The branch of the whole catalog that is read and written, or a tag of it, which is only read.
+            table_branch:
+              type: string
+              description: >-
                 The branch of tables that is read and written. A table that has none is read as its `main`;
                 the first write makes the branch.
               default: main
@@ -245,6 +249,7 @@ let openAPIComponents = """
             actor: {type: string}
             request_id: {type: [string, "null"]}
             message: {type: [string, "null"]}
+            branch: {type: [string, "null"], description: "The branch that was changed, or merged into; null for main."}
             changes: {type: array, items: {type: object}, description: As Formats/catalog-log has them.}
             lineage: {type: [object, "null"], description: As Formats/lineage-facts has it.}
         Log:

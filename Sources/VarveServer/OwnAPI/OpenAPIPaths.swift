@@ -100,6 +100,10 @@ let openAPIPaths = """
                 What to do with rows that cannot be read: `fail` (nothing is committed), `skip`, or `quarantine`
                 (kept in a table named like this one with `_rejected` behind, in the same commit).
               schema: {type: string, enum: [fail, skip, quarantine], default: fail}
+            - name: branch
+              in: query
+              description: The branch of the catalog that the table is on.
+              schema: {type: string, default: main}
             - name: source
               in: query
               description: What lineage calls the rows' origin; `upload:sha256-...` if not said.

@@ -9,11 +9,13 @@ struct QueryRequest: Sendable {
     let parameters: Session.Parameters
     let asOf: CatalogInstant?
     let namespace: [String]?
-    /// The branch of tables that is read and written; nil for `main`.
+    /// The branch or tag of the catalog that is read, and written; nil for `main`.
     let branch: String?
+    /// The branch of tables that is read and written; nil for `main`.
+    let tableBranch: String?
 
     private static let names: Set<String> = [
-        "sql", "parameters", "as_of", "branch", "namespace",
+        "sql", "parameters", "as_of", "branch", "table_branch", "namespace",
     ]
 
     /// - Throws: `badRequest`; `EngineError` for an instant that is none.
@@ -37,9 +39,13 @@ struct QueryRequest: Sendable {
         case .string(let text)?: asOf = try CatalogInstant(text)
         default: throw body.wrong("as_of", "a log position or a time")
         }
-        let branch = try body.optionalString("branch")
-        if branch == "" { throw body.wrong("branch", "the name of a branch") }
-        self.branch = branch == "main" ? nil : branch
+        func branch(_ name: String) throws(ServerError) -> String? {
+            let branch = try body.optionalString(name)
+            if branch == "" { throw body.wrong(name, "the name of a branch") }
+            return branch == "main" ? nil : branch
+        }
+        self.branch = try branch("branch")
+        tableBranch = try branch("table_branch")
         namespace =
             try body.optionalString("namespace").map {
                 $0.split(separator: ".", omittingEmptySubsequences: false).map(String.init)

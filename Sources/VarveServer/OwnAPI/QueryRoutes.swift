@@ -112,7 +112,8 @@ struct QueryRoutes: Sendable {
         )
         if let namespace = query.namespace { await session.use(namespace: namespace) }
         if let asOf = query.asOf { await session.set(asOf: asOf) }
-        await session.use(branch: query.branch)
+        await session.use(tableBranch: query.tableBranch)
+        try await session.select(reference: query.branch)
         let count = statements.count
         do {
             try await session.run(query.sql, parameters: query.parameters) { outcome in

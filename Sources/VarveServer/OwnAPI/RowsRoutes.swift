@@ -31,7 +31,7 @@ struct RowsRoutes: Sendable {
 
     private func upload(_ request: ServerRequest) async throws -> Reply {
         let options = try UploadOptions(request)
-        let state = try await parts.catalog().read().state
+        let state = try await parts.catalog().read(of: options.branch).state
         let table = try parts.table(request, state)
         // Who waits with the body need not send it in vain. (With a key it may have been done before.)
         if request.headers[.expect] != nil, request.retry == nil, options.mode != .create {
@@ -81,6 +81,7 @@ struct RowsRoutes: Sendable {
                 message: "upload of \(options.format.rawValue) rows"
             )
         )
+        try await session.select(reference: options.branch)
         let receipt = try await session.importFiles(
             ImportRequest(
                 paths: [spool.path],

@@ -18,10 +18,12 @@ struct UploadOptions: Sendable {
     var csv = CSVOptions()
     /// What lineage calls the rows' origin.
     var source: String?
+    /// The branch of the catalog that the table is on; nil for `main`.
+    var branch: String?
 
     private static let names: Set<String> = [
         "mode", "key", "on_error", "source", "delimiter", "header", "null", "quote", "escape",
-        "comment", "skip",
+        "comment", "skip", "branch",
     ]
 
     /// - Throws: `badRequest`, `unsupportedMediaType`, `unsupported`.
@@ -53,6 +55,12 @@ struct UploadOptions: Sendable {
                 throw ServerError(.badRequest, "on_error is fail, skip or quarantine")
             }
             onError = known
+        }
+        if let text = query["branch"], text != "main" {
+            guard !text.isEmpty else {
+                throw ServerError(.badRequest, "branch is the name of a branch of the catalog")
+            }
+            branch = text
         }
         if let text = query["source"] {
             guard (1...1024).contains(text.utf8.count),

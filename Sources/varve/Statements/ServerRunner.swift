@@ -17,6 +17,7 @@ final class ServerRunner: StatementRunner {
     private let namespace: String
     private let asOf: JSON?
     private let branch: String?
+    private let tableBranch: String?
     /// Pieces of an answer that wait to be read, at most.
     private static let pieceCountMax = 64
     private let parameters: JSON?
@@ -30,6 +31,7 @@ final class ServerRunner: StatementRunner {
         namespace: String,
         asOf: String?,
         branch: String?,
+        tableBranch: String?,
         parameters: [(name: String, value: Value, text: String)]
     ) throws {
         var base = url
@@ -42,6 +44,7 @@ final class ServerRunner: StatementRunner {
         self.namespace = namespace
         self.asOf = asOf.map { text in Int64(text).map { .integer($0) } ?? .string(text) }
         self.branch = branch
+        self.tableBranch = tableBranch
         self.parameters = try Self.json(parameters)
         client = StreamingClient(certificateFile: environmentValue("VARVE_CA_FILE"))
     }
@@ -121,6 +124,7 @@ final class ServerRunner: StatementRunner {
         var body: JSONObject = ["sql": .string(sql), "namespace": .string(namespace)]
         if let asOf { body["as_of"] = asOf }
         if let branch { body["branch"] = .string(branch) }
+        if let tableBranch { body["table_branch"] = .string(tableBranch) }
         if let parameters { body["parameters"] = parameters }
         var headers = [
             (name: "content-type", value: "application/json"),
