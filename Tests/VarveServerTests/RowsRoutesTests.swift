@@ -106,7 +106,7 @@ struct RowsRoutesTests {
     @Test(
         "must be what they say",
         arguments: [
-            ("mode=merge&key=a", "text/csv", 501), ("mode=upsert", "text/csv", 400),
+            ("mode=merge&key=a", "text/csv", 406), ("mode=upsert", "text/csv", 400),
             ("key=a", "text/csv", 400), ("colour=red", "text/csv", 400),
             ("delimiter=ab", "text/csv", 400), ("skip=-1", "text/csv", 400),
             ("header=maybe", "text/csv", 400), ("on_error=ignore", "text/csv", 400),
