@@ -15,6 +15,7 @@ struct ServerParts: Sendable {
     let clientConfiguration: ClientConfiguration
     let refusals = RememberedRefusals()
     let plans = ScanPlans()
+    let webhooks: WebhookService
     let delegation: AccessDelegation
     let spoolDirectory: String
 
@@ -27,6 +28,7 @@ struct ServerParts: Sendable {
         self.engine = engine
         self.configuration = configuration
         self.logger = logger
+        webhooks = WebhookService(configuration.webhooks, engine: engine, logger: logger)
         authenticator = Authenticator(
             configuration: configuration,
             time: engine.options.ambient.time

@@ -22,6 +22,8 @@ package struct VarveServer: Sendable {
         environment: EnvironmentVariables = .process,
         logger: Logger
     ) throws(ServerError) {
+        var configuration = configuration
+        try configuration.addWebhookSecrets(environment)
         try configuration.check()
         let parts: ServerParts
         do {
@@ -40,6 +42,7 @@ package struct VarveServer: Sendable {
             + LogRoutes(parts: parts).all + EventRoutes(parts: parts).all
             + RowsRoutes(parts: parts).all + LineageRoutes(parts: parts).all
             + TransformRoutes(parts: parts).all + HealthRoutes(parts: parts).all
+            + WebhookRoutes(parts: parts).all
         let index = IndexRoutes(others: routes).all
         handler = RequestHandler(parts: parts, routes: RouteTable(routes + index))
     }
@@ -137,7 +140,13 @@ package struct VarveServer: Sendable {
             onServerRunning: { channel in onListening(channel.localAddress?.port ?? 0) }
         )
         var configuration = ServiceGroupConfiguration(
+            // Stopped from the last to the first: webhooks go on while requests end.
             services: [
+                .init(
+                    service: parts.webhooks,
+                    successTerminationBehavior: .ignore,
+                    failureTerminationBehavior: .ignore
+                ),
                 .init(
                     service: server,
                     successTerminationBehavior: .gracefullyShutdownGroup,

@@ -360,6 +360,7 @@ private final class CurlTransfer: @unchecked Sendable {
 
     func addBody(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
         if let receive = request.receive, response.status == 200 { return receive(bytes) }
+        if request.ignoresBody { return true }
         guard bytes.count <= request.bodyBytesMax - response.body.count else {
             isTooLarge = true
             return false

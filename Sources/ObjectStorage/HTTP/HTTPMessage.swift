@@ -15,6 +15,8 @@ struct HTTPRequest: Sendable {
     ///
     /// Called on the transport's thread, which it may hold up; false ends the transfer.
     var receive: (@Sendable (UnsafeBufferPointer<UInt8>) -> Bool)?
+    /// Whether the body of an answer is of no interest, however long it is.
+    var ignoresBody = false
 }
 
 /// The answer to a request.

@@ -61,3 +61,12 @@ struct RetryState {
         return min(wait, left)
     }
 }
+
+/// How long a header `Retry-After` asks to wait, up to a day; nil for what is neither seconds nor a time.
+///
+/// - Spec: RFC 9110, section 10.2.3.
+package func retryAfterMillis(_ text: String, nowMicros: Int64) -> Int? {
+    if let seconds = Int(text), (0...86_400).contains(seconds) { return seconds * 1000 }
+    guard let time = CalendarTime(httpText: text) else { return nil }
+    return Int(max(0, min(time.micros - nowMicros, 86_400_000_000)) / 1000)
+}

@@ -119,10 +119,8 @@ extension S3Failure {
             store: store,
             status: status
         )
-        waitMillis = response.header("retry-after").flatMap { text in
-            if let seconds = Int(text), (0...86_400).contains(seconds) { return seconds * 1000 }
-            guard let time = CalendarTime(httpText: text) else { return nil }
-            return Int(max(0, min(time.micros - nowMicros, 86_400_000_000)) / 1000)
+        waitMillis = response.header("retry-after").flatMap {
+            retryAfterMillis($0, nowMicros: nowMicros)
         }
     }
 

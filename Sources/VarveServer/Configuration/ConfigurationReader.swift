@@ -20,6 +20,19 @@ import Yams
 //       queries_max: 32
 //       spool_directory: /tmp        # where uploads wait; TMPDIR of the environment if not said
 //       append_rebase: true
+//       webhooks:
+//         - name: audit
+//           url: https://host/path
+//           secret: whsec_…            # or secrets: [new, old], or secret_env: VARIABLE
+//           namespaces: [nyc]
+//           tables: [main.people]
+//           from: 1                    # a log position, or now
+//           batch_events_max: 1
+//           timeout_seconds: 15
+//           retry_seconds_max: 600
+//           lease_seconds: 20
+//           certificate_file: /etc/ca.pem
+//           revision: …
 //     auth:
 //       token_lifetime_seconds: 3600
 //       tokens: [{token: …, principal: alice}]
@@ -83,8 +96,9 @@ extension ServerConfiguration {
         try server.allow([
             "host", "port", "body_bytes_max", "upload_bytes_max", "header_bytes_max",
             "request_timeout_seconds", "query_timeout_seconds", "idle_seconds", "drain_seconds",
-            "requests_max", "queries_max", "spool_directory", "append_rebase",
+            "requests_max", "queries_max", "spool_directory", "append_rebase", "webhooks",
         ])
+        for entry in try server.sections("webhooks") { webhooks.append(try read(webhook: entry)) }
         rebasesAppends = try server.flag("append_rebase") ?? rebasesAppends
         host = try server.text("host") ?? host
         spoolDirectory = try server.text("spool_directory") ?? spoolDirectory
@@ -184,6 +198,38 @@ extension ServerConfiguration {
     }
 }
 
+extension ServerConfiguration {
+    private func read(webhook section: Section) throws(ServerError) -> WebhookSettings {
+        try section.allow([
+            "name", "url", "secret", "secrets", "secret_env", "namespaces", "tables", "from",
+            "batch_events_max", "timeout_seconds", "retry_seconds_max", "lease_seconds",
+            "certificate_file", "revision",
+        ])
+        var webhook = WebhookSettings(
+            name: try section.required("name"),
+            url: try section.required("url")
+        )
+        let secrets = try section.text("secret").map { [$0] } ?? []
+        webhook.secrets = (secrets + (try section.texts("secrets"))).map { Secret($0) }
+        webhook.secretVariable = try section.text("secret_env")
+        webhook.namespaces = try section.texts("namespaces")
+        webhook.tables = try section.texts("tables")
+        if try section.text("from") != "now" {
+            webhook.from = try section.number("from", 1...Int.max - 1, or: "now").map(Int64.init)
+        }
+        webhook.batchEventsMax =
+            try section.number("batch_events_max", 1...1000) ?? webhook.batchEventsMax
+        webhook.timeoutSeconds =
+            try section.number("timeout_seconds", 1...300) ?? webhook.timeoutSeconds
+        webhook.retrySecondsMax =
+            try section.number("retry_seconds_max", 1...86_400) ?? webhook.retrySecondsMax
+        webhook.leaseSeconds = try section.number("lease_seconds", 2...3600) ?? webhook.leaseSeconds
+        webhook.certificateFile = try section.text("certificate_file")
+        webhook.revision = try section.text("revision")
+        return webhook
+    }
+}
+
 /// A mapping of the file, with errors that name the line and the key but never a value.
 private struct Section {
     private let mapping: Node.Mapping
@@ -241,15 +287,39 @@ private struct Section {
         return scalar.string
     }
 
+    func texts(_ name: String) throws(ServerError) -> [String] {
+        guard let node = value(name) else { return [] }
+        guard case .sequence(let sequence) = node else {
+            throw wrong(name, node, "a list of texts")
+        }
+        var texts: [String] = []
+        for element in sequence {
+            guard case .scalar(let scalar) = element, !scalar.string.isEmpty else {
+                throw wrong(name, element, "a list of texts")
+            }
+            texts.append(scalar.string)
+        }
+        return texts
+    }
+
     func required(_ name: String) throws(ServerError) -> String {
         guard let text = try text(name) else { throw error("\(place) lacks \(name)") }
         return text
     }
 
-    func number(_ name: String, _ range: ClosedRange<Int>) throws(ServerError) -> Int? {
+    func number(
+        _ name: String,
+        _ range: ClosedRange<Int>,
+        or word: String? = nil
+    ) throws(ServerError) -> Int? {
         guard let node = value(name) else { return nil }
         guard let number = node.int, range.contains(number) else {
-            throw wrong(name, node, "a number from \(range.lowerBound) to \(range.upperBound)")
+            let words = word.map { ", or \($0)" } ?? ""
+            throw wrong(
+                name,
+                node,
+                "a number from \(range.lowerBound) to \(range.upperBound)\(words)"
+            )
         }
         return number
     }

@@ -72,6 +72,8 @@ package struct ServerConfiguration: Sendable, Equatable {
     package var assumedRole: AssumedRole?
     /// Whether requests to tables' files are signed for clients that ask for it.
     package var signsRequests = false
+    /// Where commits go as they are made.
+    package var webhooks: [WebhookSettings] = []
 
     package init() {}
 
@@ -120,6 +122,7 @@ package struct ServerConfiguration: Sendable, Equatable {
                 "the secret of client \(client.id) is shorter than 8 characters"
             )
         }
+        try checkWebhooks()
     }
 }
 

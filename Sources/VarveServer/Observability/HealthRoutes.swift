@@ -45,6 +45,9 @@ struct HealthRoutes: Sendable {
                 Int64(known.state.namespaceCount)
             ),
         ])
-        return .text(text, type: "text/plain; version=0.0.4; charset=utf-8")
+        return .text(
+            text + parts.webhooks.metricsText(),
+            type: "text/plain; version=0.0.4; charset=utf-8"
+        )
     }
 }

@@ -121,7 +121,7 @@ extension HistoricCommit {
     /// Names the commit in its warehouse for good.
     ///
     /// A commit's own id may be taken again when it is forgotten.
-    private var eventID: String { "\(position).\(index)" }
+    var eventID: String { "\(position).\(index)" }
 
     /// The commit as a CloudEvent.
     ///

@@ -435,6 +435,46 @@ let openAPIComponents = """
             file: {type: string}
             snapshot_id: {$ref: "#/components/schemas/SnapshotID"}
             operation: {type: string}
+        Webhooks:
+          type: object
+          required: [webhooks, position]
+          properties:
+            webhooks: {type: array, items: {$ref: "#/components/schemas/Webhook"}}
+            position: {type: integer, format: int64, description: The log's end.}
+        Webhook:
+          type: object
+          required: [name, url, state, position, index, lag_entries, holder, is_delivered_here, failure, disabled_at]
+          properties:
+            name: {type: string}
+            url: {type: string, description: Without its query.}
+            state:
+              type: string
+              enum: [waiting, delivering, failing, disabled]
+              description: "`waiting` for a server to take it; `disabled` by its receiver's 410."
+            position: {type: [integer, "null"], format: int64, description: The entry of the next event.}
+            index: {type: [integer, "null"], description: The index of the next event in its entry.}
+            lag_entries: {type: [integer, "null"], format: int64}
+            holder: {type: [string, "null"], description: The server that delivers.}
+            is_delivered_here: {type: boolean}
+            failure:
+              anyOf:
+                - type: "null"
+                - type: object
+                  required: [since, attempt_count, message, next_attempt]
+                  properties:
+                    since: {type: string, format: date-time}
+                    attempt_count: {type: integer}
+                    message: {type: string}
+                    next_attempt: {type: [string, "null"], format: date-time}
+            disabled_at: {type: [string, "null"], format: date-time}
+            trouble:
+              type: [string, "null"]
+              description: Why this server cannot read or write the log or the webhook's state now.
+            delivered_event_count: {type: integer, description: By this server since its start.}
+            failed_attempt_count: {type: integer, description: By this server since its start.}
+            namespaces: {type: array, items: {type: string}}
+            tables: {type: array, items: {type: string}}
+            batch_events_max: {type: integer}
         Status:
           type: object
           required: [status]

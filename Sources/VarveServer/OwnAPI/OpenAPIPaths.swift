@@ -242,6 +242,18 @@ let openAPIPaths = """
                   schema: {type: string}
             "400": {$ref: "#/components/responses/BadRequest"}
             "401": {$ref: "#/components/responses/Unauthorized"}
+      /varve/v1/webhooks:
+        get:
+          operationId: webhooks
+          tags: [audit]
+          summary: How far the configured webhooks are, and what keeps them.
+          responses:
+            "200":
+              description: All webhooks of this server's configuration.
+              content:
+                application/json:
+                  schema: {$ref: "#/components/schemas/Webhooks"}
+            "401": {$ref: "#/components/responses/Unauthorized"}
       /varve/v1/log/verify:
         get:
           operationId: verifyLog
