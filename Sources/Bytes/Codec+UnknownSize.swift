@@ -118,11 +118,11 @@ private func unpackedZstd(
             let why = String(cString: ZSTD_getErrorName(status))
             throw BytesError(.corrupt, "a zstd block does not decompress: \(why)")
         }
-        if input.pos == input.size, !isFull {
-            // A status of 0 says that a frame has ended; anything else, that more should come.
-            if status == 0 { break }
-            throw BytesError(.truncated, "a zstd block ends inside a frame")
-        }
+        guard input.pos == input.size else { continue }
+        // A status of 0 says that a frame has ended and all of it has come out, though it may just have filled
+        // the buffer; anything else, that more should come.
+        if status == 0 { break }
+        if !isFull { throw BytesError(.truncated, "a zstd block ends inside a frame") }
     }
     return output.bytes
 }
