@@ -188,10 +188,7 @@ extension Session {
         _ rows: [[Value]],
         _ consume: @escaping Consumer
     ) async throws {
-        let columns = schema.fields.enumerated().map { index, field in
-            Column(field.type, rows.map { $0[index] })
-        }
-        let batch = RecordBatch(schema: schema, columns: columns, rowCount: rows.count)
+        let batch = RecordBatch(schema, rows)
         let sources = StatementSources()
         let id = sources.add(BatchSource(batches: [batch]))
         let plan = PhysicalPlan.scan(

@@ -5,82 +5,49 @@ import Testing
 import TestSupport
 
 /// A store that lies about conditional writes in one way.
-private final class LyingStore: ObjectStore {
+private final class LyingStore: ForwardingStore {
     enum Lie: CaseIterable {
         case createsAlways, ignoresTags, refusesGoodTags, racesLost, changesOnRefusal
     }
 
+    let below: any ObjectStore = MemoryStore()
     private let lie: Lie
-    private let store = MemoryStore()
-    let root = "memory:lies"
 
     init(_ lie: Lie) { self.lie = lie }
 
-    func get(_ key: String) async throws -> ObjectData { try await store.get(key) }
-    func get(_ key: String, range: Range<Int>) async throws -> [UInt8] {
-        try await store.get(key, range: range)
-    }
-    func getRanges(_ key: String, _ ranges: [Range<Int>]) async throws -> [[UInt8]] {
-        try await store.getRanges(key, ranges)
-    }
-    func getSuffix(_ key: String, count: Int) async throws -> ObjectSuffix {
-        try await store.getSuffix(key, count: count)
-    }
-    func head(_ key: String) async throws -> ObjectMetadata { try await store.head(key) }
-    func put(_ key: String, _ bytes: [UInt8]) async throws -> ObjectMetadata {
-        try await store.put(key, bytes)
-    }
     func putIfAbsent(_ key: String, _ bytes: [UInt8]) async throws -> ObjectMetadata {
         switch lie {
         case .createsAlways:
-            return try await store.put(key, bytes)
+            return try await below.put(key, bytes)
         case .racesLost where key.contains("race"):
             // Looks, and then writes: right as long as nobody else does.
             do {
-                _ = try await store.head(key)
-                return try await store.putIfAbsent(key, bytes)
+                _ = try await below.head(key)
+                return try await below.putIfAbsent(key, bytes)
             } catch let error as ObjectStoreError where error.code == .notFound {
                 for _ in 0..<100 { await Task.yield() }
-                return try await store.put(key, bytes)
+                return try await below.put(key, bytes)
             }
         case .changesOnRefusal:
             do {
-                return try await store.putIfAbsent(key, bytes)
+                return try await below.putIfAbsent(key, bytes)
             } catch {
-                try await store.put(key, bytes)
+                try await below.put(key, bytes)
                 throw error
             }
         default:
-            return try await store.putIfAbsent(key, bytes)
+            return try await below.putIfAbsent(key, bytes)
         }
     }
+
     func replace(_ key: String, _ bytes: [UInt8], ifMatch tag: String) async throws
         -> ObjectMetadata
     {
-        if lie == .ignoresTags { return try await store.put(key, bytes) }
+        if lie == .ignoresTags { return try await below.put(key, bytes) }
         if lie == .refusesGoodTags {
             throw ObjectStoreError(.preconditionFailed, "no", key: key, store: root)
         }
-        return try await store.replace(key, bytes, ifMatch: tag)
-    }
-    func list(
-        prefix: String,
-        startAfter: String?,
-        delimiter: Bool,
-        limit: Int,
-        continuation: String?
-    ) async throws -> ListPage {
-        try await store.list(
-            prefix: prefix,
-            startAfter: startAfter,
-            delimiter: delimiter,
-            limit: limit,
-            continuation: continuation
-        )
-    }
-    func delete(_ keys: [String]) async throws { try await store.delete(keys) }
-    func beginUpload(_ key: String) async throws -> any ObjectUpload {
-        try await store.beginUpload(key)
+        return try await below.replace(key, bytes, ifMatch: tag)
     }
 }
 

@@ -142,21 +142,7 @@ extension SourceResolver {
                 rows.append(row)
             }
         }
-        let batch = RecordBatch(
-            schema: schema,
-            columns: schema.fields.enumerated().map { index, field in
-                Column(field.type, rows.map { $0[index] })
-            },
-            rowCount: rows.count
-        )
-        return ResolvedSource(
-            table: SourceTable(
-                sourceID: sources.add(BatchSource(batches: [batch])),
-                name: name,
-                schema: schema,
-                rowCount: rows.count
-            )
-        )
+        return resolved(name, schema, rows)
     }
 
     private func row(_ difference: CatalogDifference) async throws -> [Value] {

@@ -69,6 +69,19 @@ final class StatementSources: ScanProvider {
     }
 }
 
+extension RecordBatch {
+    /// The batch of rows that have a value a field each.
+    init(_ schema: Columnar.Schema, _ rows: [[Value]]) {
+        self.init(
+            schema: schema,
+            columns: schema.fields.enumerated().map { index, field in
+                Column(field.type, rows.map { $0[index] })
+            },
+            rowCount: rows.count
+        )
+    }
+}
+
 /// Rows that are in memory: metadata tables, and what statements say about themselves.
 struct BatchSource: OpenedSource {
     let batches: [RecordBatch]

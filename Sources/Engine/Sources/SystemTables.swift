@@ -161,19 +161,16 @@ extension SourceResolver {
                 hint: "SET as_of takes the whole catalog back."
             )
         }
-        let rows = try await rows(of: kind, snapshot)
-        let schema = kind.schema
-        let batch = RecordBatch(
-            schema: schema,
-            columns: schema.fields.enumerated().map { index, field in
-                Column(field.type, rows.map { $0[index] })
-            },
-            rowCount: rows.count
-        )
+        return resolved(kind.rawValue, kind.schema, try await rows(of: kind, snapshot))
+    }
+
+    /// Rows that are there already, as a source.
+    func resolved(_ name: String, _ schema: Columnar.Schema, _ rows: [[Value]]) -> ResolvedSource {
+        let batch = RecordBatch(schema, rows)
         return ResolvedSource(
             table: SourceTable(
                 sourceID: sources.add(BatchSource(batches: [batch])),
-                name: kind.rawValue,
+                name: name,
                 schema: schema,
                 rowCount: rows.count
             )

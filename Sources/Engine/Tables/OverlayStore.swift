@@ -2,11 +2,9 @@ import ObjectStorage
 
 /// A store that also has files which are about to be written to the one below: those of commits that
 /// will share a log entry with the one being prepared.
-struct OverlayStore: ObjectStore {
+struct OverlayStore: ForwardingStore {
     let below: any ObjectStore
     let files: [String: [UInt8]]
-
-    var root: String { below.root }
 
     func get(_ key: String) async throws -> ObjectData {
         guard let bytes = files[key] else { return try await below.get(key) }
@@ -50,43 +48,5 @@ struct OverlayStore: ObjectStore {
 
     func head(_ key: String) async throws -> ObjectMetadata {
         files[key] == nil ? try await below.head(key) : try await get(key).metadata
-    }
-
-    func put(_ key: String, _ bytes: [UInt8]) async throws -> ObjectMetadata {
-        try await below.put(key, bytes)
-    }
-
-    func putIfAbsent(_ key: String, _ bytes: [UInt8]) async throws -> ObjectMetadata {
-        try await below.putIfAbsent(key, bytes)
-    }
-
-    func replace(
-        _ key: String,
-        _ bytes: [UInt8],
-        ifMatch entityTag: String
-    ) async throws -> ObjectMetadata {
-        try await below.replace(key, bytes, ifMatch: entityTag)
-    }
-
-    func list(
-        prefix: String,
-        startAfter: String?,
-        delimiter: Bool,
-        limit: Int,
-        continuation: String?
-    ) async throws -> ListPage {
-        try await below.list(
-            prefix: prefix,
-            startAfter: startAfter,
-            delimiter: delimiter,
-            limit: limit,
-            continuation: continuation
-        )
-    }
-
-    func delete(_ keys: [String]) async throws { try await below.delete(keys) }
-
-    func beginUpload(_ key: String) async throws -> any ObjectUpload {
-        try await below.beginUpload(key)
     }
 }

@@ -1,5 +1,3 @@
-package import ObjectStorage
-
 /// A store before another one: does what that one does, but for what it says otherwise.
 package protocol ForwardingStore: ObjectStore {
     /// The store that requests go on to.
