@@ -6,14 +6,14 @@ import ObjectStorage
 /// The commits of one entry in preparation: each is validated against the state that those before it
 /// leave behind, whose metadata files exist only here until `upload`.
 struct CatalogBatch: CommitBatch {
-    private let machine: CatalogMachine
+    let machine: CatalogMachine
     private let header: LogEntry.Header
     private(set) var state: CatalogState
     /// Metadata files that prepared commits refer to, by location.
-    private var newFiles: [String: MetadataFiles.New] = [:]
+    var newFiles: [String: MetadataFiles.New] = [:]
     /// Files that those refer to, by key.
     private var sideFiles: [String: [UInt8]] = [:]
-    private(set) var uploadByteCount = 0
+    var uploadByteCount = 0
     /// View metadata files that prepared commits refer to, by location.
     private var newViews: [String: MetadataFiles.NewView] = [:]
     /// Changes made in parallel, ahead of their turn, and the table entries that they were made from.
@@ -350,6 +350,7 @@ struct CatalogBatch: CommitBatch {
         _ metadata: TableMetadata,
         after previous: String?
     ) throws(CatalogError) -> TableEntry {
+        if machine.sharesMetadataFiles { return try share(metadata, after: previous) }
         let file = try machine.files.new(
             metadata,
             after: previous,
@@ -416,7 +417,11 @@ struct CatalogBatch: CommitBatch {
                 base == nil ? completed(updates, for: table) : updates,
                 to: base,
                 now: header.timeMillis,
-                previousMetadataFile: entry?.metadataLocation
+                // A file of this entry that gets these changes too is none that came before.
+                previousMetadataFile: entry.flatMap {
+                    machine.sharesMetadataFiles && newFiles[$0.metadataLocation] != nil
+                        ? nil : $0.metadataLocation
+                }
             )
         } catch {
             throw CatalogError(error, "table \(table)")

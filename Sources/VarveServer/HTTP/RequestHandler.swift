@@ -101,7 +101,7 @@ struct RequestHandler: Sendable {
                 let isQuery = route.weight == .query
                 reply = try await withDeadline(
                     seconds: isQuery ? limits.queryTimeoutSeconds : limits.requestTimeoutSeconds,
-                    time: parts.ambient.time
+                    time: parts.deadlines
                 ) {
                     try await route.handler(prepared)
                 }

@@ -115,7 +115,12 @@ extension IcebergRoutes {
         _ request: ServerRequest
     ) async throws -> Reply {
         var loaded = receipt.tables.last { $0.identifier == table }
-        if loaded == nil { loaded = try await parts.catalog().load(table) }
+        if let made = loaded {
+            // What the file says, which other commits of the same entry may have changed, too.
+            loaded = try await parts.catalog().load(table, at: made.entry)
+        } else {
+            loaded = try await parts.catalog().load(table)
+        }
         guard let loaded else { throw CatalogError(.tableNotFound, "there is no table \(table)") }
         let configuration = parts.clientConfiguration
         // What is done is done, with credentials or without: the client can ask for them again.
@@ -147,13 +152,29 @@ extension IcebergRoutes {
         let choice = try SnapshotChoice(request.target)
         let loaded = try await parts.catalog().load(table)
         let access = try await access(to: loaded.metadata, table, request)
-        let tag = parts.clientConfiguration.entityTag(loaded, choice, access)
+        let key = TableAnswers.Key(
+            table: table,
+            metadataLocation: loaded.metadataLocation,
+            choice: choice,
+            mark: access.mark
+        )
+        let known = parts.tableAnswers.find(key)
+        let tag = known?.entityTag ?? parts.clientConfiguration.entityTag(loaded, choice, access)
         if parts.clientConfiguration.isKnown(tag, request.headers) {
             var reply = Reply(status: 304)
             reply.headers[.eTag] = tag
             return reply
         }
-        return parts.clientConfiguration.reply(loaded, choice, access)
+        guard let known else {
+            let reply = parts.clientConfiguration.reply(loaded, choice, access)
+            parts.tableAnswers.remember(key, .init(entityTag: tag, body: reply.body))
+            return reply
+        }
+        var reply = Reply(status: 200)
+        reply.headers[.contentType] = "application/json"
+        reply.headers[.eTag] = tag
+        reply.body = known.body
+        return reply
     }
 
     private func tableExists(_ request: ServerRequest) async throws -> Reply {
