@@ -12,10 +12,10 @@ struct CatalogBatch: CommitBatch {
     /// The names of the branch that the commit in preparation changes.
     private(set) var state = CatalogState()
     /// Metadata files that prepared commits refer to, by location.
-    private var newFiles: [String: MetadataFiles.New] = [:]
+    var newFiles: [String: MetadataFiles.New] = [:]
     /// Files that those refer to, by key.
     private(set) var sideFiles: [String: [UInt8]] = [:]
-    private(set) var uploadByteCount = 0
+    var uploadByteCount = 0
     /// View metadata files that prepared commits refer to, by location.
     private var newViews: [String: MetadataFiles.NewView] = [:]
     /// Changes made in parallel, ahead of their turn, and the table entries that they were made from.
@@ -390,6 +390,7 @@ struct CatalogBatch: CommitBatch {
         _ metadata: TableMetadata,
         after previous: String?
     ) throws(CatalogError) -> TableEntry {
+        if machine.sharesMetadataFiles { return try share(metadata, after: previous) }
         let file = try machine.files.new(
             metadata,
             after: previous,
@@ -456,7 +457,11 @@ struct CatalogBatch: CommitBatch {
                 base == nil ? completed(updates, for: table) : updates,
                 to: base,
                 now: header.timeMillis,
-                previousMetadataFile: entry?.metadataLocation
+                // A file of this entry that gets these changes too is none that came before.
+                previousMetadataFile: entry.flatMap {
+                    machine.sharesMetadataFiles && newFiles[$0.metadataLocation] != nil
+                        ? nil : $0.metadataLocation
+                }
             )
         } catch {
             throw CatalogError(error, "table \(table)")

@@ -209,7 +209,21 @@ package struct CommitReceipt: Sendable {
     /// What the commit changed, in order; on a branch, the changes of its names.
     package let changes: [CatalogChange]
     /// The tables that it made or changed, as it left them.
+    ///
+    /// The files that their entries name, and so the tables of a replay, may have the changes of later
+    /// commits of the entry too.
     package let tables: [LoadedTable]
     /// Whether this is the outcome of an earlier commit with the same id.
     package let isReplay: Bool
+
+    /// The current snapshot that the commit left a table with; nil when it has none, or was not changed.
+    package func snapshotID(of table: TableIdentifier) -> Int64? {
+        let last = changes.last { $0.written?.table == table }
+        switch last {
+        case .createTable(_, _, let id), .updateTable(_, _, _, let id),
+            .replaceTable(_, _, _, let id):
+            return id
+        default: return nil
+        }
+    }
 }

@@ -14,6 +14,8 @@ struct CatalogMachine: LogMachine {
     let files: MetadataFiles
     let ambient: AmbientSources
     let parallelCountMax: Int
+    /// Whether the commits of an entry that change one table leave one metadata file, with all of them.
+    var sharesMetadataFiles = false
 
     var initialState: BranchedState { BranchedState() }
 

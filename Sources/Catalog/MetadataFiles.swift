@@ -216,6 +216,26 @@ final class MetadataFiles: Sendable {
         var bytes: [UInt8]
         /// Of the bytes, for the log.
         var sha256: String
+
+        /// Makes the bytes, and their hash.
+        mutating func serialize() throws(CatalogError) {
+            bytes = metadata.json.serialized()
+            if MetadataFiles.place(metadata).suffix.hasPrefix(".gz") {
+                do throws(BytesError) {
+                    bytes = try bytes.withUnsafeBufferPointer { text throws(BytesError) in
+                        try compress(.gzip, UnsafeRawBufferPointer(text))
+                    }
+                } catch {
+                    throw CatalogError(.invalid, "\(error)")
+                }
+            }
+            sha256 = sha256Text(bytes)
+        }
+
+        /// Whether the file may say what later metadata say instead: a reader would look for them here.
+        func canHold(_ later: TableMetadata) -> Bool {
+            MetadataFiles.place(metadata) == MetadataFiles.place(later)
+        }
     }
 
     /// Names and serialises the next metadata file of a table.
@@ -229,25 +249,25 @@ final class MetadataFiles: Sendable {
         after previous: String?,
         uuid: String
     ) throws(CatalogError) -> New {
+        var file = try unwritten(metadata, after: previous, uuid: uuid)
+        try file.serialize()
+        return file
+    }
+
+    /// Names the next metadata file of a table, whose bytes are made later.
+    ///
+    /// - Throws: as `new`.
+    func unwritten(
+        _ metadata: TableMetadata,
+        after previous: String?,
+        uuid: String
+    ) throws(CatalogError) -> New {
         _ = try locations.writableKey(of: metadata.location, "the table location")
         for property in ["write.data.path", "write.object-storage.path"] {
             guard let path = metadata.properties[property] else { continue }
             _ = try locations.writableKey(of: path, property)
         }
-        let folder = metadata.properties["write.metadata.path"] ?? metadata.location + "/metadata"
-        let codec = metadata.properties["write.metadata.compression-codec"] ?? "none"
-        var bytes = metadata.json.serialized()
-        var suffix = ".metadata.json"
-        if codec.lowercased() == "gzip" {
-            suffix = ".gz.metadata.json"
-            do throws(BytesError) {
-                bytes = try bytes.withUnsafeBufferPointer { text throws(BytesError) in
-                    try compress(.gzip, UnsafeRawBufferPointer(text))
-                }
-            } catch {
-                throw CatalogError(.invalid, "\(error)")
-            }
-        }
+        let (folder, suffix) = Self.place(metadata)
         let version = previous.map { Self.version(of: $0, metadata) + 1 } ?? 0
         let digits = String(version)
         let padded = String(repeating: "0", count: max(0, 5 - digits.count)) + digits
@@ -256,9 +276,19 @@ final class MetadataFiles: Sendable {
             location: location,
             key: try locations.writableKey(of: location, "the metadata location"),
             metadata: metadata,
-            bytes: bytes,
-            sha256: sha256Text(bytes)
+            bytes: [],
+            sha256: Self.unknownSHA256
         )
+    }
+
+    /// Stands where the hash of a file will be that is not made yet.
+    private static let unknownSHA256 = String(repeating: "0", count: 64)
+
+    /// The folder of a table's metadata files, and how their names end.
+    private static func place(_ metadata: TableMetadata) -> (folder: String, suffix: String) {
+        let folder = metadata.properties["write.metadata.path"] ?? metadata.location + "/metadata"
+        let codec = metadata.properties["write.metadata.compression-codec"] ?? "none"
+        return (folder, codec.lowercased() == "gzip" ? ".gz.metadata.json" : ".metadata.json")
     }
 
     /// The number that a metadata file's name begins with (`00012-…` or `v12.…`), else how many files

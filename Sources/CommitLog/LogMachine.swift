@@ -86,10 +86,23 @@ package protocol CommitBatch: Sendable {
     /// The bytes that `upload` would write now.
     var uploadByteCount: Int { get }
 
+    /// What was prepared, as the entry is to have it, now that no more comes; nil for as it is.
+    ///
+    /// Commits keep their number, order, ids and about their size.
+    mutating func finish(
+        _ prepared: [(commit: LoggedCommit, outcome: Outcome)]
+    ) throws -> [(commit: LoggedCommit, outcome: Outcome)]?
+
     /// Writes everything that the prepared commits refer to; called once, before the entry is made.
     ///
     /// It may be left behind unused when the entry does not win.
     func upload() async throws
+}
+
+extension CommitBatch {
+    package mutating func finish(
+        _ prepared: [(commit: LoggedCommit, outcome: Outcome)]
+    ) throws -> [(commit: LoggedCommit, outcome: Outcome)]? { nil }
 }
 
 /// A state and where in the log it was the state.

@@ -262,6 +262,16 @@ extension SharedLog {
                 }
             }
         }
+        let prepared = zip(attempt.commits, attempt.included).map { ($0, $1.outcome) }
+        if let finished = try attempt.batch.finish(prepared) {
+            attempt.commits = finished.map(\.commit)
+            attempt.commitBytes = try attempt.commits.map {
+                try $0.encoded(byteCountMax: options.commitBytesMax)
+            }
+            for (index, one) in finished.enumerated() {
+                attempt.included[index].outcome = one.outcome
+            }
+        }
         return attempt
     }
 

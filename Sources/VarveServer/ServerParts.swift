@@ -16,6 +16,9 @@ struct ServerParts: Sendable {
     let refusals = RememberedRefusals()
     let plans = ScanPlans()
     let webhooks: WebhookService
+    let tableAnswers = TableAnswers()
+    /// What the deadlines of requests go by.
+    let deadlines: CoarseTime
     let delegation: AccessDelegation
     let spoolDirectory: String
 
@@ -28,6 +31,7 @@ struct ServerParts: Sendable {
         self.engine = engine
         self.configuration = configuration
         self.logger = logger
+        deadlines = CoarseTime(engine.options.ambient.time)
         webhooks = WebhookService(configuration.webhooks, engine: engine, logger: logger)
         authenticator = Authenticator(
             configuration: configuration,

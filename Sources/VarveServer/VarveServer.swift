@@ -143,6 +143,11 @@ package struct VarveServer: Sendable {
             // Stopped from the last to the first: webhooks go on while requests end.
             services: [
                 .init(
+                    service: parts.deadlines,
+                    successTerminationBehavior: .ignore,
+                    failureTerminationBehavior: .ignore
+                ),
+                .init(
                     service: parts.webhooks,
                     successTerminationBehavior: .ignore,
                     failureTerminationBehavior: .ignore

@@ -101,3 +101,20 @@ def test_catalog_start():
     done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=3 * SECONDS)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "position 1500, 301 namespaces" in done.stdout
+
+
+def test_loads_and_commits(tmp_path):
+    """The load generator, the store that answers late, and what they are pointed at."""
+    for script, names in [
+        ("loads.py", ["GET table, If-None-Match (304)"]),
+        ("commits.py", ["sql, one table", "sql, 8 tables", "rest, set a property", "sql, store at 5 ms"]),
+    ]:
+        command = [sys.executable, BENCHMARKS / script, "--seconds", "0.5", "--connections", "6"]
+        command += ["--rounds", "1"] if script == "loads.py" else ["--millis", "5"]
+        done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=3 * SECONDS,
+                              env={**os.environ, "VARVE_BIN": str(BINARY), "TMPDIR": str(tmp_path)})
+        assert done.returncode == 0, done.stdout + done.stderr
+        for name in names:
+            line = next(line for line in done.stdout.splitlines() if line.startswith(name))
+            statuses = dict(part.split(":") for part in line.split() if part[:3].isdigit() and ":" in part)
+            assert set(statuses) <= {"200", "304"}, line

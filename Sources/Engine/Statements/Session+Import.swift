@@ -200,13 +200,12 @@ extension Session {
             id: request.upload?.commitID,
             requestHash: request.upload?.requestHash
         )
-        let committed = receipt.tables.last { $0.identifier == target }
         return ImportReceipt(
             table: target.description,
             rowCount: written.rowCount,
             rejectedRowCount: progress.rejectedRowCount,
             position: receipt.position,
-            snapshotID: committed?.metadata.currentSnapshotID,
+            snapshotID: receipt.snapshotID(of: target),
             madeTable: existing == nil,
             isReplay: receipt.isReplay,
             requestHash: receipt.requestHash

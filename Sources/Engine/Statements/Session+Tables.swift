@@ -130,7 +130,9 @@ extension Session {
                         tag: "CREATE TABLE",
                         rowCount: rowCount,
                         position: receipt.position,
-                        snapshotID: receipt.tables.last?.metadata.currentSnapshotID
+                        snapshotID: receipt.tables.last.flatMap {
+                            receipt.snapshotID(of: $0.identifier)
+                        }
                     )
                 )
             )

@@ -139,7 +139,9 @@ extension Session {
                     )
                 },
                 position: receipt.position,
-                snapshotID: receipt.tables.last?.metadata.currentSnapshotID
+                snapshotID: receipt.tables.last.flatMap {
+                    receipt.snapshotID(of: $0.identifier)
+                }
             )
         } catch let error as TransformFailure {
             // Nothing refers to the files: no commit was tried.

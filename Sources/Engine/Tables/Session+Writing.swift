@@ -138,9 +138,9 @@ extension Session {
 
     /// The snapshot that a commit left on the branch that the session writes to.
     func writtenSnapshot(_ receipt: CommitReceipt) -> Int64? {
-        guard let metadata = receipt.tables.first?.metadata else { return nil }
-        guard let tableBranch else { return metadata.currentSnapshotID }
-        return metadata.refs[tableBranch]?.snapshotID
+        guard let table = receipt.tables.first else { return nil }
+        guard let tableBranch else { return receipt.snapshotID(of: table.identifier) }
+        return table.metadata.refs[tableBranch]?.snapshotID
     }
 
     // MARK: INSERT

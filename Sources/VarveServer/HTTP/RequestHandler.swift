@@ -105,7 +105,7 @@ struct RequestHandler: Sendable {
                 let isQuery = route.weight == .query
                 reply = try await withDeadline(
                     seconds: isQuery ? limits.queryTimeoutSeconds : limits.requestTimeoutSeconds,
-                    time: parts.ambient.time
+                    time: parts.deadlines
                 ) {
                     try await route.handler(prepared)
                 }

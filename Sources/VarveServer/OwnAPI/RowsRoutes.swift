@@ -134,7 +134,8 @@ struct RowsRoutes: Sendable {
     ) throws -> Reply {
         if retry.isOther(receipt) || receipt.requestHash == nil { throw retry.otherRequest }
         let left = receipt.tables.last { $0.identifier == table }?.metadata
-        let snapshot = left?.snapshots.first { $0.snapshotID == left?.currentSnapshotID }
+        let snapshotID = receipt.snapshotID(of: table)
+        let snapshot = left?.snapshots.first { $0.snapshotID == snapshotID }
         let added = snapshot?.summary["added-records"].flatMap { Int64($0) }
         parts.committed(
             kind: "upload",

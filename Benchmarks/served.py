@@ -1,0 +1,104 @@
+"""A running `varve serve` and the load generator of load.c, for the benchmarks of the server."""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import urllib.request
+
+HERE = pathlib.Path(__file__).resolve().parent
+BINARY = os.environ.get("VARVE_BIN", str(HERE.parent / ".build/release/varve"))
+
+
+def generator(folder):
+    """The program of load.c, made when it is older than its source."""
+    source, program = HERE / "load.c", pathlib.Path(folder) / "load"
+    if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
+        compiler = shutil.which(os.environ.get("CC", "cc"))
+        if not compiler:
+            sys.exit("the load generator needs a C compiler (CC)")
+        subprocess.run([compiler, "-O2", "-o", program, source], check=True)
+    return program
+
+
+class Server:
+    def __init__(self, process, port, folder):
+        self.process, self.port, self.folder = process, port, pathlib.Path(folder)
+
+    def call(self, method, path, body=None, **headers):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data=body, method=method, headers=headers)
+        with urllib.request.urlopen(request) as answer:
+            return dict(answer.headers), answer.read()
+
+    def sql(self, text):
+        body = json.dumps({"sql": text}).encode()
+        return json.loads(self.call("POST", "/varve/v1/query", body, Accept="application/json")[1])["rows"]
+
+    def cpu_seconds(self):
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def load(self, requests, connections, seconds):
+        """Answers per second, latencies and the server's CPU time per answer under so many connections."""
+        path = self.folder / "requests"
+        path.write_bytes(b"".join(b"%d\n" % len(one) + one for one in requests))
+        before = self.cpu_seconds()
+        done = subprocess.run([generator(self.folder), str(self.port), str(connections), str(seconds), path],
+                              stdout=subprocess.PIPE, check=True)
+        found = json.loads(done.stdout)
+        found["per_second"] = found["answers"] / seconds
+        # The first second is not counted, but costs as much.
+        found["cpu_us"] = (self.cpu_seconds() - before) * seconds / (seconds + 1) / max(found["answers"], 1) * 1e6
+        return found
+
+
+def request(method, path, body=b"", **headers):
+    """The bytes of a request."""
+    fields = {"Host": "127.0.0.1", **({"Content-Length": len(body)} if method == "POST" else {}), **headers}
+    return f"{method} {path} HTTP/1.1\r\n{''.join(f'{name}: {value}{chr(13)}{chr(10)}' for name, value in fields.items())}\r\n".encode() + body
+
+
+@contextlib.contextmanager
+def running(folder, warehouse=None, environment=None, settings=None):
+    """A server for as long as the block runs, with its log in a file: writing lines is part of its work."""
+    folder = pathlib.Path(folder)
+    path = folder / "varve.json"
+    path.write_text(json.dumps({"server": settings or {}}))
+    process = subprocess.Popen(
+        [BINARY, "serve", "--warehouse", warehouse or str(folder / "lake"), "--port", "0", "--config", path],
+        stdout=subprocess.PIPE, stderr=open(folder / "varve.log", "ab"), text=True, env={**os.environ, **(environment or {})})
+    try:
+        found = re.match(r"listening on http://127\.0\.0\.1:(\d+) ", process.stdout.readline())
+        if not found:
+            sys.exit((folder / "varve.log").read_text()[-2000:])
+        yield Server(process, int(found.group(1)), folder)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(120)
+
+
+@contextlib.contextmanager
+def scratch(folder=None):
+    if folder:
+        os.makedirs(folder, exist_ok=True)
+        yield pathlib.Path(folder)
+    else:
+        with tempfile.TemporaryDirectory() as made:
+            yield pathlib.Path(made)
+
+
+def machine():
+    load = pathlib.Path("/proc/loadavg").read_text().split()[0]
+    return f"{os.cpu_count()} processors, load {load}"
+
+
+def row(name, found):
+    statuses = " ".join(f"{status}:{count}" for status, count in found["statuses"].items())
+    print(f"{name:34} {found['per_second']:9.0f}/s   p50 {found['p50_ms']:8.2f}  p99 {found['p99_ms']:8.2f}  max {found['max_ms']:8.1f} ms   "
+          f"{found['cpu_us']:7.0f} us CPU   {statuses}", flush=True)
