@@ -15,7 +15,13 @@ struct CatalogBatch: CommitBatch {
     var newFiles: [String: MetadataFiles.New] = [:]
     /// Files that those refer to, by key.
     private(set) var sideFiles: [String: [UInt8]] = [:]
+    /// Of those that need to be written only once, whatever becomes of this attempt.
+    private var marks: [String: TableChange.WrittenMark] = [:]
     var uploadByteCount = 0
+    /// Whether commits that add rows to one table share a snapshot.
+    let combinesAppends: Bool
+    /// Those that do, by the location of the metadata file that they leave behind.
+    var groups: [String: AppendGroup] = [:]
     /// View metadata files that prepared commits refer to, by location.
     private var newViews: [String: MetadataFiles.NewView] = [:]
     /// Changes made in parallel, ahead of their turn, and the table entries that they were made from.
@@ -32,8 +38,14 @@ struct CatalogBatch: CommitBatch {
         var table: TableIdentifier
     }
 
-    init(machine: CatalogMachine, state: BranchedState, header: LogEntry.Header) {
+    init(
+        machine: CatalogMachine,
+        state: BranchedState,
+        header: LogEntry.Header,
+        combinesAppends: Bool = false
+    ) {
         self.machine = machine
+        self.combinesAppends = combinesAppends
         branched = state
         self.header = header
     }
@@ -54,18 +66,23 @@ struct CatalogBatch: CommitBatch {
             }
         }
         guard steps.count > 1 else { return }
-        let (files, timeMillis) = (machine.files, header.timeMillis)
+        let (files, timeMillis, combines) = (machine.files, header.timeMillis, combinesAppends)
         let made = try? await mapUnordered(steps, countMax: machine.parallelCountMax) {
             step,
             table,
             entry,
             operation -> (Step, TableEntry, TableChange?) in
             // What fails here is tried again in its turn, and fails there for its own commit.
-            guard let metadata = try? await files.load(table, entry),
-                case .changeTable(_, _, let prepare) = operation
-            else { return (step, entry, nil) }
+            guard let metadata = try? await files.load(table, entry) else {
+                return (step, entry, nil)
+            }
             let base = TableBase(metadata: metadata, timeMillis: timeMillis, unwritten: [:])
-            return (step, entry, try? await prepare(base))
+            switch operation {
+            case .changeTable(_, _, let prepare): return (step, entry, try? await prepare(base))
+            case .append(_, let append) where !combines:
+                return (step, entry, try? await append.change(of: base))
+            default: return (step, entry, nil)
+            }
         }
         for (step, entry, change) in made ?? [] {
             if let change { ahead[step] = (entry, change) }
@@ -84,7 +101,9 @@ struct CatalogBatch: CommitBatch {
         var tables: [LoadedTable] = []
         for (index, operation) in request.operations.enumerated() {
             let step = Step(commitID: request.id, index: index)
-            guard let (change, metadata) = try await prepare(operation, step) else { continue }
+            let isAlone = request.operations.count == 1
+            guard let (change, metadata) = try await prepare(operation, step, isAlone: isAlone)
+            else { continue }
             try state.apply(change)
             changes.append(change)
             if let (table, entry) = change.written, let metadata {
@@ -134,11 +153,16 @@ struct CatalogBatch: CommitBatch {
 
     func upload() async throws {
         let store = machine.store
-        let objects =
+        let unsorted =
             sideFiles.map { ($0.key, $0.value) } + newFiles.values.map { ($0.key, $0.bytes) }
             + newViews.values.map { ($0.key, $0.bytes) }
+        // The same order each time, or simulations could not be repeated.
+        let objects = unsorted.sorted { $0.0 < $1.0 }
+        let marks = marks
         _ = try await mapUnordered(objects, countMax: machine.parallelCountMax) { key, bytes in
+            if marks[key]?.isSet == true { return }
             try await store.put(key, bytes)
+            marks[key]?.set()
         }
         for (location, file) in newFiles {
             machine.files.remember(
@@ -158,7 +182,8 @@ struct CatalogBatch: CommitBatch {
     /// The change that an operation makes, and the metadata it leaves; nil when it changes nothing.
     private mutating func prepare(
         _ operation: CatalogOperation,
-        _ step: Step
+        _ step: Step,
+        isAlone: Bool
     ) async throws -> (CatalogChange, TableMetadata?)? {
         switch operation {
         case .createNamespace(let namespace, let properties):
@@ -193,27 +218,12 @@ struct CatalogBatch: CommitBatch {
             }
             return try apply(change, to: table, entry, metadata)
         case .changeTable(let table, _, let prepare):
-            let (entry, metadata) = try await current(table)
-            let change: TableChange
-            if let made = ahead[step], made.entry == entry {
-                change = made.change
-            } else {
-                change = try await prepare(
-                    TableBase(
-                        metadata: metadata,
-                        timeMillis: header.timeMillis,
-                        unwritten: sideFiles
-                    )
-                )
-            }
-            if metadata == nil, change.create == nil,
-                !change.requirements.contains(.assertCreate)
-            {
-                throw CatalogError.noTable(table)
-            }
-            return try apply(change, to: table, entry, metadata)
+            return try await self.change(table, step, prepare)
+        case .append(let table, let append):
+            if isAlone, let joined = try await join(table, append) { return joined }
+            return try await change(table, step, append.change)
         case .require(let names):
-            for (name, expected) in names {
+            for (name, expected) in names.sorted(by: { $0.key < $1.key }) {
                 let found = state.table(name) ?? state.view(name)
                 guard found?.reference == expected?.reference else {
                     throw CatalogError(.conflict, "\(name) was changed by another commit")
@@ -248,6 +258,30 @@ struct CatalogBatch: CommitBatch {
         case .createBranch, .dropBranch, .mergeBranch, .createTag, .dropTag:
             throw CatalogError(.invalid, "branches and tags are changed in a commit of their own")
         }
+    }
+
+    private mutating func change(
+        _ table: TableIdentifier,
+        _ step: Step,
+        _ prepare: @Sendable (TableBase) async throws -> TableChange
+    ) async throws -> (CatalogChange, TableMetadata?)? {
+        let (entry, metadata) = try await current(table)
+        let change: TableChange
+        if let made = ahead[step], made.entry == entry {
+            change = made.change
+        } else {
+            change = try await prepare(
+                TableBase(
+                    metadata: metadata,
+                    timeMillis: header.timeMillis,
+                    unwritten: sideFiles
+                )
+            )
+        }
+        if metadata == nil, change.create == nil, !change.requirements.contains(.assertCreate) {
+            throw CatalogError.noTable(table)
+        }
+        return try apply(change, to: table, entry, metadata)
     }
 
     // MARK: - Views
@@ -338,7 +372,7 @@ struct CatalogBatch: CommitBatch {
         )
     }
 
-    /// The metadata of a table in a state that the log or this entry has.
+    /// The metadata of a table in a state that the log or this entry has, and that no group left behind.
     func metadata(
         of table: TableIdentifier,
         _ entry: TableEntry
@@ -348,15 +382,15 @@ struct CatalogBatch: CommitBatch {
     }
 
     /// A table as the commits before this operation leave it; nil and nil when there is none.
-    private func current(
+    private mutating func current(
         _ table: TableIdentifier
     ) async throws -> (TableEntry?, TableMetadata?) {
         guard state.hasNamespace(table.namespace) else {
             throw CatalogError.noNamespace(table.namespace)
         }
         guard let entry = state.table(table) else { return (nil, nil) }
-        if let new = newFiles[entry.metadataLocation] { return (entry, new.metadata) }
-        return (entry, try await machine.files.load(table, entry))
+        try await close(entry.metadataLocation)
+        return (entry, try await metadata(of: table, entry))
     }
 
     func checkFree(_ table: TableIdentifier) throws(CatalogError) {
@@ -390,7 +424,6 @@ struct CatalogBatch: CommitBatch {
         _ metadata: TableMetadata,
         after previous: String?
     ) throws(CatalogError) -> TableEntry {
-        if machine.sharesMetadataFiles { return try share(metadata, after: previous) }
         let file = try machine.files.new(
             metadata,
             after: previous,
@@ -444,7 +477,7 @@ struct CatalogBatch: CommitBatch {
         _ entry: TableEntry?,
         _ metadata: TableMetadata?
     ) throws(CatalogError) -> (CatalogChange, TableMetadata?)? {
-        let updates = stamped(change.updates)
+        let updates = Self.stamped(change.updates, header)
         let made: TableMetadata
         do throws(IcebergError) {
             for requirement in change.requirements { try requirement.check(metadata) }
@@ -457,11 +490,7 @@ struct CatalogBatch: CommitBatch {
                 base == nil ? completed(updates, for: table) : updates,
                 to: base,
                 now: header.timeMillis,
-                // A file of this entry that gets these changes too is none that came before.
-                previousMetadataFile: entry.flatMap {
-                    machine.sharesMetadataFiles && newFiles[$0.metadataLocation] != nil
-                        ? nil : $0.metadataLocation
-                }
+                previousMetadataFile: entry?.metadataLocation
             )
         } catch {
             throw CatalogError(error, "table \(table)")
@@ -498,16 +527,20 @@ struct CatalogBatch: CommitBatch {
         )
     }
 
-    private mutating func add(_ files: [TableChange.File]) {
+    mutating func add(_ files: [TableChange.File]) {
         for file in files {
             sideFiles[file.key] = file.bytes
+            if let mark = file.written { marks[file.key] = mark }
             uploadByteCount += file.bytes.count
         }
     }
 
     /// The updates with the entry's time in every snapshot that they add, so that a table and the whole
     /// catalog "as of" an instant agree.
-    private func stamped(_ updates: [TableUpdate]) -> [TableUpdate] {
+    static func stamped(
+        _ updates: [TableUpdate],
+        _ header: LogEntry.Header
+    ) -> [TableUpdate] {
         updates.map { update in
             guard case .addSnapshot(var snapshot) = update else { return update }
             snapshot.timestampMillis = header.timeMillis

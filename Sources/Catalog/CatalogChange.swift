@@ -9,7 +9,13 @@ package enum CatalogChange: Sendable, Equatable {
     case dropNamespace(Namespace)
     case updateNamespace(Namespace, set: [String: String], remove: [String])
     case createTable(TableIdentifier, TableEntry, snapshotID: Int64?)
-    case updateTable(TableIdentifier, from: TableEntry, to: TableEntry, snapshotID: Int64?)
+    case updateTable(
+        TableIdentifier,
+        from: TableEntry,
+        to: TableEntry,
+        snapshotID: Int64?,
+        added: AddedFiles? = nil
+    )
     /// Another table takes the name.
     case replaceTable(TableIdentifier, from: TableEntry, to: TableEntry, snapshotID: Int64?)
     /// `purge`: whoever dropped it wants its files gone, once nothing older needs them.
@@ -35,7 +41,7 @@ package enum CatalogChange: Sendable, Equatable {
         case .createTable(_, let entry, _), .dropTable(_, let entry, _),
             .renameTable(_, _, let entry):
             entry.uuid == uuid
-        case .updateTable(_, let old, let new, _), .replaceTable(_, let old, let new, _):
+        case .updateTable(_, let old, let new, _, _), .replaceTable(_, let old, let new, _):
             old.uuid == uuid || new.uuid == uuid
         case .createView(_, let entry), .updateView(_, _, let entry), .dropView(_, let entry),
             .renameView(_, _, let entry):
@@ -49,12 +55,19 @@ package enum CatalogChange: Sendable, Equatable {
     /// The table that the change leaves behind under a new location; nil when it leaves none.
     package var written: (table: TableIdentifier, entry: TableEntry)? {
         switch self {
-        case .createTable(let table, let entry, _), .updateTable(let table, _, let entry, _),
+        case .createTable(let table, let entry, _), .updateTable(let table, _, let entry, _, _),
             .replaceTable(let table, _, let entry, _):
             (table, entry)
         default: nil
         }
     }
+}
+
+/// The data files of one commit in a snapshot that it shares with others.
+package struct AddedFiles: Sendable, Equatable {
+    package var locations: [String]
+    /// How many rows they have together.
+    package var recordCount: Int64
 }
 
 // MARK: - JSON
@@ -81,8 +94,8 @@ extension CatalogChange {
             ]
         case .createTable(let table, let new, let snapshotID):
             Self.json("create-table", table, from: nil, to: new, snapshotID)
-        case .updateTable(let table, let old, let new, let snapshotID):
-            Self.json("update-table", table, from: old, to: new, snapshotID)
+        case .updateTable(let table, let old, let new, let snapshotID, let added):
+            Self.json("update-table", table, from: old, to: new, snapshotID, added)
         case .replaceTable(let table, let old, let new, let snapshotID):
             Self.json("replace-table", table, from: old, to: new, snapshotID)
         case .dropTable(let table, let old, let purge):
@@ -123,7 +136,8 @@ extension CatalogChange {
         _ table: TableIdentifier,
         from old: TableEntry?,
         to new: TableEntry,
-        _ snapshotID: Int64?
+        _ snapshotID: Int64?,
+        _ added: AddedFiles? = nil
     ) -> JSON {
         var object: JSONObject = [
             "change": .string(kind), "namespace": .strings(table.namespace.levels),
@@ -136,6 +150,10 @@ extension CatalogChange {
         }
         if let snapshotID { object["snapshot-id"] = .integer(snapshotID) }
         if let sum = new.metadataSHA256 { object["metadata-sha256"] = .string(sum) }
+        if let added {
+            object["added-files"] = .strings(added.locations)
+            object["added-records"] = .integer(added.recordCount)
+        }
         return .object(object)
     }
 
@@ -213,10 +231,18 @@ extension CatalogChange {
                 uuid: json["previous-uuid"] == nil ? new.uuid : try fields.text("previous-uuid"),
                 metadataLocation: try fields.text("previous-metadata-location")
             )
-            self =
-                kind == "update-table"
-                ? .updateTable(table, from: old, to: new, snapshotID: snapshotID)
-                : .replaceTable(table, from: old, to: new, snapshotID: snapshotID)
+            if kind == "replace-table" {
+                self = .replaceTable(table, from: old, to: new, snapshotID: snapshotID)
+                return
+            }
+            var added: AddedFiles?
+            if json["added-files"] != nil {
+                guard let count = json["added-records"]?.int64, count >= 0 else {
+                    throw fields.wrong("added-records")
+                }
+                added = AddedFiles(locations: try fields.texts("added-files"), recordCount: count)
+            }
+            self = .updateTable(table, from: old, to: new, snapshotID: snapshotID, added: added)
         case "adopt-format":
             let version = json["format-version"]?.numberText ?? "?"
             let reader = json["reader"]?.string.map { ", which takes \($0)" } ?? ""

@@ -1,5 +1,6 @@
 package import Bytes
 package import Iceberg
+import Synchronization
 
 /// What somebody wants to commit: all of it or nothing.
 package struct CatalogCommit: Sendable {
@@ -72,6 +73,8 @@ package enum CatalogOperation: Sendable {
         isAppend: Bool = false,
         prepare: @Sendable (TableBase) async throws -> TableChange
     )
+    /// Adds data files to a table; those of commits that do nothing else may share a snapshot.
+    case append(TableIdentifier, TableAppend)
     /// Fails with `conflict` unless the names stand for these tables and views, or nil for nothing.
     case require([TableIdentifier: TableEntry?])
     /// Looks at tables as the operations before it leave them, and lets the commit fail by throwing.
@@ -125,7 +128,8 @@ package enum CatalogOperation: Sendable {
     /// The table whose metadata is needed to prepare this, if any.
     var changedTable: TableIdentifier? {
         switch self {
-        case .updateTable(let table, _, _), .changeTable(let table, _, _): table
+        case .updateTable(let table, _, _), .changeTable(let table, _, _), .append(let table, _):
+            table
         default: nil
         }
     }
@@ -143,6 +147,44 @@ package struct TableBase: Sendable {
     package let unwritten: [String: [UInt8]]
 }
 
+/// Data files to add to a table, whatever others did to it meanwhile.
+package struct TableAppend: Sendable {
+    /// What is added.
+    package var files: [DataFile]
+    /// Those of them, and of what they refer to, that are not in the store yet.
+    package var unwritten: [TableChange.File]
+    /// Whether a table lets appends share a snapshot.
+    package var isWanted: @Sendable (TableMetadata) -> Bool
+    /// Fails when the rows may not be added any more.
+    package var check: @Sendable (TableMetadata) throws -> Void
+    /// Makes the change that adds files, its own or others' too, with a snapshot of this id (nil: any).
+    ///
+    /// Runs as `prepare` of `changeTable` does.
+    package var prepare: @Sendable (TableBase, [DataFile], Int64?) async throws -> TableChange
+
+    package init(
+        files: [DataFile],
+        unwritten: [TableChange.File] = [],
+        isWanted: @escaping @Sendable (TableMetadata) -> Bool = { _ in true },
+        check: @escaping @Sendable (TableMetadata) throws -> Void = { _ in },
+        prepare: @escaping @Sendable (TableBase, [DataFile], Int64?) async throws -> TableChange
+    ) {
+        self.files = files
+        self.unwritten = unwritten
+        self.isWanted = isWanted
+        self.check = check
+        self.prepare = prepare
+    }
+
+    /// The change for a snapshot of its own.
+    @Sendable func change(of base: TableBase) async throws -> TableChange {
+        if let metadata = base.metadata { try check(metadata) }
+        var change = try await prepare(base, files, nil)
+        change.files += unwritten
+        return change
+    }
+}
+
 /// Tables as the operations of a commit leave them, before it lands.
 package struct CatalogView: Sendable {
     /// What is asked for and exists.
@@ -158,11 +200,25 @@ package struct TableChange: Sendable {
         /// Relative to the warehouse's root; new for each attempt.
         package var key: String
         package var bytes: [UInt8]
+        /// For a file that is the same in each attempt: whether one has written it; nil for others.
+        package var written: WrittenMark?
 
-        package init(key: String, bytes: [UInt8]) {
+        package init(key: String, bytes: [UInt8], written: WrittenMark? = nil) {
             self.key = key
             self.bytes = bytes
+            self.written = written
         }
+    }
+
+    /// Whether a file is in the store.
+    package final class WrittenMark: Sendable {
+        private let state = Mutex(false)
+
+        package init() {}
+
+        var isSet: Bool { state.withLock { $0 } }
+
+        func set() { state.withLock { $0 = true } }
     }
 
     package var requirements: [TableRequirement]
@@ -220,10 +276,19 @@ package struct CommitReceipt: Sendable {
     package func snapshotID(of table: TableIdentifier) -> Int64? {
         let last = changes.last { $0.written?.table == table }
         switch last {
-        case .createTable(_, _, let id), .updateTable(_, _, _, let id),
+        case .createTable(_, _, let id), .updateTable(_, _, _, let id, _),
             .replaceTable(_, _, _, let id):
             return id
         default: return nil
         }
+    }
+
+    /// How many rows the commit added to a table, as far as anybody noted it.
+    package func addedRecordCount(of table: TableIdentifier) -> Int64? {
+        let last = changes.last { $0.written?.table == table }
+        if case .updateTable(_, _, _, _, let added?)? = last { return added.recordCount }
+        let metadata = tables.last { $0.identifier == table }?.metadata
+        let snapshot = snapshotID(of: table).flatMap { metadata?.snapshot(id: $0) }
+        return snapshot?.summary["added-records"].flatMap { Int64($0) }
     }
 }

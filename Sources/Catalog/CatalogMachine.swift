@@ -14,8 +14,6 @@ struct CatalogMachine: LogMachine {
     let files: MetadataFiles
     let ambient: AmbientSources
     let parallelCountMax: Int
-    /// Whether the commits of an entry that change one table leave one metadata file, with all of them.
-    var sharesMetadataFiles = false
 
     var initialState: BranchedState { BranchedState() }
 
@@ -60,9 +58,19 @@ struct CatalogMachine: LogMachine {
     func makeBatch(
         for requests: [CatalogCommit],
         on state: BranchedState,
-        header: LogEntry.Header
+        header: LogEntry.Header,
+        combines: Bool
     ) async -> CatalogBatch {
-        var batch = CatalogBatch(machine: self, state: state, header: header)
+        // A branch made within the entry would be of a state that is not made yet.
+        let hasReferences = requests.contains {
+            $0.operations.contains(where: \.isAboutReferences)
+        }
+        var batch = CatalogBatch(
+            machine: self,
+            state: state,
+            header: header,
+            combinesAppends: combines && !hasReferences
+        )
         if requests.count > 1 { await batch.prepareAhead(requests) }
         return batch
     }

@@ -41,7 +41,7 @@ extension CatalogChange {
         case .createNamespace(let namespace, _), .dropNamespace(let namespace),
             .updateNamespace(let namespace, _, _):
             [.namespace(namespace)]
-        case .createTable(let table, _, _), .updateTable(let table, _, _, _),
+        case .createTable(let table, _, _), .updateTable(let table, _, _, _, _),
             .replaceTable(let table, _, _, _), .dropTable(let table, _, _),
             .createView(let table, _), .updateView(let table, _, _), .dropView(let table, _):
             [.table(table)]

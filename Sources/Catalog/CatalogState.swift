@@ -176,7 +176,7 @@ package struct CatalogState: Sendable, Equatable {
             namespaces[namespace] = entry
         case .createTable(let table, let new, _):
             try insert(table, new)
-        case .updateTable(let table, let old, let new, _):
+        case .updateTable(let table, let old, let new, _, _):
             guard old.uuid == new.uuid else {
                 throw CatalogError(.conflict, "table \(table) has uuid \(old.uuid)")
             }

@@ -231,11 +231,6 @@ final class MetadataFiles: Sendable {
             }
             sha256 = sha256Text(bytes)
         }
-
-        /// Whether the file may say what later metadata say instead: a reader would look for them here.
-        func canHold(_ later: TableMetadata) -> Bool {
-            MetadataFiles.place(metadata) == MetadataFiles.place(later)
-        }
     }
 
     /// Names and serialises the next metadata file of a table.

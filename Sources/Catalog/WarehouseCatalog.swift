@@ -29,10 +29,6 @@ package struct CatalogOptions: Sendable {
     package var metadataBytesMax = 256 << 20
     /// Files of one entry written at once.
     package var parallelCountMax = 64
-    /// Whether the commits of an entry that change one table leave one metadata file, with all of them.
-    ///
-    /// They become visible together in any case. Receipts then have less than the files that they name.
-    package var sharesMetadataFiles = false
     package var log = LogOptions()
 
     package init() {}
@@ -136,8 +132,7 @@ package final class WarehouseCatalog: Sendable {
             store: store,
             files: files,
             ambient: ambient,
-            parallelCountMax: options.parallelCountMax,
-            sharesMetadataFiles: options.sharesMetadataFiles
+            parallelCountMax: options.parallelCountMax
         )
         let log = try await CatalogError.translating {
             try await SharedLog.open(

@@ -102,6 +102,9 @@ final class CommitQueue<Request: Sendable, Outcome: Sendable>: Sendable {
         }
     }
 
+    /// How many are queued.
+    var queuedCount: Int { state.withLock { $0.queued.count } }
+
     /// Those whose tasks still wait.
     func wanted(_ tickets: [Ticket]) -> [Ticket] {
         state.withLock { state in tickets.filter { state.isWanted($0.id) } }

@@ -57,10 +57,12 @@ package protocol LogMachine: Sendable {
     ///   - requests: what will be prepared, in order, unless it fails or does not fit; a chance to do in
     ///     parallel what does not depend on that order.
     ///   - header: the entry's position and time, should it win.
+    ///   - combines: whether commits may be done together by what `finish` does; false when that failed.
     func makeBatch(
         for requests: [Request],
         on state: State,
-        header: LogEntry.Header
+        header: LogEntry.Header,
+        combines: Bool
     ) async -> Batch
 
     /// The outcome of a commit that landed earlier, for a retry with the same id.
@@ -89,9 +91,11 @@ package protocol CommitBatch: Sendable {
     /// What was prepared, as the entry is to have it, now that no more comes; nil for as it is.
     ///
     /// Commits keep their number, order, ids and about their size.
+    ///
+    /// - Throws: when it cannot be done for all; each is then tried without the others.
     mutating func finish(
         _ prepared: [(commit: LoggedCommit, outcome: Outcome)]
-    ) throws -> [(commit: LoggedCommit, outcome: Outcome)]?
+    ) async throws -> [(commit: LoggedCommit, outcome: Outcome)]?
 
     /// Writes everything that the prepared commits refer to; called once, before the entry is made.
     ///
@@ -102,7 +106,7 @@ package protocol CommitBatch: Sendable {
 extension CommitBatch {
     package mutating func finish(
         _ prepared: [(commit: LoggedCommit, outcome: Outcome)]
-    ) throws -> [(commit: LoggedCommit, outcome: Outcome)]? { nil }
+    ) async throws -> [(commit: LoggedCommit, outcome: Outcome)]? { nil }
 }
 
 /// A state and where in the log it was the state.

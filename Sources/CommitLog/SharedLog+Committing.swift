@@ -23,9 +23,13 @@ extension SharedLog {
     private func lead() async throws -> Machine.Outcome {
         var tickets: [Ticket] = []
         while queue.leaderResult == nil {
-            tickets = queue.take(countMax: max(options.commitCountMax, 1))
             do {
+                try await gather()
+                tickets = queue.take(countMax: max(options.commitCountMax, 1))
+                let began = ambient.time.monotonicNanos()
+                let count = tickets.count
                 try await drive(&tickets)
+                noteGathering(committed: count, beganNanos: began)
             } catch {
                 // Only cancellation of this very task leads here; the others go on without us.
                 queue.handOver(tickets)
@@ -214,7 +218,8 @@ extension SharedLog {
     private func makeAttempt(
         _ tickets: [Ticket],
         _ base: Snapshot,
-        isFresh: Bool
+        isFresh: Bool,
+        combines: Bool = true
     ) async throws -> Attempt? {
         let header = base.tip.header(
             nowMillis: ambient.time.nowMicros() / 1000,
@@ -223,7 +228,8 @@ extension SharedLog {
         let batch = await machine.makeBatch(
             for: tickets.map(\.request),
             on: base.state,
-            header: header
+            header: header,
+            combines: combines
         )
         var attempt = Attempt(batch: batch, header: header)
         var ids: Set<String> = []
@@ -263,7 +269,16 @@ extension SharedLog {
             }
         }
         let prepared = zip(attempt.commits, attempt.included).map { ($0, $1.outcome) }
-        if let finished = try attempt.batch.finish(prepared) {
+        let finished: [(commit: LoggedCommit, outcome: Machine.Outcome)]?
+        do {
+            finished = try await attempt.batch.finish(prepared)
+        } catch {
+            try Task.checkCancellation()
+            guard combines, !isTransient(error) else { throw error }
+            // One of them cannot be done: each is to hear of its own mistakes only.
+            return try await makeAttempt(tickets, base, isFresh: isFresh, combines: false)
+        }
+        if let finished {
             attempt.commits = finished.map(\.commit)
             attempt.commitBytes = try attempt.commits.map {
                 try $0.encoded(byteCountMax: options.commitBytesMax)

@@ -36,6 +36,7 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
         var checkpoints = CheckpointProgress()
         /// How long the store took to create the last entry: the measure of waiting for rivals.
         var createMillis: Int64 = 5
+        var gathering = GatheringHint()
     }
 
     package let store: any ObjectStore

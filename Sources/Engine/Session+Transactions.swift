@@ -46,7 +46,7 @@ extension CatalogOperation {
             [name]
         case .renameTable(let name, let target), .renameView(let name, let target):
             [name, target]
-        case .createNamespace, .dropNamespace, .updateNamespace, .require, .verify,
+        case .createNamespace, .dropNamespace, .updateNamespace, .require, .verify, .append,
             .createBranch, .dropBranch, .mergeBranch, .createTag, .dropTag:
             []
         }

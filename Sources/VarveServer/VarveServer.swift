@@ -122,6 +122,7 @@ package struct VarveServer: Sendable {
         )
         let http = HTTPServerBuilder.http1(
             configuration: .init(
+                additionalChannelHandlers: [ConnectionWatch()],
                 idleTimeout: .seconds(Int64(limits.idleSeconds)),
                 httpDecoderConfiguration: decoder
             )
@@ -136,7 +137,9 @@ package struct VarveServer: Sendable {
             ),
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
             logger: quiet,
-            responder: { request, writer, _ in try await handler.handle(request, writer) },
+            responder: { request, writer, channel in
+                try await handler.handle(request, writer, on: channel)
+            },
             onServerRunning: { channel in onListening(channel.localAddress?.port ?? 0) }
         )
         var configuration = ServiceGroupConfiguration(

@@ -148,7 +148,7 @@ extension CatalogChange {
         case .dropNamespace(let namespace): "drop namespace \(namespace)"
         case .updateNamespace(let namespace, _, _): "change namespace \(namespace)"
         case .createTable(let table, _, _): "create \(table)"
-        case .updateTable(let table, _, _, let snapshot),
+        case .updateTable(let table, _, _, let snapshot, _),
             .replaceTable(let table, _, _, let snapshot):
             "change \(table)" + (snapshot.map { " (snapshot \($0))" } ?? "")
         case .dropTable(let table, _, _): "drop \(table)"

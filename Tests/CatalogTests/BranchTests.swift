@@ -200,7 +200,7 @@ extension WarehouseCatalog {
         try await catalog.commit(append(u, snapshotID: 2, catalog: catalog))
         let receipt = try await merge("dev", nil)
         #expect(receipt.tables.map(\.identifier) == [t])
-        guard case .updateTable(t, _, _, 1)? = receipt.changes.last else {
+        guard case .updateTable(t, _, _, 1, _)? = receipt.changes.last else {
             Issue.record("the entry does not name the snapshot: \(receipt.changes)")
             return
         }

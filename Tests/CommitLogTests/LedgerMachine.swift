@@ -112,7 +112,8 @@ struct LedgerMachine: LogMachine {
     func makeBatch(
         for requests: [Request],
         on state: State,
-        header: LogEntry.Header
+        header: LogEntry.Header,
+        combines: Bool
     ) async -> Batch {
         Batch(machine: self, header: header, state: state)
     }

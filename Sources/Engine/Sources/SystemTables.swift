@@ -414,7 +414,7 @@ extension CatalogChange {
     /// The snapshot that the change gave a table.
     fileprivate var snapshotID: Int64? {
         switch self {
-        case .createTable(_, _, let id), .updateTable(_, _, _, let id),
+        case .createTable(_, _, let id), .updateTable(_, _, _, let id, _),
             .replaceTable(_, _, _, let id):
             id
         default: nil
@@ -428,7 +428,7 @@ extension CatalogChange {
         case .dropNamespace: ("drop-namespace", nil)
         case .updateNamespace: ("update-namespace", nil)
         case .createTable(let table, _, _): ("create-table", table.description)
-        case .updateTable(let table, _, _, _): ("update-table", table.description)
+        case .updateTable(let table, _, _, _, _): ("update-table", table.description)
         case .replaceTable(let table, _, _, _): ("replace-table", table.description)
         case .dropTable(let table, _, _): ("drop-table", table.description)
         case .renameTable(let table, _, _): ("rename-table", table.description)

@@ -138,7 +138,7 @@ extension Session {
         let prepared = try await prepareImport(request, existing, progress)
         let job = LineageJob(kind: "import")
         var operations: [CatalogOperation] = []
-        let table: OpenTable
+        var table: OpenTable
         let fields: [Field]
         if let existing {
             table = existing
@@ -155,6 +155,7 @@ extension Session {
             fields = try Columnar.Schema(table.metadata.currentSchema).fields
         }
         let (rows, shapedFields) = try shaped(prepared, targets: fields, table: table)
+        table = holdingFiles(table)
         let written = try await writeRows(of: rows, to: table, fields: shapedFields)
         if !written.files.isEmpty || request.mode == .overwrite {
             do {

@@ -18,20 +18,16 @@ extension Session {
         if let conflict = insert.conflict {
             return try await runUpsert(insert, conflict, returning, parameters, consume)
         }
-        // Another commit may bring rules that these rows must meet, or a key that they have.
-        let receipt = try await retryingConflicts {
-            let snapshot = try await catalogSnapshot(creating: true)
-            let table = try await openTable(insert.table.map(\.folded), in: snapshot)
-            let targets = try targets(of: insert, table)
-            return try await write(
-                try source(of: insert, targets, table),
-                parameters,
-                to: table,
-                mapping: insert.isByName ? .byName : .positions(targets),
-                mode: insert.isOverwrite ? .overwrite : .append,
-                job: LineageJob(kind: "sql"),
-                returning: returning
-            )
+        let receipt: WriteReceipt
+        if returning == nil, let written = try await insertUnseen(insert, parameters) {
+            receipt = written
+        } else {
+            // Another commit may bring rules that these rows must meet, or a key that they have.
+            receipt = try await retryingConflicts {
+                let snapshot = try await catalogSnapshot(creating: true)
+                let table = try await openTable(insert.table.map(\.folded), in: snapshot)
+                return try await self.insert(insert, parameters, into: table, returning)
+            }
         }
         if let returned = receipt.returned { return try await consumeRows(returned, consume) }
         if let returning {
@@ -50,6 +46,66 @@ extension Session {
                 )
             )
         )
+    }
+
+    private func insert(
+        _ insert: Insert,
+        _ parameters: Parameters,
+        into table: OpenTable,
+        _ returning: Returning? = nil
+    ) async throws -> WriteReceipt {
+        let targets = try targets(of: insert, table)
+        return try await write(
+            try source(of: insert, targets, table),
+            parameters,
+            to: table,
+            mapping: insert.isByName ? .byName : .positions(targets),
+            mode: insert.isOverwrite ? .overwrite : .append,
+            job: LineageJob(kind: "sql"),
+            returning: returning
+        )
+    }
+
+    /// Appends rows that are written out in the statement, without a look at what others did to the table.
+    ///
+    /// Its definition is as this process knows it, and the commit conflicts if it is not that any more. That
+    /// saves a round trip of the three that the statement would take.
+    ///
+    /// - Returns: nil when the statement is another, or when anything failed and nothing was committed: what
+    ///   is wrong then is for the newest state to say.
+    private func insertUnseen(
+        _ insert: Insert,
+        _ parameters: Parameters
+    ) async throws -> WriteReceipt? {
+        guard transaction == nil, asOf == nil, temporary == nil, tableBranch == nil,
+            !insert.isOverwrite, insert.with == nil
+        else { return nil }
+        switch insert.source {
+        case .defaultValues: break
+        case .query(let query):
+            guard query.with == nil, case .values = query.body else { return nil }
+        }
+        do {
+            let known = try await engine.catalog(creating: false).known.on(reference)
+            var table = try await openTable(insert.table.map(\.folded), in: known)
+            table.isUnseen = true
+            return try await self.insert(insert, parameters, into: table)
+        } catch {
+            let isSure =
+                switch error {
+                case is PlanError, is EngineError, is ExecutionError, is IcebergError,
+                    is TablesError:
+                    true
+                case let error as CatalogError:
+                    [
+                        .conflict, .tableNotFound, .namespaceNotFound, .referenceNotFound,
+                        .warehouseNotFound,
+                    ].contains(error.code)
+                default: false
+                }
+            guard isSure else { throw error }
+            return nil
+        }
     }
 
     /// The fields that the values of an INSERT are for, in order.

@@ -21,6 +21,9 @@ struct OpenTable: Sendable {
     /// stages has the same id when it is committed.
     var branchSnapshotID: Int64?
 
+    /// Whether it is only as this process knew it, so that commits must find the same definition.
+    var isUnseen = false
+
     /// Whether only the session has it.
     var isTemporary = false
 

@@ -74,19 +74,17 @@ extension Session {
     ) -> CatalogOperation {
         let ambient = engine.options.ambient
         let (base, storage, branch) = (table.metadata, table.storage, tableBranch)
-        let snapshotID = table.branchSnapshotID
+        let (snapshotID, isUnseen) = (table.branchSnapshotID, table.isUnseen)
         if transaction != nil {
             transaction?.dataFiles += added.compactMap { file in
                 (try? storage.key(of: file.filePath)).map { (storage.store, $0) }
             }
         }
-        var isAppend = false
-        if case .append = kind { isAppend = true }
-        return .changeTable(table.identifier, isAppend: isAppend) { now in
+        let held = (storage.store as? HeldFiles)?.files ?? []
+        let prepare = { @Sendable (now: TableBase, added: [DataFile], id: Int64?) in
             guard let metadata = now.metadata else {
                 throw EngineError(.notFound, "table \(table.identifier) was dropped meanwhile")
             }
-            try Self.checkDeclarations(metadata, were: base)
             if let branch, metadata.refs[branch]?.kind == .tag {
                 throw EngineError(
                     .invalid,
@@ -104,7 +102,7 @@ extension Session {
                 operation: operation,
                 base: base,
                 branch: branch ?? SnapshotRef.main,
-                snapshotID: snapshotID,
+                snapshotID: id,
                 storage: overlaid,
                 ambient: ambient
             )
@@ -117,13 +115,62 @@ extension Session {
                 }
             )
         }
+        var isAppend = false
+        if case .append = kind { isAppend = true }
+        // Where lineage names the snapshot beforehand it is the statement's own.
+        if isAppend, operation == nil, snapshotID == nil, !table.isTemporary {
+            return .append(
+                table.identifier,
+                TableAppend(
+                    files: added,
+                    unwritten: held,
+                    isWanted: { $0.properties[Self.groupAppendsProperty]?.lowercased() != "false" },
+                    check: {
+                        try Self.checkDeclarations($0, were: base, hasSameSchema: isUnseen)
+                    },
+                    prepare: prepare
+                )
+            )
+        }
+        return .changeTable(table.identifier, isAppend: isAppend) { now in
+            if let metadata = now.metadata {
+                try Self.checkDeclarations(metadata, were: base, hasSameSchema: isUnseen)
+            }
+            var change = try await prepare(now, added, snapshotID)
+            change.files += held
+            return change
+        }
     }
 
-    /// That a table still asks of its rows what it asked when they were written.
+    /// The table's property that gives every append a snapshot of its own when it is `false`.
+    private static var groupAppendsProperty: String { "varve.group-appends" }
+
+    /// The table with files to be written that a commit takes along, if they are small.
+    func holdingFiles(_ table: OpenTable) -> OpenTable {
+        guard transaction == nil, !table.isTemporary else { return table }
+        var table = table
+        table.storage = TableStorage(HeldFiles(below: table.storage.store))
+        return table
+    }
+
+    /// That a table still is the same, and asks of its rows what it asked when they were written.
+    ///
+    /// - Parameter hasSameSchema: whether it must have the columns and partitions of then, too.
     static func checkDeclarations(
         _ now: TableMetadata,
-        were before: TableMetadata
+        were before: TableMetadata,
+        hasSameSchema: Bool = false
     ) throws(CatalogError) {
+        guard now.tableUUID == before.tableUUID else {
+            throw CatalogError(.conflict, "another commit put another table in its place")
+        }
+        if hasSameSchema {
+            guard now.currentSchemaID == before.currentSchemaID,
+                now.defaultSpecID == before.defaultSpecID
+            else {
+                throw CatalogError(.conflict, "another commit changed the table's definition")
+            }
+        }
         let required = Set(now.currentSchema.fields.lazy.filter(\.required).map(\.id))
         let then = Set(before.currentSchema.fields.lazy.filter(\.required).map(\.id))
         guard required.isSubset(of: then),
@@ -214,6 +261,7 @@ extension Session {
             throw PlanError(.invalid, "column \"\(field.name)\" is written twice")
         }
         let (rows, fields) = try shaped(prepared, targets: targets, table: table)
+        let table = holdingFiles(table)
         let written = try await writeRows(of: rows, to: table, fields: fields)
         let kind: Tables.TableChange.Kind =
             mode == .append ? .append : .overwrite(.always)

@@ -61,7 +61,8 @@ struct TemporaryTables: Sendable {
         let state = snapshot.state
         return switch operation {
         case .createTable(_, let metadata): holds(metadata.location)
-        case .changeTable(let name, _, _), .updateTable(let name, _, _), .dropTable(let name, _),
+        case .changeTable(let name, _, _), .append(let name, _), .updateTable(let name, _, _),
+            .dropTable(let name, _),
             .renameTable(let name, _):
             state.table(name) != nil
         case .verify(let names, _): names.contains { state.table($0) != nil }

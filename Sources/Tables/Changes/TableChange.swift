@@ -110,6 +110,9 @@ package struct TableChange: Sendable {
             entries[manifest.manifestPath] = one
         }
         let output = try production.produce(commitID: commitID, entries: entries)
+        for file in output.manifestFiles + [output.manifestList] {
+            manifestCache.remember(file.bytes, at: file.path, table: table, storage: storage)
+        }
         return PreparedChange(
             requirements: output.requirements,
             updates: output.updates,

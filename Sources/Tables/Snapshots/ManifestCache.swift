@@ -16,13 +16,17 @@ package final class ManifestCache: Sendable {
 
     private let manifests: LeastRecentlyUsedCache<Key, [ManifestEntry]>
     private let lists: LeastRecentlyUsedCache<Key, [ManifestFile]>
+    /// What this process made last, which the next commit to the same table asks for.
+    private let made: LeastRecentlyUsedCache<Key, [UInt8]>
 
-    /// The cache of this process: up to 64 MiB of manifests and 16 MiB of lists, as they are stored.
+    /// The cache of this process: up to 64 MiB of manifests, 16 MiB of lists and 16 MiB of what was made
+    /// here, as they are stored.
     package static let shared = ManifestCache(byteCountMax: 64 << 20)
 
     package init(byteCountMax: Int) {
         manifests = LeastRecentlyUsedCache(byteCountMax: byteCountMax)
         lists = LeastRecentlyUsedCache(byteCountMax: byteCountMax / 4)
+        made = LeastRecentlyUsedCache(byteCountMax: byteCountMax / 4)
     }
 
     /// Manifests being read at once.
@@ -45,7 +49,7 @@ package final class ManifestCache: Sendable {
         let key = key(path, table, storage)
         if let key, let list = lists.find(key) { return list }
         let place = "manifest list \(path) of \(referrer)"
-        let bytes = try await self.bytes(of: path, place, storage)
+        let bytes = try await self.bytes(of: path, place, storage, key)
         let list: [ManifestFile]
         do throws(IcebergError) {
             list = try ManifestListReader.read(bytes)
@@ -99,7 +103,12 @@ package final class ManifestCache: Sendable {
         guard manifest.keyMetadata == nil else {
             throw TablesError(.unsupported, "the manifest is encrypted", context: [place])
         }
-        let bytes = try await self.bytes(of: manifest.manifestPath, place, storage)
+        let bytes = try await self.bytes(
+            of: manifest.manifestPath,
+            place,
+            storage,
+            self.key(manifest.manifestPath, table, storage)
+        )
         do throws(IcebergError) {
             var reader = try ManifestReader(bytes: bytes, manifest: manifest, table: table)
             let entries = try reader.entries()
@@ -113,8 +122,10 @@ package final class ManifestCache: Sendable {
     private func bytes(
         of path: String,
         _ place: String,
-        _ storage: TableStorage
+        _ storage: TableStorage,
+        _ known: Key? = nil
     ) async throws -> [UInt8] {
+        if let known, let bytes = made.find(known) { return bytes }
         let key: String
         do throws(TablesError) {
             key = try storage.key(of: path)
@@ -122,6 +133,17 @@ package final class ManifestCache: Sendable {
             throw error.at(place)
         }
         return try await TablesError.fetching(place) { try await storage.store.get(key).bytes }
+    }
+
+    /// Keeps a manifest or a manifest list that is about to be written, under a name that is new.
+    func remember(
+        _ bytes: [UInt8],
+        at path: String,
+        table: TableMetadata,
+        storage: TableStorage
+    ) {
+        guard let key = key(path, table, storage) else { return }
+        made.insert(bytes, for: key, byteCount: bytes.count)
     }
 
     /// nil for stores in memory, whose keys may mean something else in the next one.

@@ -22,10 +22,17 @@ package struct TableReference: Hashable, Sendable, CustomStringConvertible {
 package struct TableContent: Equatable, Sendable {
     /// Oldest first.
     package var snapshotIDs: [Int64]
+    /// What was added in snapshots that commits may share, in order.
+    package var added: [Int64]
     package var properties: [String: String]
 
-    package init(snapshotIDs: [Int64] = [], properties: [String: String] = [:]) {
+    package init(
+        snapshotIDs: [Int64] = [],
+        added: [Int64] = [],
+        properties: [String: String] = [:]
+    ) {
         self.snapshotIDs = snapshotIDs
+        self.added = added
         self.properties = properties
     }
 }
@@ -157,6 +164,8 @@ package enum HistoryStep: Sendable, Equatable {
     case dropTable(TableName)
     case renameTable(TableName, to: TableName)
     case append(TableName, snapshotID: Int64)
+    /// Adds a file, in a snapshot that others may share.
+    case add(TableName, file: Int64)
     case setProperties(TableName, [String: String])
     /// Fails unless the last snapshot is this one.
     case requireHead(TableName, snapshotID: Int64?)
@@ -187,6 +196,7 @@ extension HistoryStep: CustomStringConvertible {
         case .dropTable(let name): "drop \(name)"
         case .renameTable(let name, let target): "rename \(name) to \(target)"
         case .append(let name, let id): "append \(id) to \(name)"
+        case .add(let name, let file): "add \(file) to \(name)"
         case .setProperties(let name, let properties): "set \(name) (\(text(properties)))"
         case .requireHead(let name, let id): "require \(name) at \(id.map { "\($0)" } ?? "nothing")"
         case .require(let names):
@@ -210,6 +220,13 @@ struct MeantState: Equatable {
 
     var namespaces: [String: [String: String]]
     var tables: [TableName: Table]
+
+    /// Without what commits of one entry do together.
+    var withoutAdded: MeantState {
+        var state = self
+        for name in tables.keys { state.tables[name]?.content.added = [] }
+        return state
+    }
 
     /// Does steps one after the other.
     ///
@@ -256,6 +273,9 @@ struct MeantState: Equatable {
         case .append(let name, let id):
             try need(tables[name] != nil, "no \(name)")
             tables[name]?.content.snapshotIDs.append(id)
+        case .add(let name, let file):
+            try need(tables[name] != nil, "no \(name)")
+            tables[name]?.content.added.append(file)
         case .setProperties(let name, let properties):
             try need(tables[name] != nil, "no \(name)")
             for (key, value) in properties { tables[name]?.content.properties[key] = value }

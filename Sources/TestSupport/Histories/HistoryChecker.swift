@@ -84,6 +84,8 @@ package struct HistoryChecker {
     private var statesOfPositions = [0]
     private var landings: [String: [Landing]] = [:]
     private var contents: [String: TableContent] = [:]
+    /// What the commits of each position added.
+    private var added: [Int64: [TableName: Set<Int64>]] = [:]
     /// When a commit was asked for first.
     private var askedAt: [String: SimulatedWorld.Moment] = [:]
     private(set) var violations: [HistoryViolation] = []
@@ -133,6 +135,7 @@ package struct HistoryChecker {
             }
         }
         current = nil
+        checkAdded()
         checkSessions()
     }
 
@@ -227,8 +230,12 @@ package struct HistoryChecker {
     private func content(of bytes: [UInt8]) -> TableContent? {
         guard let json = try? JSON.parse(bytes) else { return nil }
         var content = TableContent()
-        content.snapshotIDs = (json["snapshots"]?.array ?? []).compactMap {
-            $0["snapshot-id"]?.int64
+        for snapshot in json["snapshots"]?.array ?? [] {
+            guard let files = snapshot["summary"]?["files"]?.string else {
+                if let id = snapshot["snapshot-id"]?.int64 { content.snapshotIDs.append(id) }
+                continue
+            }
+            content.added += files.split(separator: " ").compactMap { Int64($0) }
         }
         for member in json["properties"]?.object?.members ?? [] {
             content.properties[member.key] = member.value.string
@@ -296,14 +303,41 @@ package struct HistoryChecker {
         do throws(MeantState.Refusal) {
             try expected.apply(commit.steps, before: before)
             let found = meaning(of: states[landing.before + 1])
-            if found != expected {
+            // Others of the entry may have added to the same snapshot.
+            if found.withoutAdded != expected.withoutAdded {
                 report(
                     .wrongEffect,
                     "at \(landing.position) \(commit.steps) gave \(found) instead of \(expected)"
                 )
             }
+            for case .add(let name, let file) in commit.steps {
+                added[landing.position, default: [:]][name, default: []].insert(file)
+            }
         } catch {
             report(.wrongEffect, "at \(landing.position), where it cannot be: \(error)")
+        }
+    }
+
+    /// That each entry added to every table exactly what its commits were asked to add.
+    private mutating func checkAdded() {
+        for position in 1..<max(statesOfPositions.count, 1) {
+            guard let before = model(at: Int64(position - 1)),
+                let after = model(at: Int64(position))
+            else { continue }
+            for (name, reference) in after.tables.sorted(by: { $0.key < $1.key }) {
+                let old = before.tables.values.first { $0.uuid == reference.uuid }
+                let had = old.flatMap { contents[$0.location] }?.added ?? []
+                let has = contents[reference.location]?.added ?? []
+                let asked = added[Int64(position)]?[name] ?? []
+                if has.count != had.count + asked.count || Array(has.prefix(had.count)) != had
+                    || Set(has.dropFirst(had.count)) != asked
+                {
+                    report(
+                        .wrongEffect,
+                        "\(name) has \(has) after \(position), but had \(had) and got \(asked)"
+                    )
+                }
+            }
         }
     }
 

@@ -4,6 +4,7 @@ import Engine
 import HTTPTypes
 import HummingbirdCore
 import Logging
+import NIOCore
 
 /// What becomes of every request: find its route, let it in, run it in its time, tell its errors, log it.
 struct RequestHandler: Sendable {
@@ -23,7 +24,11 @@ struct RequestHandler: Sendable {
     ///
     /// - Throws: when the client is gone, or a streamed body fails half-way: the caller then closes the
     ///   connection, by which the client sees that the body is not complete.
-    func handle(_ request: Request, _ writer: consuming ResponseWriter) async throws {
+    func handle(
+        _ request: Request,
+        _ writer: consuming ResponseWriter,
+        on connection: any Channel
+    ) async throws {
         let began = parts.ambient.time.monotonicNanos()
         let id = requestID(request.headers)
         var headers = HTTPFields()
@@ -34,7 +39,7 @@ struct RequestHandler: Sendable {
         var account = Account()
         var failure: (any Error)?
         do {
-            try await answer(request, id, channel, &account)
+            try await answer(request, id, channel, connection, &account)
         } catch {
             failure = error
         }
@@ -53,6 +58,7 @@ struct RequestHandler: Sendable {
         _ request: Request,
         _ id: String,
         _ channel: ResponseChannel,
+        _ connection: any Channel,
         _ account: inout Account
     ) async throws {
         var retry: RequestRetry?
@@ -93,7 +99,8 @@ struct RequestHandler: Sendable {
                 body: request.body,
                 bodyBytesMax: bodyBytesMax(route),
                 retry: retry,
-                channel: channel
+                channel: channel,
+                connection: connection
             )
             // Routes that take rows may have something to say before they come.
             if !route.takesRows { try await channel.continueBody(request.headers) }

@@ -54,11 +54,9 @@ struct QueryRoutes: Sendable {
     private func run(_ request: ServerRequest) async throws -> Reply? {
         let format = try ResultFormat(accept: request.headers[.accept])
         let progress = Progress()
-        // Watching for the client to go away takes what comes after this request on its connection.
-        request.channel.closesConnection()
         do {
-            try await request.body.consumeWithCancellationOnInboundClose { body in
-                let bytes = try await collect(body, bytesMax: request.bodyBytesMax)
+            try await request.cancellingWhenClientLeaves {
+                let bytes = try await collect(request.body, bytesMax: request.bodyBytesMax)
                 let query = try QueryRequest(try RequestFields(parsing: bytes, "the body"))
                 try await run(query, format, request, progress)
             }

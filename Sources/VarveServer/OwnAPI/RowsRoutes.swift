@@ -133,10 +133,6 @@ struct RowsRoutes: Sendable {
         _ request: ServerRequest
     ) throws -> Reply {
         if retry.isOther(receipt) || receipt.requestHash == nil { throw retry.otherRequest }
-        let left = receipt.tables.last { $0.identifier == table }?.metadata
-        let snapshotID = receipt.snapshotID(of: table)
-        let snapshot = left?.snapshots.first { $0.snapshotID == snapshotID }
-        let added = snapshot?.summary["added-records"].flatMap { Int64($0) }
         parts.committed(
             kind: "upload",
             id: retry.key,
@@ -147,9 +143,9 @@ struct RowsRoutes: Sendable {
         return answer(
             table,
             options,
-            rowCount: added ?? 0,
+            rowCount: receipt.addedRecordCount(of: table) ?? 0,
             rejectedRowCount: options.onError == .fail ? 0 : nil,
-            snapshotID: snapshot?.snapshotID,
+            snapshotID: receipt.snapshotID(of: table),
             position: receipt.position,
             madeTable: receipt.changes.contains {
                 if case .createTable(table, _, _) = $0 { true } else { false }

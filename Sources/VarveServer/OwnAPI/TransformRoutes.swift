@@ -216,7 +216,7 @@ struct TransformRoutes: Sendable {
         if case .table(let uuid, _) = facts.output.dataset, snapshotID == nil {
             for change in commit.changes where change.concerns(tableUUID: uuid) {
                 switch change {
-                case .createTable(_, _, let id), .updateTable(_, _, _, let id),
+                case .createTable(_, _, let id), .updateTable(_, _, _, let id, _),
                     .replaceTable(_, _, _, let id):
                     snapshotID = id ?? snapshotID
                 default: break

@@ -7,6 +7,8 @@ import TestSupport
 struct HistoryClient: Sendable {
     static let namespaces = ["main", "a", "a.b", "c"]
     static let tables: [TableName] = ["main/x", "main/y", "a/x", "a/y", "a.b/x"]
+    /// Where many add at once.
+    static let shared: TableName = "main/z"
 
     let number: Int
     let run: HistoryRun
@@ -83,14 +85,15 @@ struct HistoryClient: Sendable {
     private func act(_ id: Int) async throws {
         let snapshotID = Int64(id + 1)
         switch world.number(in: 0...99) {
-        case 0..<15: await read(.strong, server, opening: [table, table])
+        case 0..<15: await read(.strong, server, opening: [table, Self.shared])
         case 15..<21:
             let millis = world.number(in: 1...100 as ClosedRange<Int64>)
             await read(.bounded(nanoseconds: millis * 1_000_000), server, opening: [table])
         case 21..<25:
             await read(.asOfPosition(world.number(in: 0...25)), server, opening: [table])
         case 25..<30: await readAsOfTime()
-        case 30..<43: await commit(id, [.append(table, snapshotID: snapshotID)])
+        case 30..<34: await commit(id, [.append(table, snapshotID: snapshotID)])
+        case 34..<43: await addToShared(id)
         case 43..<51:
             let (one, other) = (table, table)
             var steps: [HistoryStep] = [.append(one, snapshotID: snapshotID)]
@@ -112,6 +115,17 @@ struct HistoryClient: Sendable {
         case 72..<80: await compareAndSet(id)
         case 80..<94: await transaction(id)
         default: await checkpoint()
+        }
+    }
+
+    private func addToShared(_ id: Int) async {
+        let file = Int64(id + 1)
+        switch world.number(in: 0...9) {
+        case 0: await commit(id, [.setProperties(Self.shared, ["by": "\(id)"])])
+        case 1: await commit(id, [.append(Self.shared, snapshotID: file)])
+        // With other steps it gets a snapshot of its own.
+        case 2: await commit(id, [.add(Self.shared, file: file), .append(table, snapshotID: file)])
+        default: await commit(id, [.add(Self.shared, file: file)])
         }
     }
 
@@ -335,7 +349,7 @@ struct HistoryClient: Sendable {
                 id: id,
                 actor: "client \(number)",
                 operations: try validation(steps, isolation)
-                    + steps.map { try operation($0, catalog) }
+                    + steps.map { try operation($0, catalog, bug: bug) }
             )
             try await process.connection.awake()
             let receipt = try await patiently { try await catalog.commit(commit) }

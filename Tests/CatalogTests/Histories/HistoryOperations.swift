@@ -19,7 +19,11 @@ func tableName(_ table: TableIdentifier) -> TableName {
 }
 
 /// The operation that asks a catalog for a step.
-func operation(_ step: HistoryStep, _ catalog: WarehouseCatalog) throws -> CatalogOperation {
+func operation(
+    _ step: HistoryStep,
+    _ catalog: WarehouseCatalog,
+    bug: PlantedBug? = nil
+) throws -> CatalogOperation {
     switch step {
     case .createNamespace(let name, let properties):
         return .createNamespace(try namespace(name), properties: properties)
@@ -33,6 +37,7 @@ func operation(_ step: HistoryStep, _ catalog: WarehouseCatalog) throws -> Catal
     case .renameTable(let name, let target):
         return .renameTable(try identifier(name), to: try identifier(target))
     case .append(let name, let id): return plainAppend(try identifier(name), id, catalog)
+    case .add(let name, let file): return addition(try identifier(name), file, catalog, bug)
     case .setProperties(let name, let properties):
         return .updateTable(
             try identifier(name),
@@ -87,6 +92,49 @@ private func plainAppend(
     }
 }
 
+/// An addition of a file that nobody reads, in a snapshot that names all that were added with it.
+private func addition(
+    _ table: TableIdentifier,
+    _ file: Int64,
+    _ catalog: WarehouseCatalog,
+    _ bug: PlantedBug?
+) -> CatalogOperation {
+    let data = DataFile(
+        filePath: "\(file)",
+        specID: 0,
+        partition: [],
+        recordCount: 1,
+        fileSizeBytes: 1
+    )
+    return .append(
+        table,
+        TableAppend(files: [data]) { base, files, id in
+            guard let metadata = base.metadata else { throw CatalogError(.tableNotFound, "gone") }
+            let files = bug == .losesSharedFile && files.count > 1 ? files.dropLast() : files
+            let id = id ?? file
+            let location = "\(metadata.location)/metadata/snap-\(id)-\(file).avro"
+            guard let key = catalog.key(of: location) else {
+                throw CatalogError(.invalid, "outside")
+            }
+            let snapshot = Snapshot(
+                snapshotID: id,
+                parentSnapshotID: metadata.currentSnapshotID,
+                sequenceNumber: metadata.lastSequenceNumber + 1,
+                timestampMillis: 0,
+                manifestList: location,
+                operation: .append,
+                summary: ["files": files.map(\.filePath).joined(separator: " ")],
+                schemaID: metadata.currentSchemaID
+            )
+            let reference = SnapshotRef(snapshotID: id, kind: .branch)
+            return TableChange(
+                updates: [.addSnapshot(snapshot), .setSnapshotRef(name: "main", reference)],
+                files: [.init(key: key, bytes: Array("\(id)".utf8))]
+            )
+        }
+    )
+}
+
 /// What a snapshot of the catalog says, with some of its tables opened.
 func observe(
     _ snapshot: CatalogSnapshot,
@@ -116,8 +164,11 @@ func observe(
         guard let table = try? await catalog.load(try identifier(name), in: snapshot) else {
             continue
         }
+        let snapshots = table.metadata.snapshots
         seen.contents[name] = TableContent(
-            snapshotIDs: table.metadata.snapshots.map(\.snapshotID),
+            snapshotIDs: snapshots.filter { $0.summary["files"] == nil }.map(\.snapshotID),
+            added: snapshots.flatMap { ($0.summary["files"] ?? "").split(separator: " ") }
+                .compactMap { Int64($0) },
             properties: table.metadata.properties
         )
     }

@@ -90,6 +90,7 @@ struct HistoryRun: Sendable {
             .createNamespace("a", ["n": "0"]), .createNamespace("a.b", [:]),
             .createTable("main/x", uuid: uuid(1)), .createTable("a/x", uuid: uuid(2)),
             .createTable("main/y", uuid: uuid(3)), .createTable("a.b/x", uuid: uuid(4)),
+            .createTable(HistoryClient.shared, uuid: uuid(5)),
         ]
         let commit = CatalogCommit(
             id: "setup",
@@ -258,7 +259,11 @@ struct HistoryRun: Sendable {
         let last = fresh.process?.catalog.known.position ?? 0
         for _ in 0..<4 {
             let position = world.number(in: 0...last)
-            await client.read(.asOfPosition(position), fresh, opening: ["main/x", "a/x"])
+            await client.read(
+                .asOfPosition(position),
+                fresh,
+                opening: ["main/x", "a/x", HistoryClient.shared]
+            )
         }
     }
 }

@@ -36,6 +36,8 @@ enum PlantedBug: String, CaseIterable, Sendable {
     case skipsReadValidation
     /// Commits transactions over what others committed first.
     case skipsWriteValidation
+    /// Of those who share a snapshot, leaves one out.
+    case losesSharedFile
 
     /// Of what kind is what histories show, at least one of these.
     var kinds: Set<HistoryViolation.Kind> {
@@ -45,7 +47,7 @@ enum PlantedBug: String, CaseIterable, Sendable {
         case .servesStaleTip: [.staleRead]
         case .timeGoesBack: [.timeWentBack]
         case .checkpointLacksLast: [.wrongState]
-        case .writesHalf: [.wrongEffect]
+        case .writesHalf, .losesSharedFile: [.wrongEffect]
         case .trustsBoundaryForever: [.lostCommit, .staleRead]
         case .skipsReadValidation, .skipsWriteValidation: [.brokenIsolation]
         }
