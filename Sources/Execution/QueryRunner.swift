@@ -252,6 +252,7 @@ final class QueryRunner {
     func push(_ chunk: Chunk, into sink: PushOperator) throws -> Bool {
         var start = 0
         while start < chunk.rowCount {
+            try Interruption.check()
             let rows = start..<min(chunk.rowCount, start + RecordBatch.rowCountMax)
             let part = Chunk(
                 columns: chunk.columns.map { $0.slice(rows) },
@@ -366,6 +367,7 @@ final class QueryRunner {
         var workers = try sinks.indices.map {
             try AggregateOperator(groups: groups, calls: calls, spill: spill, worker: $0)
         }
+        defer { Leftovers.take(workers + [spill]) }
         _ = try run(input, into: workers)
         let use = MemoryUse(spill.memory)
         // The groups of all in one table, and the result.
@@ -374,16 +376,18 @@ final class QueryRunner {
                 spill.stayInMemory()
                 let all = workers
                 let held = all.reduce(0) { $0 + $1.neededBytes }
-                workers = []
                 try team.run { worker in try all[worker].spillAll() }
+                workers = []
                 // What the workers held is in the partitions now.
                 _ = use.set(use.byteCount + held)
                 return try spill.finish(team, into: sinks)
             }
             let first = workers[0]
-            workers.removeFirst()
             // In the order of the workers, so that sums of floats come out the same every time.
-            while !workers.isEmpty { try first.merge(workers.removeFirst()) }
+            while workers.count > 1 {
+                try first.merge(workers[1])
+                workers.remove(at: 1)
+            }
             return try push(try first.finish(), into: sinks[0])
         }
         for worker in workers { try worker.spillAll() }
@@ -405,6 +409,7 @@ final class QueryRunner {
         let workers = try sinks.map { _ in
             try SortOperator(keys, limit: limit, bound: bound, types: types, memory: memory)
         }
+        defer { Leftovers.take(workers) }
         try run(input, into: workers, keys, bound)
         if workers.contains(where: \.hasSpilled) {
             return try SortOperator.merge(workers, limit: limit, memory: memory) { chunk in
@@ -461,6 +466,7 @@ final class QueryRunner {
         // What held the rows goes when they are put together.
         var collected: [CollectOperator] = []
         var sorted: [SortOperator] = []
+        defer { Leftovers.take(collected + sorted) }
         if keys.isEmpty {
             // Rows that nothing orders stand as in their table, where that can be seen.
             let wasInOrder = isInOrder
@@ -526,6 +532,7 @@ final class QueryRunner {
 
     private func runJoin(_ join: PhysicalPlan.Join, _ sinks: [PushOperator]) throws -> Bool {
         let build = try JoinBuild(join, memory.makeOperator(), workerCount: team.count)
+        defer { Leftovers.take([build]) }
         _ = try run(
             join.right,
             into: try sinks.indices.map { try JoinBuildOperator(build, worker: $0) }
@@ -544,6 +551,7 @@ final class QueryRunner {
             facts: JoinFacts(isEmpty: table.rowCount == 0, hasNullKey: table.hasNullKey),
             workerCount: team.count
         )
+        defer { Leftovers.take([state]) }
         if join.dropsUnmatchedLeft { noteKeys(of: join, table) }
         let probes = try sinks.indices.map {
             try JoinProbeOperator(state, worker: $0, next: sinks[$0])

@@ -31,6 +31,15 @@ package enum Interruption {
         if isRaised { throw CancellationError() }
     }
 
+    /// Whether the work is not wanted any more, looked up once in `rowCount` rows: for loops over whole tables
+    /// that cannot throw.
+    ///
+    /// Whoever called such a loop has to `check` before using what it made. Loops of few rows never leave off.
+    @inline(__always)
+    static func isRaised(at row: Int) -> Bool {
+        row & (rowCount &- 1) == rowCount &- 1 && isRaised
+    }
+
     /// Whether the work is not wanted any more.
     package static var isRaised: Bool {
         guard let flag = pthread_getspecific(key) else { return false }

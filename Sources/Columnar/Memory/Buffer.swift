@@ -56,27 +56,39 @@ package final class Buffer: @unchecked Sendable {
         self.byteCount = byteCount
     }
 
-    /// A larger buffer that begins with the bytes of another one, which is moved into it if nobody else
-    /// has it: large buffers then grow without being copied.
+    /// Puts a larger buffer in place of another one, whose bytes it begins with.
     ///
-    /// What follows those bytes is undefined, but for the padding.
-    package static func grown(_ buffer: consuming Buffer, to byteCount: Int) -> Buffer {
+    /// A buffer that is `growsInPlace` and nobody else has is not copied: its pages are moved, and memory
+    /// is only taken when what is new is written.
+    ///
+    /// - Parameter isZeroed: whether what follows those bytes is zero, as in `init(zeroedByteCount:)`, or
+    ///   undefined, but for the padding.
+    package static func grow(_ buffer: inout Buffer, to byteCount: Int, isZeroed: Bool = false) {
         precondition(byteCount >= buffer.byteCount)
-        var buffer = buffer
-        if buffer.byteCount >= LargePages.byteCountMin, isKnownUniquelyReferenced(&buffer) {
+        if buffer.growsInPlace, isKnownUniquelyReferenced(&buffer) {
             buffer.isMoved = true
             let base = LargePages.remap(
                 buffer.base,
                 buffer.byteCount + padding,
                 to: byteCount + padding
             )
-            memset(base + byteCount, 0, padding)
-            return Buffer(mapped: base, byteCount: byteCount)
+            // The old padding was zero, and so is what follows it.
+            buffer = Buffer(mapped: base, byteCount: byteCount)
+            return
         }
         let result = Buffer(byteCount: byteCount)
         result.base.copyMemory(from: buffer.base, byteCount: buffer.byteCount)
-        return result
+        if isZeroed, byteCount < LargePages.byteCountMin {
+            memset(result.base + buffer.byteCount, 0, byteCount - buffer.byteCount)
+        }
+        buffer = result
     }
+
+    /// Whether it is so large that `grow` need not copy it.
+    package var growsInPlace: Bool { byteCount >= Self.inPlaceByteCountMin }
+
+    /// Bytes from which on a buffer `growsInPlace`.
+    package static let inPlaceByteCountMin = LargePages.byteCountMin
 
     deinit {
         if isMoved { return }

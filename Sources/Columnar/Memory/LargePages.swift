@@ -37,17 +37,21 @@ enum LargePages {
         return base
     }
 
-    /// Makes memory larger, at another place if need be; what is new is zero.
+    /// Makes memory larger, at another place; what is new is zero.
+    ///
+    /// The place is looked for here, because it has to begin at a large page like the old one: then the
+    /// system moves large pages as they are. Wherever else it cuts them into small ones, one by one.
     static func remap(
         _ base: UnsafeMutableRawPointer,
         _ byteCount: Int,
         to newByteCount: Int
     ) -> UnsafeMutableRawPointer {
-        let result = varve_remap(base, rounded(byteCount), rounded(newByteCount))
+        let place = map(newByteCount)
+        let result = varve_remap(base, rounded(byteCount), rounded(newByteCount), place)
         guard let result, result != MAP_FAILED else {
             fatalError("out of memory: \(newByteCount) bytes refused by the system")
         }
-        madvise(result, rounded(newByteCount), MADV_HUGEPAGE)
+        // What was wished for the old place holds for all of the new one.
         return result
     }
 

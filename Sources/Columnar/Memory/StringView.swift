@@ -147,6 +147,8 @@ package struct ByteArena: ~Copyable {
     private var next: UnsafeMutableRawPointer?
     private var left = 0
     private var blockSize: Int
+    /// Bytes of all blocks.
+    package private(set) var byteCount = 0
 
     package init(blockSizeBytes: Int = 1 << 14) {
         blockSize = blockSizeBytes
@@ -173,14 +175,16 @@ package struct ByteArena: ~Copyable {
             return next
         }
         let block = Buffer(byteCount: max(count, blockSize))
-        blockSize = min(blockSize * 2, 1 << 20)
         blocks.append(block)
+        byteCount += block.byteCount
+        // Very many bytes go to large pages, which are given back much faster than small ones.
+        blockSize =
+            byteCount < 8 * LargePages.byteCountMin
+            ? min(blockSize * 2, 1 << 20) : LargePages.byteCountMin
         next = block.base + count
         left = block.byteCount - count
         return block.base
     }
-
-    package var byteCount: Int { blocks.reduce(0) { $0 + $1.byteCount } }
 
     /// The blocks, for the column that the views go into.
     package var owners: BufferOwners { BufferOwners(blocks) }

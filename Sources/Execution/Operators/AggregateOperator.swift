@@ -128,6 +128,7 @@ final class AggregateOperator: PushOperator {
             for case let accumulator? in accumulators {
                 states.append(try accumulator.partials(groupCount: count))
             }
+            try Interruption.check()
             try spill.writeStates(keys, states, groupCount: count, worker)
         }
         for index in calls.indices {
@@ -288,6 +289,7 @@ final class AggregateOperator: PushOperator {
                 }
             } else if let mine = accumulators[index], let theirs = other.accumulators[index] {
                 try mine.merge(theirs, mapping: mapping, groupCount: groupCount)
+                try Interruption.check()
             }
         }
     }
@@ -309,6 +311,7 @@ final class AggregateOperator: PushOperator {
                 columns.append(try accumulator.finish(groupCount: groupCount))
             }
         }
+        try Interruption.check()
         return Chunk(columns: columns, rowCount: groupCount)
     }
 
@@ -343,6 +346,8 @@ final class AggregateOperator: PushOperator {
             count: rows.rowCount
         )
         withExtendedLifetime((wide, groups)) {}
-        return try accumulator.finish(groupCount: groupCount)
+        let result = try accumulator.finish(groupCount: groupCount)
+        try Interruption.check()
+        return result
     }
 }

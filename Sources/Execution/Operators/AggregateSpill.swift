@@ -507,6 +507,7 @@ private struct StateMerger {
             place += width
             try accumulators[index].merge(states, mapping: mapping, groupCount: groupCount)
         }
+        try Interruption.check()
         withExtendedLifetime(groups) {}
     }
 
@@ -526,6 +527,7 @@ private struct StateMerger {
     func partials() throws -> (rows: Chunk, keys: [Column], widths: [Int]) {
         let keys = table?.keys() ?? []
         let states = try accumulators.map { try $0.partials(groupCount: groupCount) }
+        try Interruption.check()
         return (
             Chunk(columns: keys + states.flatMap { $0 }, rowCount: groupCount),
             keys,
@@ -539,6 +541,7 @@ private struct StateMerger {
         for accumulator in accumulators {
             columns.append(try accumulator.finish(groupCount: groupCount))
         }
+        try Interruption.check()
         return Chunk(columns: columns, rowCount: groupCount)
     }
 }

@@ -14,14 +14,15 @@ final class ColumnStore {
     private var values = Buffer(byteCount: 0)
     /// One byte a row, 1 for valid; made into bits when somebody looks and there are nulls.
     private var valid = Buffer(byteCount: 0)
+    private var validBits = GrowingBits()
+    /// The values, where they are bits.
+    private var valueBits = GrowingBits()
     private var nullCount = 0
     private var arena = ByteArena(blockSizeBytes: 1 << 12)
     /// The parts of nested types: elements; or one a field; or keys and values.
     ///
     /// The values of lists and maps are offsets.
     private let children: [ColumnStore]
-
-    private static let nothing = Buffer(byteCount: 0)
 
     init(_ type: DataType) {
         self.type = type
@@ -35,7 +36,8 @@ final class ColumnStore {
     }
 
     var byteCount: Int {
-        children.reduce(values.byteCount + valid.byteCount + arena.byteCount) {
+        let own = values.byteCount + valid.byteCount + arena.byteCount
+        return children.reduce(own + validBits.byteCount + valueBits.byteCount) {
             $0 + $1.byteCount
         }
     }
@@ -50,12 +52,8 @@ final class ColumnStore {
         let newCapacity = max(count + more, capacity * 2, 256)
         let width = physical == .bit ? 1 : physical.byteWidth
         let isFirst = values.byteCount == 0
-        // Taken out of here, so that nobody else has them, if no column does.
-        var (oldValues, oldValid) = (Self.nothing, Self.nothing)
-        swap(&values, &oldValues)
-        swap(&valid, &oldValid)
-        values = Buffer.grown(oldValues, to: slots(newCapacity) * width)
-        valid = Buffer.grown(oldValid, to: newCapacity)
+        Buffer.grow(&values, to: slots(newCapacity) * width)
+        Buffer.grow(&valid, to: newCapacity)
         if isFirst, width > 0 { memset(values.base, 0, width) }
         capacity = newCapacity
     }
@@ -126,10 +124,10 @@ final class ColumnStore {
         if physical == .none || count == 0 && type.isNested {
             return Column.zeros(type, count: count, isNull: false)
         }
-        let validity = nullCount == 0 ? nil : bits(valid)
+        let validity = nullCount == 0 ? nil : validBits.bitmap(of: valid, count: count)
         let storage: Column.Storage
         switch physical {
-        case .bit: storage = .bits(bits(values))
+        case .bit: storage = .bits(valueBits.bitmap(of: values, count: count))
         case .view: storage = .views(BufferSlice(values), owners: arena.owners)
         case .list:
             storage = .list(
@@ -147,12 +145,35 @@ final class ColumnStore {
         }
         return Column(type: type, count: count, validity: validity, storage: storage)
     }
+}
 
-    private func bits(_ bytes: Buffer) -> Bitmap {
-        let result = Buffer(zeroedByteCount: Bitmap.wordCount(count) * 8)
-        let words = result.mutable(as: UInt64.self)
-        let source = bytes.mutable(as: UInt8.self)
-        for row in 0..<count { words[row >> 6] |= UInt64(source[row]) &<< UInt64(row & 63) }
-        return Bitmap(buffer: result, count: count)
+/// Bytes of 0 and 1 as bits, made of new bytes only: a column that grows is looked at after every batch.
+private struct GrowingBits {
+    /// Zero behind `count` bits.
+    private var buffer = Buffer(byteCount: 0)
+    private var count = 0
+
+    var byteCount: Int { buffer.byteCount }
+
+    /// The bits of the first bytes, which begin with those of the last call.
+    mutating func bitmap(of bytes: Buffer, count newCount: Int) -> Bitmap {
+        if newCount > count {
+            let needed = Bitmap.wordCount(newCount) * 8
+            if needed > buffer.byteCount {
+                Buffer.grow(&buffer, to: max(needed, 2 * buffer.byteCount), isZeroed: true)
+            } else if !isKnownUniquelyReferenced(&buffer) {
+                // The last word shows in a column that somebody has.
+                let copy = Buffer(zeroedByteCount: buffer.byteCount)
+                copy.base.copyMemory(from: buffer.base, byteCount: buffer.byteCount)
+                buffer = copy
+            }
+            let words = buffer.mutable(as: UInt64.self)
+            let source = bytes.mutable(as: UInt8.self)
+            for row in count..<newCount {
+                words[row >> 6] |= UInt64(source[row]) &<< UInt64(row & 63)
+            }
+            count = newCount
+        }
+        return Bitmap(buffer: buffer, count: newCount)
     }
 }

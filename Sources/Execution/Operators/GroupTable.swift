@@ -59,10 +59,12 @@ final class GroupTable {
     var byteCount: Int { slots.byteCount + keyStore.reduce(0) { $0 + $1.byteCount } }
 
     /// The most memory that it takes on the way to holding `count` more groups: what grows is there twice
-    /// for a while.
+    /// for a while, unless it is large.
     func byteCountMax(adding count: Int) -> Int {
         let own = byteCount
-        if (groupCount + count) * 2 > slotMask + 1 { return own * 3 }
+        if (groupCount + count) * 2 > slotMask + 1 {
+            return slots.growsInPlace ? own * 2 : own * 3
+        }
         // Keys are doubled at other sizes than slots.
         return own + slots.byteCount / 2
     }
@@ -472,26 +474,86 @@ final class GroupTable {
     }
 
     /// Makes room for `count` more groups at a load of one half.
+    ///
+    /// - Throws: `CancellationError` when nobody wants the groups any more; slots are then here and there,
+    ///   and the table is of no use.
     private func grow(by count: Int) throws {
         let needed = (groupCount + count) * 2
-        guard needed > slotMask + 1 else { return }
-        var capacity = slotMask + 1
-        while capacity < needed { capacity *= 2 }
+        while needed > slotMask + 1 {
+            if slots.growsInPlace {
+                try doubleInPlace()
+            } else {
+                var capacity = slotMask + 1
+                while capacity < needed, capacity * 16 < Buffer.inPlaceByteCountMin {
+                    capacity *= 2
+                }
+                try move(toSlotCount: capacity)
+            }
+        }
+    }
+
+    /// Puts a slot where it is found in a table of `mask + 1` slots.
+    @inline(__always)
+    private static func place(
+        _ slot: Slot,
+        _ table: UnsafeMutablePointer<Slot>,
+        _ mask: Int,
+        isSingleInteger: Bool
+    ) {
+        let hash = isSingleInteger ? mix(slot.key) : slot.key
+        var place = Int(truncatingIfNeeded: hash) & mask
+        while table[place].group != 0 { place = (place &+ 1) & mask }
+        table[place] = slot
+    }
+
+    /// Moves all slots into a new, larger table.
+    private func move(toSlotCount capacity: Int) throws {
         let old = slots
         let oldCount = slotMask + 1
         slots = Buffer(zeroedByteCount: capacity * 16)
         slotMask = capacity - 1
+        let (mask, isSingleInteger) = (slotMask, isSingleInteger)
         let source = old.mutable(as: Slot.self)
         let target = slots.mutable(as: Slot.self)
         for index in 0..<oldCount {
-            if index & (Interruption.rowCount - 1) == 0 { try Interruption.check() }
+            if index & (Self.movedCount - 1) == 0 { try Interruption.check() }
             if source[index].group == 0 { continue }
-            let key = source[index].key
-            let start = isSingleInteger ? Self.mix(key) : key
-            var slot = Int(truncatingIfNeeded: start) & slotMask
-            while target[slot].group != 0 { slot = (slot &+ 1) & slotMask }
-            target[slot] = source[index]
+            Self.place(source[index], target, mask, isSingleInteger: isSingleInteger)
         }
         withExtendedLifetime(old) {}
+    }
+
+    /// How many slots are moved between looks at whether the groups are still wanted: a power of two.
+    ///
+    /// They come to lie in at most one fresh page of memory, which may take milliseconds to be had.
+    private static let movedCount = 1 << 13
+
+    /// Makes a large table twice as large where it is, so that half of it need not be fresh memory and
+    /// nothing is given back.
+    ///
+    /// A slot's new home is its old one, or as many slots further on as the old table had. Slots are taken
+    /// out in the order in which they lie and placed at once, in either half never further on than they
+    /// lay: all between a slot's old home and its place was taken before it. So nothing is placed among
+    /// slots that are still to come, and what has been placed stays. The few in front of the first empty
+    /// slot, whose homes may be at the old end, are set aside and placed last.
+    private func doubleInPlace() throws {
+        let oldCount = slotMask + 1
+        Buffer.grow(&slots, to: slots.byteCount * 2, isZeroed: true)
+        slotMask = 2 * oldCount - 1
+        let (mask, isSingleInteger) = (slotMask, isSingleInteger)
+        let table = slots.mutable(as: Slot.self)
+        var first = 0
+        while table[first].group != 0 { first += 1 }
+        let front = [Slot](UnsafeBufferPointer(start: table, count: first))
+        for index in 0..<first { table[index].group = 0 }
+        for index in first..<oldCount {
+            if index & (Self.movedCount - 1) == 0 { try Interruption.check() }
+            let slot = table[index]
+            if slot.group == 0 { continue }
+            table[index].group = 0
+            Self.place(slot, table, mask, isSingleInteger: isSingleInteger)
+        }
+        for slot in front { Self.place(slot, table, mask, isSingleInteger: isSingleInteger) }
+        withExtendedLifetime(slots) {}
     }
 }

@@ -37,8 +37,9 @@ package final class ResultStream: Sendable {
 
     /// The reader wants no more.
     func abandon() {
-        interruption.set()
+        // In this order: what workers leave half made when they see the flag finds the queue closed.
         queue.abandon()
+        interruption.set()
     }
 
     package var wasAbandoned: Bool { interruption.isSet }

@@ -124,6 +124,7 @@ struct SpilledRows: Sendable {
     func forEachBlock(_ body: (Chunk) throws -> Bool) throws -> Bool {
         let decompressor = Decompressor()
         for index in blocks.indices {
+            try Interruption.check()
             guard try body(try read(index, decompressor)) else { return false }
         }
         return true
@@ -143,6 +144,7 @@ extension Chunk {
         if rowCount <= spilledBatchRowCount { return try rowCount == 0 || body(self) }
         var start = 0
         while start < rowCount {
+            try Interruption.check()
             let rows = start..<min(rowCount, start + spilledBatchRowCount)
             guard try body(slice(rows)) else { return false }
             start = rows.upperBound
@@ -272,6 +274,7 @@ final class PartitionWriter {
                 )
             for (index, selection) in partitioning.selections(own, count: rows.count).enumerated()
             where selection.count > 0 {
+                try Interruption.check()
                 try partitions[index].append(part.taking(selection), encoder)
             }
             start = rows.upperBound

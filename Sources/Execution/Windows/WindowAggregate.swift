@@ -387,6 +387,7 @@ struct WindowAggregate {
         }
         try flush()
         let results = try accumulator.finish(groupCount: groupCount)
+        try Interruption.check()
         return groupOf.withUnsafeBufferPointer { groups in
             guard let base = groups.baseAddress else { return results.slice(0..<0) }
             return Take.take(results, rows: base, count: groups.count)

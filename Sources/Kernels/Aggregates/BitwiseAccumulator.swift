@@ -74,6 +74,7 @@ final class BitwiseAccumulator: GroupedAccumulator {
         guard let other = other as? BitwiseAccumulator else { preconditionFailure("other kind") }
         states.grow(to: groupCount)
         for group in 0..<min(mapping.count, other.states.count) {
+            if Interruption.isRaised(at: group) { break }
             let theirs = other.states.base[group]
             if theirs.hasValue { add(theirs.bits, to: states.base + Int(mapping[group])) }
         }
@@ -145,6 +146,7 @@ final class ProductAccumulator: GroupedAccumulator {
         guard let other = other as? ProductAccumulator else { preconditionFailure("other kind") }
         states.grow(to: groupCount)
         for group in 0..<min(mapping.count, other.states.count) {
+            if Interruption.isRaised(at: group) { break }
             let theirs = other.states.base[group]
             if theirs.hasValue { add(theirs.product, to: states.base + Int(mapping[group])) }
         }

@@ -91,6 +91,7 @@ final class PickAccumulator: GroupedAccumulator {
         partBytes += other.partBytes
         partRows += other.partRows
         for group in 0..<min(mapping.count, other.places.count) {
+            if Interruption.isRaised(at: group) { break }
             let place = other.places.base[group]
             let own = Int(mapping[group])
             if place != 0, isLast || places.base[own] == 0 {

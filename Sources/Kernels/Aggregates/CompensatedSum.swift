@@ -72,6 +72,7 @@ final class CompensatedSumAccumulator: GroupedAccumulator {
         }
         states.grow(to: groupCount)
         for group in 0..<min(mapping.count, other.states.count) {
+            if Interruption.isRaised(at: group) { break }
             let theirs = other.states.base[group]
             let own = states.base + Int(mapping[group])
             own.pointee.add(theirs.sum)
@@ -145,6 +146,7 @@ final class IntervalSumAccumulator: GroupedAccumulator {
         }
         states.grow(to: groupCount)
         for group in 0..<min(mapping.count, other.states.count) {
+            if Interruption.isRaised(at: group) { break }
             let theirs = other.states.base[group]
             let own = states.base + Int(mapping[group])
             own.pointee.months &+= theirs.months
@@ -224,6 +226,7 @@ final class MomentMeanAccumulator: GroupedAccumulator {
         }
         states.grow(to: groupCount)
         for group in 0..<min(mapping.count, other.states.count) {
+            if Interruption.isRaised(at: group) { break }
             let own = states.base + Int(mapping[group])
             own.pointee.sum &+= other.states.base[group].sum
             own.pointee.count &+= other.states.base[group].count

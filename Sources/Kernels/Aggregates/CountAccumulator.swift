@@ -60,10 +60,7 @@ final class CountAccumulator: GroupedAccumulator {
     }
 
     override func finish(groupCount: Int) throws(KernelError) -> Column {
-        counts.grow(to: groupCount)
-        let buffer = Buffer(byteCount: groupCount * 8)
-        buffer.base.copyMemory(from: counts.base, byteCount: groupCount * 8)
-        return Column(.int64, count: groupCount, buffer: buffer)
+        counts.values(.int64, count: groupCount)
     }
 
     override var byteCount: Int { counts.byteCount }

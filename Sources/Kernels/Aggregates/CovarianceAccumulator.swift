@@ -72,6 +72,7 @@ final class CovarianceAccumulator: GroupedAccumulator {
         guard let other = other as? CovarianceAccumulator else { preconditionFailure("other kind") }
         states.grow(to: groupCount)
         for group in 0..<min(mapping.count, other.states.count) {
+            if Interruption.isRaised(at: group) { break }
             let theirs = other.states.base[group]
             let own = states.base + Int(mapping[group])
             if theirs.count == 0 { continue }

@@ -152,7 +152,8 @@ package class GroupedAccumulator {
 
     /// One row a group.
     ///
-    /// The accumulator is used up.
+    /// The accumulator is used up. Like `merge` and `partials` it leaves off midway through many groups when
+    /// nobody wants them any more: whoever calls it has to `Interruption.check` before using the result.
     package func finish(groupCount: Int) throws(KernelError) -> Column {
         preconditionFailure("abstract")
     }
@@ -215,7 +216,18 @@ final class NullAccumulator: GroupedAccumulator {
 }
 
 /// Flags or bits of the groups that have a value, as validity.
+///
+/// When nobody wants it any more (`Interruption`) the rest of many groups is left null.
 @inline(__always)
 func validity(_ groupCount: Int, _ isValid: (Int) -> Bool) -> Bitmap? {
-    normalized(buildBits(groupCount, isValid))
+    let step = Interruption.rowCount
+    if groupCount <= step { return normalized(buildBits(groupCount, isValid)) }
+    let all = Buffer(zeroedByteCount: Bitmap.wordCount(groupCount) * 8)
+    for start in stride(from: 0, to: groupCount, by: step) {
+        if Interruption.isRaised { break }
+        let part = buildBits(min(step, groupCount - start)) { isValid(start &+ $0) }
+        (all.base + start / 8).copyMemory(from: part.words, byteCount: part.wordCount * 8)
+        withExtendedLifetime(part) {}
+    }
+    return normalized(Bitmap(buffer: all, count: groupCount))
 }

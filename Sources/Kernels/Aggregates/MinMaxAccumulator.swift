@@ -131,6 +131,7 @@ final class MinMaxAccumulator<Lane: OrderedLane>: GroupedAccumulator {
         }
         states.grow(to: groupCount)
         for group in 0..<min(mapping.count, other.states.count) {
+            if Interruption.isRaised(at: group) { break }
             let theirs = other.states.base[group]
             let own = states.base + Int(mapping[group])
             guard theirs.seen != 0 else { continue }
@@ -147,7 +148,10 @@ final class MinMaxAccumulator<Lane: OrderedLane>: GroupedAccumulator {
         let states = states.base
         let buffer = Buffer(byteCount: groupCount * MemoryLayout<Lane>.stride)
         let target = buffer.mutable(as: Lane.self)
-        for group in 0..<groupCount { target[group] = states[group].value }
+        for group in 0..<groupCount {
+            if Interruption.isRaised(at: group) { break }
+            target[group] = states[group].value
+        }
         return Column(
             resultType,
             count: groupCount,
@@ -245,8 +249,9 @@ final class TextMinMaxAccumulator: GroupedAccumulator {
             preconditionFailure("other kind")
         }
         states.grow(to: groupCount)
-        for group in 0..<min(mapping.count, other.states.count)
-        where other.states.base[group].seen != 0 {
+        for group in 0..<min(mapping.count, other.states.count) {
+            if Interruption.isRaised(at: group) { break }
+            guard other.states.base[group].seen != 0 else { continue }
             offer(other.states.base[group].view, to: Int(mapping[group]))
         }
         withExtendedLifetime(other) {}
@@ -255,9 +260,13 @@ final class TextMinMaxAccumulator: GroupedAccumulator {
     override func finish(groupCount: Int) throws(KernelError) -> Column {
         states.grow(to: groupCount)
         let states = states.base
-        let buffer = Buffer(byteCount: groupCount * 16)
+        // Views that are not reached are empty.
+        let buffer = Buffer(zeroedByteCount: groupCount * 16)
         let target = buffer.mutable(as: StringView.self)
-        for group in 0..<groupCount { target[group] = states[group].view }
+        for group in 0..<groupCount {
+            if Interruption.isRaised(at: group) { break }
+            target[group] = states[group].view
+        }
         return Column(
             type: resultType,
             count: groupCount,
@@ -328,8 +337,9 @@ final class BooleanAccumulator: GroupedAccumulator {
     ) throws(KernelError) {
         guard let other = other as? BooleanAccumulator else { preconditionFailure("other kind") }
         states.grow(to: groupCount)
-        for group in 0..<min(mapping.count, other.states.count)
-        where other.states.base[group] != 0 {
+        for group in 0..<min(mapping.count, other.states.count) {
+            if Interruption.isRaised(at: group) { break }
+            guard other.states.base[group] != 0 else { continue }
             let own = Int(mapping[group])
             states.base[own] =
                 Self.combine(states.base[own], other.states.base[group], isOr)

@@ -84,6 +84,7 @@ final class MomentAccumulator: GroupedAccumulator {
         guard let other = other as? MomentAccumulator else { preconditionFailure("other kind") }
         states.grow(to: groupCount)
         for group in 0..<min(mapping.count, other.states.count) {
+            if Interruption.isRaised(at: group) { break }
             (states.base + Int(mapping[group])).pointee.add(other.states.base[group])
         }
     }

@@ -143,6 +143,7 @@ final class DistinctSketchAccumulator: GroupedAccumulator {
         }
         grow(groupCount)
         for group in 0..<min(mapping.count, other.sketches.count) {
+            if Interruption.isRaised(at: group) { break }
             sketches[Int(mapping[group])].add(other.sketches[group])
         }
     }
@@ -308,6 +309,7 @@ final class QuantileSketchAccumulator: GroupedAccumulator {
         }
         grow(groupCount)
         for group in 0..<min(mapping.count, other.sketches.count) {
+            if Interruption.isRaised(at: group) { break }
             sketches[Int(mapping[group])].add(other.sketches[group])
         }
     }

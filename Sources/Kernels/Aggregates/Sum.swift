@@ -266,6 +266,7 @@ final class ExactSumAccumulator: GroupedAccumulator {
         guard let other = other as? ExactSumAccumulator else { preconditionFailure("other kind") }
         states.grow(to: groupCount)
         for group in 0..<min(mapping.count, other.states.count) {
+            if Interruption.isRaised(at: group) { break }
             let state = other.states.base[group]
             try add(state.sum, state.count, to: Int(mapping[group]))
         }
@@ -301,6 +302,7 @@ final class ExactSumAccumulator: GroupedAccumulator {
         let target = buffer.mutable(as: Double.self)
         let unit = Double(PowersOfTen.of(inputScale))
         for group in 0..<groupCount {
+            if Interruption.isRaised(at: group) { break }
             let state = states[group]
             target[group] =
                 state.count == 0 ? 0 : Double(nearest: state.sum) / Double(state.count) / unit
@@ -327,6 +329,7 @@ final class ExactSumAccumulator: GroupedAccumulator {
         let isNarrow = type.physical == .int64
         let buffer = Buffer(byteCount: groupCount * (isNarrow ? 8 : 16))
         for group in 0..<groupCount {
+            if Interruption.isRaised(at: group) { break }
             let sum = states[group].sum
             guard sum <= limit, sum >= -limit || (type == .int64 && sum == -limit - 1)
             else {
@@ -435,6 +438,7 @@ final class FloatSumAccumulator: GroupedAccumulator {
         guard let other = other as? FloatSumAccumulator else { preconditionFailure("other kind") }
         states.grow(to: groupCount)
         for group in 0..<min(mapping.count, other.states.count) {
+            if Interruption.isRaised(at: group) { break }
             let state = other.states.base[group]
             states.base[Int(mapping[group])].sum += state.sum
             states.base[Int(mapping[group])].count &+= state.count
@@ -463,6 +467,7 @@ final class FloatSumAccumulator: GroupedAccumulator {
         let buffer = Buffer(byteCount: groupCount * 8)
         let target = buffer.mutable(as: Double.self)
         for group in 0..<groupCount {
+            if Interruption.isRaised(at: group) { break }
             let state = states[group]
             target[group] =
                 isAverage && state.count > 0 ? state.sum / Double(state.count) : state.sum

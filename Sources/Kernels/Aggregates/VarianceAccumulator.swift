@@ -48,6 +48,7 @@ final class VarianceAccumulator: GroupedAccumulator {
         guard let other = other as? VarianceAccumulator else { preconditionFailure("other kind") }
         states.grow(to: groupCount)
         for group in 0..<min(mapping.count, other.states.count) {
+            if Interruption.isRaised(at: group) { break }
             let theirs = other.states.base[group]
             let own = states.base + Int(mapping[group])
             if theirs.count == 0 { continue }
@@ -72,6 +73,7 @@ final class VarianceAccumulator: GroupedAccumulator {
         let buffer = Buffer(byteCount: groupCount * 8)
         let target = buffer.mutable(as: Double.self)
         for group in 0..<groupCount {
+            if Interruption.isRaised(at: group) { break }
             let state = states[group]
             let divisor = isSample ? state.count - 1 : state.count
             let variance = state.count < least || state.squares < 0 ? 0 : state.squares / divisor
