@@ -379,21 +379,31 @@ package final class WarehouseCatalog: Sendable {
     ) async throws -> MetadataVerification {
         var report = MetadataVerification()
         var checked: Set<String> = []
-        func check(_ table: TableIdentifier, _ entry: TableEntry) async throws {
-            try Task.checkCancellation()
-            guard checked.insert(entry.metadataLocation).inserted else { return }
-            report.fileCount += 1
-            do {
-                report.byteCount += try await files.verify(table, entry)
-            } catch let error as CatalogError {
+        // Each file once, many at a time: stores may be far away.
+        func check(_ tables: [(table: TableIdentifier, entry: TableEntry)]) async throws {
+            let new = tables.filter { checked.insert($0.entry.metadataLocation).inserted }
+            let files = files
+            let found = try await mapBounded(new, countMax: 32) { table, entry in
+                do {
+                    return (
+                        byteCount: try await files.verify(table, entry), message: nil as String?
+                    )
+                } catch let error as CatalogError {
+                    return (byteCount: 0, message: error.message)
+                }
+            }
+            for (one, found) in zip(new, found) {
+                report.fileCount += 1
+                report.byteCount += found.byteCount
+                guard let message = found.message else { continue }
                 report.faults.append(
-                    .init(location: entry.metadataLocation, table: table, message: error.message)
+                    .init(location: one.entry.metadataLocation, table: one.table, message: message)
                 )
             }
         }
-        for table in try snapshot.state.allTables() {
-            try await check(table, try snapshot.state.existingTable(table))
-        }
+        try await check(
+            try snapshot.state.allTables().map { ($0, try snapshot.state.existingTable($0)) }
+        )
         for view in try snapshot.state.allViews() {
             try Task.checkCancellation()
             let entry = try snapshot.state.existingView(view)
@@ -409,7 +419,7 @@ package final class WarehouseCatalog: Sendable {
         for other in try snapshot.branched.contents(besides: snapshot.state) {
             try Task.checkCancellation()
             switch other.content {
-            case .table(let entry): try await check(other.name, entry)
+            case .table(let entry): try await check([(other.name, entry)])
             case .view(let entry):
                 report.fileCount += 1
                 do {
@@ -440,9 +450,7 @@ package final class WarehouseCatalog: Sendable {
             }
             position = last.position + 1
         }
-        for (table, entry) in past where !purged.contains(entry.uuid) {
-            try await check(table, entry)
-        }
+        try await check(past.filter { !purged.contains($0.entry.uuid) })
         return report
     }
 }

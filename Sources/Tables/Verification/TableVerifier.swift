@@ -68,7 +68,11 @@ package struct TableVerifier: Sendable {
     private let storage: TableStorage
 
     /// Data files being checked at once.
-    private static let parallelCount = 4
+    private static let parallelCount = 8
+    /// Manifest lists and manifests being read at once: stores may be far away.
+    private static let parallelReadsMax = 32
+    /// Snapshots whose lists are in memory at once.
+    private static let snapshotCountMax = 64
 
     package init(_ metadata: TableMetadata, metadataFile: String, storage: TableStorage) {
         self.metadata = metadata
@@ -90,45 +94,77 @@ package struct TableVerifier: Sendable {
         var report = TableVerification()
         var contents: [String: Contents?] = [:]
         var seen: Set<String> = []
-        for snapshot in metadata.snapshots {
-            try Task.checkCancellation()
-            let place =
-                snapshot.manifestList.map {
-                    "manifest list \($0) of snapshot \(snapshot.snapshotID) in \(metadataFile)"
-                } ?? "snapshot \(snapshot.snapshotID) in \(metadataFile)"
-            guard let manifests = try await manifests(of: snapshot, place, &report) else {
-                continue
+        let (all, step) = (metadata.snapshots, Self.snapshotCountMax)
+        for start in stride(from: 0, to: all.count, by: step) {
+            let snapshots = Array(all[start..<min(start + step, all.count)])
+            let lists = try await mapBounded(snapshots, countMax: Self.parallelReadsMax) {
+                snapshot in
+                var report = TableVerification()
+                let list = try await self.manifests(of: snapshot, self.place(of: snapshot), &report)
+                return (report: report, manifests: list)
             }
-            var liveRowCount: Int64? = 0
-            var hasDeletes = false
-            for manifest in manifests {
-                hasDeletes = hasDeletes || manifest.content == .deletes
-                if contents[manifest.manifestPath] == nil {
-                    let read = try await entries(of: manifest, in: place, &report)
-                    contents[manifest.manifestPath] = .some(read)
-                    let new = (read?.entries ?? []).filter {
-                        $0.isLive && seen.insert($0.file.filePath).inserted
-                    }
-                    if readsData { try await verify(new, &report) }
+            // What no snapshot before these has.
+            var new: [(manifest: ManifestFile, place: String)] = []
+            for (snapshot, list) in zip(snapshots, lists) {
+                report += list.report
+                for manifest in list.manifests ?? [] where contents[manifest.manifestPath] == nil {
+                    contents[manifest.manifestPath] = .some(nil)
+                    new.append((manifest, place(of: snapshot)))
                 }
-                if manifest.content == .deletes { continue }
-                let rows = contents[manifest.manifestPath].flatMap { $0 }?.liveRowCount
-                liveRowCount = rows.flatMap { rows in liveRowCount.map { $0 &+ rows } }
             }
-            if !hasDeletes, let liveRowCount,
-                let claimed = snapshot.summary["total-records"].flatMap({ Int64($0) }),
-                claimed != liveRowCount
-            {
-                report.faults.append(
-                    .init(
-                        place: place,
-                        message: "the snapshot's summary says \(claimed) rows, its manifests "
-                            + "\(liveRowCount)"
-                    )
-                )
+            let read = try await mapBounded(new, countMax: Self.parallelReadsMax) {
+                manifest,
+                place in
+                var report = TableVerification()
+                let contents = try await self.entries(of: manifest, in: place, &report)
+                return (report: report, contents: contents)
+            }
+            var files: [ManifestEntry] = []
+            for (one, found) in zip(new, read) {
+                report += found.report
+                contents[one.manifest.manifestPath] = .some(found.contents)
+                files += (found.contents?.entries ?? []).filter {
+                    $0.isLive && seen.insert($0.file.filePath).inserted
+                }
+            }
+            if readsData { try await verify(files, &report) }
+            for (snapshot, list) in zip(snapshots, lists) {
+                guard let manifests = list.manifests else { continue }
+                check(snapshot, manifests, contents, &report)
             }
         }
         return report
+    }
+
+    private func place(of snapshot: Snapshot) -> String {
+        snapshot.manifestList.map {
+            "manifest list \($0) of snapshot \(snapshot.snapshotID) in \(metadataFile)"
+        } ?? "snapshot \(snapshot.snapshotID) in \(metadataFile)"
+    }
+
+    /// Holds a snapshot's sum of rows against its manifests.
+    private func check(
+        _ snapshot: Snapshot,
+        _ manifests: [ManifestFile],
+        _ contents: [String: Contents?],
+        _ report: inout TableVerification
+    ) {
+        guard let claimed = snapshot.summary["total-records"].flatMap({ Int64($0) }),
+            !manifests.contains(where: { $0.content == .deletes })
+        else { return }
+        var liveRowCount: Int64 = 0
+        for manifest in manifests {
+            guard let read = contents[manifest.manifestPath], let read else { return }
+            liveRowCount &+= read.liveRowCount
+        }
+        guard claimed != liveRowCount else { return }
+        report.faults.append(
+            .init(
+                place: place(of: snapshot),
+                message: "the snapshot's summary says \(claimed) rows, its manifests "
+                    + "\(liveRowCount)"
+            )
+        )
     }
 
     /// Runs a check; what it throws becomes a fault, and the result nil.
