@@ -29,8 +29,9 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
         /// Earlier states; the first is the one that this process started with.
         var history: [Snapshot]
         var historySpacing: Int64
-        /// When the last look that ended well began.
-        var lookedAtNanos: Int64
+        /// When the last look that ended well began, by both clocks: the one may stand still while a
+        /// virtual machine is stopped, the other may be set.
+        var lookedAt: (monotonicNanos: Int64, wallMicros: Int64)?
         /// Whether others were faster last time, so that looking first is cheaper than losing again.
         var expectsRivals = false
         var checkpoints = CheckpointProgress()
@@ -74,12 +75,15 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
             Core(
                 current: start,
                 remembered: RememberedCommits(
-                    windowMillis: options.idWindowMillis,
-                    countMax: options.idCountMax
+                    RememberedBounds(
+                        windowMillis: options.idWindowMillis,
+                        stepMillisMax: options.idStepMillisMax,
+                        countMin: options.idCountMin,
+                        countMax: options.idCountMax
+                    )
                 ),
                 history: [start],
-                historySpacing: max(options.historySpacing, 1),
-                lookedAtNanos: Int64.min
+                historySpacing: max(options.historySpacing, 1)
             )
         )
     }
@@ -120,9 +124,15 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
     ///   acknowledged, anywhere, before it began; else a look this recent is good enough.
     package func read(stalenessMillisMax: Int64 = 0) async throws -> Snapshot {
         if stalenessMillisMax > 0 {
-            let now = ambient.time.monotonicNanos()
-            let (snapshot, lookedAt) = core.withLock { ($0.current, $0.lookedAtNanos) }
-            if lookedAt >= now - min(stalenessMillisMax, 1 << 40) * 1_000_000 { return snapshot }
+            let (now, wall) = (ambient.time.monotonicNanos(), ambient.time.nowMicros())
+            let (snapshot, lookedAt) = core.withLock { ($0.current, $0.lookedAt) }
+            if let lookedAt {
+                let micros = max(
+                    (now - lookedAt.monotonicNanos) / 1000,
+                    wall - lookedAt.wallMicros
+                )
+                if micros <= min(stalenessMillisMax, 1 << 40) * 1000 { return snapshot }
+            }
         }
         try await look(checksEnd: false)
         return known
@@ -131,11 +141,11 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
     /// Moves on to the log's end, or waits for somebody who does.
     func look(checksEnd: Bool) async throws {
         try await looks.run {
-            let began = ambient.time.monotonicNanos()
+            let began = (ambient.time.monotonicNanos(), ambient.time.nowMicros())
             try await reader.read(after: known.tip, checksEnd: checksEnd) { entry, tip in
                 try fold(entry, tip)
             }
-            core.withLock { $0.lookedAtNanos = began }
+            core.withLock { $0.lookedAt = began }
         }
         beginCheckpointIfDue()
     }

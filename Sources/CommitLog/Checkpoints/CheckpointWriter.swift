@@ -29,7 +29,10 @@ struct CheckpointWriter: Sendable {
         var changes: [CheckpointRecord]
         /// The commits since then.
         var commits: [RememberedCommits.Kept]
-        var remembered: (countMax: Int, windowMillis: Int64)
+        /// How many ids of commits are remembered at most.
+        var rememberedCountMax: Int
+        /// Ids of the entries before this one are not remembered any more.
+        var forgottenBefore: Int64
     }
 
     /// What was written.
@@ -257,7 +260,7 @@ struct CheckpointWriter: Sendable {
     ) async throws {
         var kept = content.commits
         var tier = 0
-        let mergedCountMax = max(content.remembered.countMax / 4, 1)
+        let mergedCountMax = max(content.rememberedCountMax / 4, 1)
         while !kept.isEmpty {
             let group = index.commits.suffix { $0.tier == tier }
             let count = group.reduce(kept.count) { $0 + $1.object.count }
@@ -287,8 +290,8 @@ struct CheckpointWriter: Sendable {
         }
         var count = index.commits.reduce(0) { $0 + $1.object.count }
         while let first = index.commits.first,
-            count - first.object.count >= content.remembered.countMax
-                || first.lastMillis < content.tip.timeMillis - content.remembered.windowMillis
+            count - first.object.count >= content.rememberedCountMax
+                || first.last < content.forgottenBefore
         {
             count -= first.object.count
             index.commits.removeFirst()

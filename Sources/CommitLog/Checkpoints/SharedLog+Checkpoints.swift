@@ -203,7 +203,8 @@ extension SharedLog {
                 previous: previous,
                 changes: changes,
                 commits: remembered.kept(after: previous?.tip.sequence ?? 0),
-                remembered: (remembered.countMax, remembered.windowMillis)
+                rememberedCountMax: remembered.bounds.countMax,
+                forgottenBefore: remembered.forgottenBefore
             )
         )
         core.withLock { $0.checkpoints.forget(through: position) }
