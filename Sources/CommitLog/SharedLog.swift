@@ -32,8 +32,14 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
         /// When the last look that ended well began, by both clocks: the one may stand still while a
         /// virtual machine is stopped, the other may be set.
         var lookedAt: (monotonicNanos: Int64, wallMicros: Int64)?
-        /// Whether others were faster last time, so that looking first is cheaper than losing again.
-        var expectsRivals = false
+        /// When an entry of another process was last seen; with rivals near, looking first is cheaper than
+        /// losing.
+        var rivalSeenAtNanos: Int64?
+        var contention = CommitContention()
+        /// When an entry of ours was created last, and when this process last looked for others' turns though
+        /// it knew of no rivals.
+        var wonAtNanos: Int64?
+        var peekedAtNanos: Int64?
         var checkpoints = CheckpointProgress()
         /// How long the store took to create the last entry: the measure of waiting for rivals.
         var createMillis: Int64 = 5
@@ -48,6 +54,7 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
     let ambient: AmbientSources
     let reader: EntryReader
     let queue: CommitQueue<Machine.Request, Machine.Outcome>
+    let turns: CommitTurns
     let core: Mutex<Core>
     private let looks = SharedLook()
 
@@ -65,6 +72,12 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
         self.options = options
         server = options.server.isEmpty ? ambient.uuidV4() : options.server
         queue = CommitQueue(countMax: options.queueCountMax)
+        turns = CommitTurns(
+            store: store,
+            warehouseID: warehouse.id,
+            server: server,
+            ambient: ambient
+        )
         reader = EntryReader(
             store: store,
             archive: LogArchive(store: store, warehouseID: warehouse.id, time: ambient.time),
@@ -110,6 +123,8 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
         )
         if options.startsFromCheckpoint { try await log.startFromCheckpoint() }
         try await log.look(checksEnd: true)
+        // Those who wrote before may be long gone.
+        log.core.withLock { $0.rivalSeenAtNanos = nil }
         return log
     }
 
@@ -152,8 +167,10 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
 
     /// Takes an entry into the state, if it is the next one.
     func fold(_ entry: LogEntry, _ tip: ChainTip) throws {
+        let now = ambient.time.monotonicNanos()
         try core.withLock { core in
             guard entry.sequence == core.current.tip.sequence + 1 else { return }
+            if entry.header.server != server { core.rivalSeenAtNanos = now }
             let state = try folded(entry, into: core.current.state) { key in
                 core.checkpoints.touched[key] = entry.sequence
             }
