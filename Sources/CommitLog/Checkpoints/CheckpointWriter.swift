@@ -81,9 +81,26 @@ struct CheckpointWriter: Sendable {
         if written.isNew {
             written.objectCount += 1
             written.byteCount += bytes.count
+            try await checkBase(content.previous, of: key)
         }
         written.index = index
         return written
+    }
+
+    /// Takes an index back whose base was swept away meanwhile, maybe with segments that it names.
+    private func checkBase(_ previous: CheckpointIndex?, of key: String) async throws {
+        guard let previous else { return }
+        do {
+            _ = try await reader.store.head(CheckpointIndex.key(of: previous.tip.sequence))
+        } catch let error as ObjectStoreError {
+            guard error.code == .notFound else { throw error }
+            try await reader.store.delete([key])
+            throw CommitLogError(
+                .busy,
+                "the checkpoint at \(previous.tip.sequence), which this one was built on, was removed",
+                key: key
+            )
+        }
     }
 
     // MARK: - Records
@@ -346,10 +363,8 @@ struct CheckpointWriter: Sendable {
             return true
         } catch let error as ObjectStoreError {
             guard error.code == .alreadyExists else { throw error }
-            // Should it have been damaged, it is mended.
-            if (try? await reader.store.get(key).bytes) != bytes {
-                try await reader.store.put(key, bytes)
-            }
+            // Written again, it is mended, should it have been damaged, and too young to be swept away.
+            try await reader.store.put(key, bytes)
             return false
         }
     }
