@@ -395,9 +395,7 @@ def main():
         run, began = Run(servers, options.minutes, options.seed), time.monotonic()
         run.live(options.clients, options.pyiceberg, options.sql)
         seconds = time.monotonic() - began
-        wrong, commits, tables, extra, verified = check(run, servers, options.binary, options.warehouse)
         print(f"{seconds:.0f} s, {run.counts['kills']} kills, starts took {percentile(servers.starts, 0.5):.2f} s (median), {max(servers.starts):.2f} s (longest); load {os.getloadavg()[0]:.1f}")
-        print(f"{len(run.acknowledged)} acknowledged appends ({run.counts['replayed']} of them asked for again), {len(run.unknown)} unknown ({extra} of them there), {commits} commits in the log, {tables} tables")
         for kind, values in sorted(run.latencies.items()):
             print(f"{kind}: {len(values)}, median {percentile(values, 0.5) * 1000:.0f} ms, 99 % below {percentile(values, 0.99) * 1000:.0f} ms")
         for kind in ("read", "commit"):
@@ -405,7 +403,10 @@ def main():
             gap, server = run.longest_silence(kind)
             print(f"probe {kind}: {len(times)}, median {percentile(times, 0.5) * 1000:.0f} ms, 99 % below {percentile(times, 0.99) * 1000:.0f} ms; longest time without an answer of a server that was up: {gap:.2f} s (server {server})")
         for name, count in sorted(run.counts.items()):
-            print(f"  {name}: {count}")
+            print(f"  {name}: {count}", flush=True)
+        # On a store far away this takes longer than all before it.
+        wrong, commits, tables, extra, verified = check(run, servers, options.binary, options.warehouse)
+        print(f"{len(run.acknowledged)} acknowledged appends ({run.counts['replayed']} of them asked for again), {len(run.unknown)} unknown ({extra} of them there), {commits} commits in the log, {tables} tables")
         print(verified)
         for line in wrong[:50]:
             print(f"WRONG: {line}")

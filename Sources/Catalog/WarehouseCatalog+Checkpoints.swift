@@ -22,6 +22,27 @@ extension WarehouseCatalog {
 
     /// Why the last checkpoint in the background was not written; nil when it was.
     package var checkpointFailure: String? { log.checkpointFailure }
+
+    /// How many checkpoints in the background were not written.
+    package var checkpointFailureCount: Int { log.checkpointFailureCount }
+
+    /// Calls somebody for every checkpoint in the background that is not written, with the reason.
+    package func observeCheckpointFailures(_ observer: @escaping @Sendable (String) -> Void) {
+        log.observeCheckpointFailures(observer)
+    }
+
+    /// Removes old checkpoints that nobody starts from; see `SharedLog.sweepCheckpoints`.
+    package func sweepCheckpoints(
+        graceMillis: Int64,
+        isDry: Bool = false
+    ) async throws -> CheckpointSweep {
+        try await CatalogError.translating {
+            try await log.sweepCheckpoints(graceMillis: graceMillis, isDry: isDry)
+        }
+    }
+
+    /// How this process's entries fared beside those of others.
+    package var contention: CommitContention { log.contention }
 }
 
 extension WarehouseCatalog {

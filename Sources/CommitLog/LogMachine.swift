@@ -132,7 +132,12 @@ package struct LogOptions: Sendable {
     package var queueCountMax = 100_000
     /// How long commit ids are remembered, in the log's time.
     package var idWindowMillis: Int64 = 24 * 3600 * 1000
-    /// How many commit ids are remembered.
+    /// What counts of that at most between an entry and the next, so that a clock that is wrong once, by
+    /// however much, makes no id older than this.
+    package var idStepMillisMax: Int64 = 60 * 1000
+    /// So many of the latest commit ids are remembered whatever their time.
+    package var idCountMin = 10_000
+    /// No more commit ids than this are remembered.
     package var idCountMax = 100_000
     /// Entries read at once when far behind.
     package var parallelReadsMax = 32

@@ -1,6 +1,24 @@
 import Bytes
 import Crypto
 
+// How old an id is must not hang on a single clock: the time of an entry is what its writer's clock said, and
+// one that is a day ahead would make everything before it a day old. So age is counted from entry to entry,
+// and no step counts for more than `stepMillisMax`: in a busy log, where ids are forgotten for their age at
+// all, entries are closer together than that anyway; in others `countMin` keeps what there is. Whoever counts
+// from a later entry on counts less, never more, so a process that knows only the latest ids forgets
+// none that another has to keep.
+
+/// How many ids of commits are remembered, and for how long.
+struct RememberedBounds: Sendable, Equatable {
+    /// How long an id is remembered, in the log's time as it is counted here.
+    var windowMillis: Int64
+    /// What counts at most between an entry and the next.
+    var stepMillisMax: Int64
+    /// So many of the latest are remembered however old they are, and never more than `countMax`.
+    var countMin: Int
+    var countMax: Int
+}
+
 /// Where the latest commits lie, by their ids: what makes a retry get the first attempt's outcome.
 ///
 /// Invariant: `places` holds exactly the digests in `order[head...]`; the oldest come first.
@@ -33,41 +51,61 @@ struct RememberedCommits: Sendable {
         }
     }
 
-    /// How long an id is remembered, in the log's time.
-    let windowMillis: Int64
-    /// How many are remembered.
-    let countMax: Int
+    let bounds: RememberedBounds
     private var places: [Digest: Place] = [:]
-    private var order: [(digest: Digest, timeMillis: Int64)] = []
+    private var order: [(digest: Digest, timeMillis: Int64, countedMillis: Int64)] = []
     private var head = 0
+    private var hasForgotten = false
+    /// The time that was counted up to the last entry, and when that was in the log's own.
+    private var countedMillis: Int64 = 0
+    private var lastMillis: Int64?
 
-    init(windowMillis: Int64, countMax: Int) {
-        self.windowMillis = windowMillis
-        self.countMax = countMax
+    init(_ bounds: RememberedBounds) {
+        self.bounds = bounds
     }
 
     var count: Int { order.count - head }
 
     func place(of id: String) -> Place? { places[Digest(id)] }
 
+    /// The ids of all entries before this one were forgotten for their age or number; 0 where none was.
+    ///
+    /// Says nothing of ids that this process never knew.
+    var forgottenBefore: Int64 {
+        guard hasForgotten else { return 0 }
+        guard head < order.count else { return Int64.max }
+        return places[order[head].digest]?.sequence ?? 0
+    }
+
     mutating func remember(_ entry: LogEntry) {
         let now = entry.header.timeMillis
+        count(to: now)
         for (index, commit) in entry.commits.enumerated() {
             let digest = Digest(commit.id)
             // A repeated id (from a writer that had forgotten the first) keeps its first outcome.
             guard places[digest] == nil else { continue }
             places[digest] = Place(sequence: entry.sequence, index: index)
-            order.append((digest, now))
+            order.append((digest, now, countedMillis))
         }
-        forget(nowMillis: now)
+        forget()
     }
 
-    private mutating func forget(nowMillis now: Int64) {
+    private mutating func count(to now: Int64) {
+        if let lastMillis {
+            countedMillis += min(max(now - lastMillis, 0), bounds.stepMillisMax)
+        }
+        lastMillis = now
+    }
+
+    private mutating func forget() {
         while head < order.count,
-            count > countMax || order[head].timeMillis < now - windowMillis
+            count > bounds.countMax
+                || count > bounds.countMin
+                    && order[head].countedMillis < countedMillis - bounds.windowMillis
         {
             places[order[head].digest] = nil
             head += 1
+            hasForgotten = true
         }
         if head > 1024, head * 2 > order.count {
             order.removeFirst(head)
@@ -99,13 +137,17 @@ extension RememberedCommits {
     }
 
     /// Remembers what another process remembered, oldest first.
+    ///
+    /// - Parameter nowMillis: the time of the entry that it had read last.
     mutating func restore(_ kept: [Kept], nowMillis: Int64) {
         places.reserveCapacity(kept.count)
         for one in kept where places[one.digest] == nil {
+            count(to: one.timeMillis)
             places[one.digest] = one.place
-            order.append((one.digest, one.timeMillis))
+            order.append((one.digest, one.timeMillis, countedMillis))
         }
-        forget(nowMillis: nowMillis)
+        count(to: nowMillis)
+        forget()
     }
 
     // The ids of a checkpoint: for each entry

@@ -61,17 +61,44 @@ extension SharedLog {
     ///
     /// - Throws: only when the task is cancelled; `pending` then holds what is not finished.
     private func drive(_ pending: inout [Ticket]) async throws {
+        var hasTurn = false
+        do {
+            if isToLookForTurn() {
+                // Beside the attempt: whoever always wins sees no entries of others, but may see that one waits.
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { await self.lookForTurn() }
+                    try await drive(&pending, &hasTurn)
+                }
+            } else {
+                try await drive(&pending, &hasTurn)
+            }
+        } catch {
+            if hasTurn { await turns.giveBack() }
+            throw error
+        }
+        if hasTurn { await turns.giveBack() }
+    }
+
+    private func drive(_ pending: inout [Ticket], _ hasTurn: inout Bool) async throws {
         var lostCount = 0
         var failedCount = 0
-        var looksFirst = core.withLock { $0.expectsRivals }
-        // Who won before lets those go first who lost.
-        if looksFirst { try await giveWay(1) }
+        var looksFirst = expectsRivals
+        var asksForTurn = looksFirst
         while true {
+            // Those who came since need not wait for an entry more.
+            if lostCount > 0 {
+                pending += queue.take(countMax: max(options.commitCountMax - pending.count, 0))
+            }
             pending = queue.wanted(pending)
             if pending.isEmpty { return }
             try Task.checkCancellation()
             do {
-                if looksFirst { try await look(checksEnd: false) }
+                if asksForTurn {
+                    try await takeTurn(lostCount, &hasTurn)
+                    asksForTurn = false
+                } else if looksFirst {
+                    try await look(checksEnd: false)
+                }
                 let base = try await answerLanded(&pending)
                 guard let attempt = try await makeAttempt(pending, base, isFresh: looksFirst) else {
                     looksFirst = true
@@ -85,14 +112,14 @@ extension SharedLog {
                 try await attempt.batch.upload()
                 guard try await create(attempt, &pending) else {
                     lostCount += 1
-                    core.withLock { $0.expectsRivals = true }
+                    noteLoss(lostCount)
                     if lostCount >= options.lostAttemptsMax {
                         throw CommitLogError(.busy, "other writers won \(lostCount) times in a row")
                     }
-                    try await giveWay(lostCount)
+                    asksForTurn = true
                     continue
                 }
-                core.withLock { $0.expectsRivals = lostCount > 0 }
+                noteWin()
                 return queue.putBack(attempt.left)
             } catch {
                 try Task.checkCancellation()
@@ -105,6 +132,81 @@ extension SharedLog {
                 try await backOff(failedCount)
             }
         }
+    }
+
+    /// Whether other processes committed a short while ago, or were faster.
+    private var expectsRivals: Bool {
+        let now = ambient.time.monotonicNanos()
+        return core.withLock { core in
+            core.rivalSeenAtNanos.map { now - $0 < Self.rivalNanosMax } ?? false
+        }
+    }
+
+    /// Who was seen longer ago than this is no rival.
+    private static var rivalNanosMax: Int64 { 10_000_000_000 }
+
+    /// Whether one entry of ours follows the other, no rival is known, and nobody looked for one lately.
+    private func isToLookForTurn() -> Bool {
+        let now = ambient.time.monotonicNanos()
+        return core.withLock { core in
+            guard let wonAt = core.wonAtNanos, now - wonAt < Self.busyNanosMax,
+                core.rivalSeenAtNanos.map({ now - $0 >= Self.rivalNanosMax }) ?? true,
+                core.peekedAtNanos.map({ now - $0 >= Self.peekNanosMin }) ?? true
+            else { return false }
+            core.peekedAtNanos = now
+            return true
+        }
+    }
+
+    /// Looks whether somebody waits for a turn.
+    private func lookForTurn() async {
+        guard await turns.isTaken() else { return }
+        let now = ambient.time.monotonicNanos()
+        core.withLock { $0.rivalSeenAtNanos = now }
+    }
+
+    /// Who commits again within this time may be in the way of others.
+    private static var busyNanosMax: Int64 { 1_000_000_000 }
+    private static var peekNanosMin: Int64 { 100_000_000 }
+
+    private func noteWin() {
+        let now = ambient.time.monotonicNanos()
+        core.withLock { core in
+            core.wonAtNanos = now
+            core.contention.wonCount += 1
+        }
+    }
+
+    private func noteLoss(_ lostCount: Int) {
+        let now = ambient.time.monotonicNanos()
+        core.withLock { core in
+            core.rivalSeenAtNanos = now
+            core.contention.lostCount += 1
+            core.contention.lostInARowMax = max(core.contention.lostInARowMax, lostCount)
+        }
+    }
+
+    /// Lets those go first whose turn it is, takes the turn after a loss, and moves on to the log's end.
+    private func takeTurn(_ lostCount: Int, _ hasTurn: inout Bool) async throws {
+        let createMillis = core.withLock { $0.createMillis }
+        var waited = CommitTurns.Waited()
+        // In most cases nobody has the turn, and there is one wait for both answers.
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.look(checksEnd: false) }
+            if hasTurn { hasTurn = try await turns.renew(createMillis: createMillis) }
+            if !hasTurn {
+                waited = try await turns.wait(claims: lostCount > 0, createMillis: createMillis)
+                hasTurn = waited.isOurs
+                if waited.isOurs { core.withLock { $0.contention.turnCount += 1 } }
+            }
+            try await group.waitForAll()
+        }
+        if !hasTurn, lostCount > 0 {
+            // There are no turns to be had.
+            try await giveWay(lostCount)
+            waited.hasWaited = true
+        }
+        if waited.hasWaited { try await look(checksEnd: false) }
     }
 
     /// Fails what is pending, after a last look for attempts that landed unseen.
@@ -310,7 +412,7 @@ extension SharedLog {
         return error.code == .unavailable || error.code == .unknownOutcome
     }
 
-    /// Waits a random time after others won.
+    /// Waits a random time after others won, where there are no turns.
     ///
     /// Up to the fourth loss longer and longer, so that those who compete spread out; from then on shorter
     /// and shorter, and from the eighth not at all: who has lost often comes before who has not, so nobody

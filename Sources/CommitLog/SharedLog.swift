@@ -29,10 +29,17 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
         /// Earlier states; the first is the one that this process started with.
         var history: [Snapshot]
         var historySpacing: Int64
-        /// When the last look that ended well began.
-        var lookedAtNanos: Int64
-        /// Whether others were faster last time, so that looking first is cheaper than losing again.
-        var expectsRivals = false
+        /// When the last look that ended well began, by both clocks: the one may stand still while a
+        /// virtual machine is stopped, the other may be set.
+        var lookedAt: (monotonicNanos: Int64, wallMicros: Int64)?
+        /// When an entry of another process was last seen; with rivals near, looking first is cheaper than
+        /// losing.
+        var rivalSeenAtNanos: Int64?
+        var contention = CommitContention()
+        /// When an entry of ours was created last, and when this process last looked for others' turns though
+        /// it knew of no rivals.
+        var wonAtNanos: Int64?
+        var peekedAtNanos: Int64?
         var checkpoints = CheckpointProgress()
         /// How long the store took to create the last entry: the measure of waiting for rivals.
         var createMillis: Int64 = 5
@@ -48,6 +55,7 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
     let ambient: AmbientSources
     let reader: EntryReader
     let queue: CommitQueue<Machine.Request, Machine.Outcome>
+    let turns: CommitTurns
     let core: Mutex<Core>
     private let looks = SharedLook()
 
@@ -65,6 +73,12 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
         self.options = options
         server = options.server.isEmpty ? ambient.uuidV4() : options.server
         queue = CommitQueue(countMax: options.queueCountMax)
+        turns = CommitTurns(
+            store: store,
+            warehouseID: warehouse.id,
+            server: server,
+            ambient: ambient
+        )
         reader = EntryReader(
             store: store,
             archive: LogArchive(store: store, warehouseID: warehouse.id, time: ambient.time),
@@ -75,12 +89,15 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
             Core(
                 current: start,
                 remembered: RememberedCommits(
-                    windowMillis: options.idWindowMillis,
-                    countMax: options.idCountMax
+                    RememberedBounds(
+                        windowMillis: options.idWindowMillis,
+                        stepMillisMax: options.idStepMillisMax,
+                        countMin: options.idCountMin,
+                        countMax: options.idCountMax
+                    )
                 ),
                 history: [start],
-                historySpacing: max(options.historySpacing, 1),
-                lookedAtNanos: Int64.min
+                historySpacing: max(options.historySpacing, 1)
             )
         )
     }
@@ -107,6 +124,8 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
         )
         if options.startsFromCheckpoint { try await log.startFromCheckpoint() }
         try await log.look(checksEnd: true)
+        // Those who wrote before may be long gone.
+        log.core.withLock { $0.rivalSeenAtNanos = nil }
         return log
     }
 
@@ -121,9 +140,15 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
     ///   acknowledged, anywhere, before it began; else a look this recent is good enough.
     package func read(stalenessMillisMax: Int64 = 0) async throws -> Snapshot {
         if stalenessMillisMax > 0 {
-            let now = ambient.time.monotonicNanos()
-            let (snapshot, lookedAt) = core.withLock { ($0.current, $0.lookedAtNanos) }
-            if lookedAt >= now - min(stalenessMillisMax, 1 << 40) * 1_000_000 { return snapshot }
+            let (now, wall) = (ambient.time.monotonicNanos(), ambient.time.nowMicros())
+            let (snapshot, lookedAt) = core.withLock { ($0.current, $0.lookedAt) }
+            if let lookedAt {
+                let micros = max(
+                    (now - lookedAt.monotonicNanos) / 1000,
+                    wall - lookedAt.wallMicros
+                )
+                if micros <= min(stalenessMillisMax, 1 << 40) * 1000 { return snapshot }
+            }
         }
         try await look(checksEnd: false)
         return known
@@ -132,19 +157,21 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
     /// Moves on to the log's end, or waits for somebody who does.
     func look(checksEnd: Bool) async throws {
         try await looks.run {
-            let began = ambient.time.monotonicNanos()
+            let began = (ambient.time.monotonicNanos(), ambient.time.nowMicros())
             try await reader.read(after: known.tip, checksEnd: checksEnd) { entry, tip in
                 try fold(entry, tip)
             }
-            core.withLock { $0.lookedAtNanos = began }
+            core.withLock { $0.lookedAt = began }
         }
         beginCheckpointIfDue()
     }
 
     /// Takes an entry into the state, if it is the next one.
     func fold(_ entry: LogEntry, _ tip: ChainTip) throws {
+        let now = ambient.time.monotonicNanos()
         try core.withLock { core in
             guard entry.sequence == core.current.tip.sequence + 1 else { return }
+            if entry.header.server != server { core.rivalSeenAtNanos = now }
             let state = try folded(entry, into: core.current.state) { key in
                 core.checkpoints.touched[key] = entry.sequence
             }

@@ -113,6 +113,10 @@ package struct VarveServer: Sendable {
                 metadata: ["key": "\(fault.key)", "message": "\(fault.message)"]
             )
         }
+        let logger = parts.logger
+        catalog.observeCheckpointFailures { reason in
+            logger.warning("a checkpoint was not written", metadata: ["reason": "\(reason)"])
+        }
         SpoolFile.clear(parts.spoolDirectory)
         let limits = parts.configuration.limits
         let decoder = HTTP1Channel.Configuration.DecoderConfiguration(

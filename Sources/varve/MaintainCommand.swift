@@ -15,7 +15,8 @@ struct MaintainCommand: AsyncParsableCommand {
             a partition to one. Several of them are done in the order compact, expire, orphans.
 
             --checkpoint and --archive are about the log of the whole warehouse. --checkpoint writes its
-            state down, so that starts need not read all of it (servers do so by themselves). --archive
+            state down, so that starts need not read all of it (servers do so by themselves), and removes
+            old checkpoints --grace after a later one was written, but for a few for AS OF. --archive
             packs entries older than --archive-older-than together; they can still be read, also for
             AS OF and audits. Archived entries are removed from the log by the first --archive that
             comes --grace later. Varve versions that do not know archives cannot read such a log.
@@ -59,7 +60,7 @@ struct MaintainCommand: AsyncParsableCommand {
     @Option(help: "How old a log entry must be to be archived: 30d, 12h.")
     var archiveOlderThan = "30d"
 
-    @Option(help: "How long archived entries stay in the log as well: 1h at least.")
+    @Option(help: "How long archived entries and superseded checkpoints stay: 1h at least.")
     var grace = "1d"
 
     func run() async throws {
@@ -150,6 +151,19 @@ struct MaintainCommand: AsyncParsableCommand {
                     + "(\(RunMeasurement.bytes(report.writtenByteCount)))"
                 : "it was there already"
             print(line)
+        }
+        if checkpoint {
+            let swept = try await session.sweepCheckpoints(
+                graceMillis: graceMillis,
+                isDry: dryRun
+            )
+            let would = dryRun ? "would be " : ""
+            print(
+                "log: \(swept.removedCheckpointCount) old checkpoints and "
+                    + "\(swept.removedSegmentCount) segments "
+                    + "(\(RunMeasurement.bytes(swept.removedByteCount))) \(would)removed, "
+                    + "\(swept.keptCheckpointCount) checkpoints kept"
+            )
         }
         if archive {
             let report = try await session.archiveLog(

@@ -57,11 +57,13 @@ struct LedgerMachine: LogMachine {
 
         var uploadByteCount: Int { 0 }
 
-        func upload() async throws {}
+        func upload() async throws { try await machine.uploads() }
     }
 
     /// Ends every item; for programs that understand entries wrongly.
     var suffix = ""
+    /// What an entry's commits need to be written before it.
+    var uploads: @Sendable () async throws -> Void = {}
 
     var initialState: State { [:] }
 

@@ -187,6 +187,7 @@ func request(_ id: String, _ list: String = "a", expects: Int? = nil) -> LedgerM
         let (store, time) = (MemoryStore(), ManualTime())
         var options = LogOptions()
         options.idWindowMillis = 1000
+        options.idCountMin = 1
         let log = try await openLedger(store, time: time, options: options)
         _ = try await log.commit(request("one"))
         time.advance(byNanos: 500_000_000)
@@ -195,6 +196,58 @@ func request(_ id: String, _ list: String = "a", expects: Int? = nil) -> LedgerM
         time.advance(byNanos: 800_000_000)
         _ = try await log.commit(request("three"))
         #expect(try await log.commit(request("one")).position == 4)
+        // The latest stay.
+        time.advance(byNanos: 5_000_000_000)
+        #expect(try await log.commit(request("one")).position == 4)
+    }
+
+    @Test("a clock that is days ahead makes no id forgotten, nor do checkpoints after it")
+    func idsAndWrongClock() async throws {
+        let (store, time) = (MemoryStore(), ManualTime())
+        let wrong = ManualTime(startMicros: time.nowMicros() + 5 * 86_400_000_000)
+        var options = LogOptions()
+        options.idCountMin = 2
+        options.checkpointEntryCount = 0
+        let log = try await openLedger(store, time: time, options: options)
+        for index in 0..<20 { _ = try await log.commit(request("\(index)")) }
+        try await log.writeCheckpoint()
+        let ahead = try await openLedger(store, seed: 2, time: wrong, options: options)
+        _ = try await ahead.commit(request("ahead"))
+        try await ahead.writeCheckpoint()
+        let fresh = try await openLedger(store, seed: 3, time: time, options: options)
+        for log in [log, ahead, fresh] {
+            for index in 0..<20 {
+                #expect(try await log.commit(request("\(index)")).position == Int64(index + 1))
+            }
+        }
+        // A day of minutes later they are forgotten, by who was there and by who comes from a checkpoint.
+        for minute in 0..<1443 {
+            wrong.advance(byNanos: 60_000_000_000)
+            _ = try await ahead.commit(request("minute \(minute)"))
+        }
+        try await ahead.writeCheckpoint()
+        let late = try await openLedger(store, seed: 4, time: time, options: options)
+        for log in [ahead, late] {
+            let before = try await log.read().tip.sequence
+            #expect(try await log.commit(request("\(before % 20)")).position == before + 1)
+        }
+    }
+
+    @Test("a bounded read looks again when either clock says that it is time")
+    func boundedReads() async throws {
+        let store = MemoryStore()
+        let (time, standing) = (ManualTime(), StandingTime())
+        let writer = try await openLedger(store, time: time)
+        let reader = try await openLedger(store, seed: 2, time: standing)
+        _ = try await writer.commit(request("one"))
+        #expect(try await reader.read(stalenessMillisMax: 60_000).tip.sequence == 0)
+        standing.advanceWall(byMicros: 61_000_000)
+        #expect(try await reader.read(stalenessMillisMax: 60_000).tip.sequence == 1)
+        _ = try await writer.commit(request("two"))
+        standing.advanceWall(byMicros: -3_600_000_000)
+        #expect(try await reader.read(stalenessMillisMax: 60_000).tip.sequence == 1)
+        standing.advanceMonotonic(byNanos: 61_000_000_000)
+        #expect(try await reader.read(stalenessMillisMax: 60_000).tip.sequence == 2)
     }
 
     @Test("time never goes back, whatever the clock does")
@@ -345,4 +398,19 @@ func delays(_ rate: Double) -> SimulatedFaults {
     var rates = SimulatedFaults()
     rates.delays = rate
     return rates
+}
+
+/// Clocks that stand until they are moved, each by itself.
+private final class StandingTime: TimeSource {
+    private let state = Mutex<(wallMicros: Int64, nanos: Int64)>((1_700_000_000_000_000, 0))
+
+    func nowMicros() -> Int64 { state.withLock { $0.wallMicros } }
+
+    func monotonicNanos() -> Int64 { state.withLock { $0.nanos } }
+
+    func sleep(nanoseconds: Int64) async throws { try Task.checkCancellation() }
+
+    func advanceWall(byMicros micros: Int64) { state.withLock { $0.wallMicros += micros } }
+
+    func advanceMonotonic(byNanos nanos: Int64) { state.withLock { $0.nanos += nanos } }
 }

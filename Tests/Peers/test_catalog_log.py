@@ -1,6 +1,7 @@
 """The catalog log, its checkpoints and its archive, read by a second program that knows Formats/catalog-log alone."""
 import hashlib
 import json
+import os
 import pathlib
 import zlib
 
@@ -201,6 +202,40 @@ def test_a_damaged_checkpoint_is_passed_over_and_named(varve):
     assert done.returncode == 1 and path.name in done.stdout.decode()
     path.write_bytes(whole)
     varve.verify()
+
+
+def test_old_checkpoints_are_swept_and_the_rest_is_whole(varve):
+    varve.execute("".join(f"CREATE TABLE t{n} (x BIGINT);" for n in range(30)))
+    folder = pathlib.Path(varve.warehouse, "_varve", "checkpoints")
+    for round in range(12):
+        varve.execute(f"INSERT INTO t{round} VALUES ({round}); DROP TABLE t{round + 12}")
+        last = written(varve)
+        # As if four hours had passed.
+        for path in folder.rglob("*"):
+            if path.is_file():
+                then = path.stat().st_mtime - 4 * 3600
+                os.utime(path, (then, then))
+    before = sorted(path.name for path in folder.glob("*.json"))
+    varve.execute("INSERT INTO t0 VALUES (100)")
+    done = varve.run("maintain", "--checkpoint", "--grace", "1h", "--dry-run")
+    assert done.returncode == 0 and "would be removed" in done.stdout.decode(), done
+    assert sorted(path.name for path in folder.glob("*.json")) == before
+    done = varve.run("maintain", "--checkpoint", "--grace", "1h")
+    assert done.returncode == 0, done.stderr
+    after = sorted(path.name for path in folder.glob("*.json"))
+    assert 2 <= len(after) < len(before), (before, after)
+    assert f"{last:020d}.json" in after
+    # A program that knows the format alone finds every segment that is named, and none that is not.
+    named = set()
+    for name in after:
+        index, _, _ = checkpoint(varve, int(name[:20]))
+        named |= {one["sha256"] for kind in ("base", "deltas", "commits") for one in index[kind]}
+    assert {path.stem for path in (folder / "segments").iterdir()} == named
+    check(varve, int(after[-1][:20]))
+    assert varve.rows("SELECT x FROM t0 ORDER BY x", "--as-of", "35") == [(0,)]
+    varve.verify()
+    done = varve.run("maintain", "--checkpoint", "--grace", "59m")
+    assert done.returncode != 0 and "an hour" in done.stderr.decode()
 
 
 def test_archived_entries_are_read_when_they_are_gone_from_the_log(varve):

@@ -29,7 +29,10 @@ struct CheckpointWriter: Sendable {
         var changes: [CheckpointRecord]
         /// The commits since then.
         var commits: [RememberedCommits.Kept]
-        var remembered: (countMax: Int, windowMillis: Int64)
+        /// How many ids of commits are remembered at most.
+        var rememberedCountMax: Int
+        /// Ids of the entries before this one are not remembered any more.
+        var forgottenBefore: Int64
     }
 
     /// What was written.
@@ -78,9 +81,26 @@ struct CheckpointWriter: Sendable {
         if written.isNew {
             written.objectCount += 1
             written.byteCount += bytes.count
+            try await checkBase(content.previous, of: key)
         }
         written.index = index
         return written
+    }
+
+    /// Takes an index back whose base was swept away meanwhile, maybe with segments that it names.
+    private func checkBase(_ previous: CheckpointIndex?, of key: String) async throws {
+        guard let previous else { return }
+        do {
+            _ = try await reader.store.head(CheckpointIndex.key(of: previous.tip.sequence))
+        } catch let error as ObjectStoreError {
+            guard error.code == .notFound else { throw error }
+            try await reader.store.delete([key])
+            throw CommitLogError(
+                .busy,
+                "the checkpoint at \(previous.tip.sequence), which this one was built on, was removed",
+                key: key
+            )
+        }
     }
 
     // MARK: - Records
@@ -257,7 +277,7 @@ struct CheckpointWriter: Sendable {
     ) async throws {
         var kept = content.commits
         var tier = 0
-        let mergedCountMax = max(content.remembered.countMax / 4, 1)
+        let mergedCountMax = max(content.rememberedCountMax / 4, 1)
         while !kept.isEmpty {
             let group = index.commits.suffix { $0.tier == tier }
             let count = group.reduce(kept.count) { $0 + $1.object.count }
@@ -287,8 +307,8 @@ struct CheckpointWriter: Sendable {
         }
         var count = index.commits.reduce(0) { $0 + $1.object.count }
         while let first = index.commits.first,
-            count - first.object.count >= content.remembered.countMax
-                || first.lastMillis < content.tip.timeMillis - content.remembered.windowMillis
+            count - first.object.count >= content.rememberedCountMax
+                || first.last < content.forgottenBefore
         {
             count -= first.object.count
             index.commits.removeFirst()
@@ -343,10 +363,8 @@ struct CheckpointWriter: Sendable {
             return true
         } catch let error as ObjectStoreError {
             guard error.code == .alreadyExists else { throw error }
-            // Should it have been damaged, it is mended.
-            if (try? await reader.store.get(key).bytes) != bytes {
-                try await reader.store.put(key, bytes)
-            }
+            // Written again, it is mended, should it have been damaged, and too young to be swept away.
+            try await reader.store.put(key, bytes)
             return false
         }
     }

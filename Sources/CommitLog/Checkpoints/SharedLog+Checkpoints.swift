@@ -17,6 +17,10 @@ struct CheckpointProgress: Sendable {
     var faults: [LogVerification.Fault] = []
     /// Why the last checkpoint in the background was not written.
     var failure: String?
+    /// How many were not.
+    var failureCount = 0
+    /// Who wants to hear of those.
+    var observer: (@Sendable (String) -> Void)?
 
     /// Forgets what a checkpoint at a position has.
     mutating func forget(through position: Int64) {
@@ -59,6 +63,16 @@ extension SharedLog {
     /// Why the last checkpoint in the background was not written; nil when it was.
     package var checkpointFailure: String? {
         core.withLock { $0.checkpoints.failure }
+    }
+
+    /// How many checkpoints in the background were not written.
+    package var checkpointFailureCount: Int {
+        core.withLock { $0.checkpoints.failureCount }
+    }
+
+    /// Calls somebody for every checkpoint in the background that is not written, with the reason.
+    package func observeCheckpointFailures(_ observer: @escaping @Sendable (String) -> Void) {
+        core.withLock { $0.checkpoints.observer = observer }
     }
 
     // MARK: - Reading
@@ -115,8 +129,24 @@ extension SharedLog {
             return (Snapshot(tip: index.tip, state: state), loaded.commits)
         } catch let error as CommitLogError {
             guard error.code != .notFound else { throw error }
-            note(error)
+            // One that was swept away while it was read was not damaged.
+            if try await hasCheckpoint(position) { note(error) }
             return nil
+        }
+    }
+
+    /// Whether the checkpoint can be read that starts would take if this were the only one.
+    func isSound(_ position: Int64) async throws -> Bool {
+        try await loadSound(position) != nil
+    }
+
+    private func hasCheckpoint(_ position: Int64) async throws -> Bool {
+        do {
+            _ = try await store.head(CheckpointIndex.key(of: position))
+            return true
+        } catch let error as ObjectStoreError {
+            guard error.code == .notFound else { throw error }
+            return false
         }
     }
 
@@ -203,7 +233,8 @@ extension SharedLog {
                 previous: previous,
                 changes: changes,
                 commits: remembered.kept(after: previous?.tip.sequence ?? 0),
-                remembered: (remembered.countMax, remembered.windowMillis)
+                rememberedCountMax: remembered.bounds.countMax,
+                forgottenBefore: remembered.forgottenBefore
             )
         )
         core.withLock { $0.checkpoints.forget(through: position) }
@@ -289,10 +320,13 @@ extension SharedLog {
                 } catch {
                     failure = "\(error)"
                 }
-                self.core.withLock { core in
+                let observer = self.core.withLock { core in
                     core.checkpoints.task = nil
                     core.checkpoints.failure = failure
+                    if failure != nil { core.checkpoints.failureCount += 1 }
+                    return core.checkpoints.observer
                 }
+                if let failure { observer?(failure) }
             }
         }
     }
@@ -366,6 +400,8 @@ extension SharedLog {
             _ = try makeState(loaded)
             return nil
         } catch let error as CommitLogError {
+            // One that was swept away meanwhile has no fault.
+            guard try await hasCheckpoint(position) else { return nil }
             return .init(key: error.key.isEmpty ? key : error.key, message: error.message)
         }
     }

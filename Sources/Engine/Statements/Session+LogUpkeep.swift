@@ -9,6 +9,17 @@ extension Session {
         return try await engine.catalog(creating: false).writeCheckpoint()
     }
 
+    /// Removes old checkpoints that nobody starts from, and what only they need.
+    ///
+    /// - Parameter graceMillis: how long a checkpoint stays after a later one was written: an hour at least.
+    package func sweepCheckpoints(graceMillis: Int64, isDry: Bool) async throws -> CheckpointSweep {
+        try requirePresent()
+        return try await engine.catalog(creating: false).sweepCheckpoints(
+            graceMillis: graceMillis,
+            isDry: isDry
+        )
+    }
+
     /// Moves entries of the catalog's log that are older than said to archives, from which they can still
     /// be read, and removes those that an earlier call archived.
     ///

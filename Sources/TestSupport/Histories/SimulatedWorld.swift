@@ -168,6 +168,8 @@ package final class SimulatedClock: TimeSource {
         var suspendedNanos: Int64 = 0
         /// The monotonic clock while it stands still.
         var stillNanos: Int64?
+        /// Whether the wall clock was ever set back.
+        var wasSetBack = false
     }
 
     private let world: SimulatedWorld
@@ -199,15 +201,19 @@ package final class SimulatedClock: TimeSource {
 
     /// Sets the wall clock wrong by so much.
     package func set(wallOffsetMicros: Int64) {
-        state.withLock { $0.wallOffsetMicros = wallOffsetMicros }
+        state.withLock { state in
+            if wallOffsetMicros < state.wallOffsetMicros { state.wasSetBack = true }
+            state.wallOffsetMicros = wallOffsetMicros
+        }
     }
 
-    /// Whether the monotonic clock has ever stood still.
-    package var hasStoodStill: Bool {
-        state.withLock { $0.suspendedNanos > 0 || $0.stillNanos != nil }
+    /// Whether neither clock can tell how much time passed: the one has stood still, the other was set back.
+    package var hasLostTime: Bool {
+        state.withLock { $0.wasSetBack && ($0.suspendedNanos > 0 || $0.stillNanos != nil) }
     }
 
-    /// Lets the wall clock go on and the monotonic one stand still, as when a machine sleeps.
+    /// Lets the wall clock go on and the monotonic one stand still, as when a virtual machine is stopped and
+    /// its clock is set when it goes on.
     package func suspend(nanoseconds: Int64) async throws {
         let began = world.nowNanos
         state.withLock { $0.stillNanos = began - $0.suspendedNanos }

@@ -1,4 +1,5 @@
 import Ambient
+import CommitLog
 import Bytes
 import Catalog
 import Engine
@@ -33,7 +34,8 @@ struct HealthRoutes: Sendable {
     }
 
     private func metrics() async throws -> Reply {
-        let known = try await parts.catalog().known
+        let catalog = try await parts.catalog()
+        let (known, contention) = (catalog.known, catalog.contention)
         let text = parts.metrics.render(gauges: [
             ("varve_catalog_log_position", "The last entry of the log known here.", known.position),
             (
@@ -45,8 +47,16 @@ struct HealthRoutes: Sendable {
                 Int64(known.state.namespaceCount)
             ),
         ])
+        var counters = PrometheusText()
+        let attempts = "varve_catalog_entry_attempts_total"
+        counters.family(attempts, "counter", "Attempts of this server at entries of the log.")
+        counters.sample(attempts, [("outcome", "lost")], String(contention.lostCount))
+        counters.sample(attempts, [("outcome", "won")], String(contention.wonCount))
+        let failures = "varve_catalog_checkpoint_failures_total"
+        counters.family(failures, "counter", "Checkpoints in the background that were not written.")
+        counters.sample(failures, [], String(catalog.checkpointFailureCount))
         return .text(
-            text + parts.webhooks.metricsText(),
+            text + counters.text + parts.webhooks.metricsText(),
             type: "text/plain; version=0.0.4; charset=utf-8"
         )
     }

@@ -163,8 +163,8 @@ struct HistoryClient: Sendable {
                     ? catalog.known : try await catalog.read()
             case .bounded(let nanoseconds):
                 snapshot = try await catalog.read(stalenessMillisMax: nanoseconds / 1_000_000)
-                // A machine that sleeps does not know how long ago it looked.
-                if server.clock.hasStoodStill { reading = .bounded(nanoseconds: .max / 4) }
+                // Without any clock to tell, it does not know how long ago it looked.
+                if server.clock.hasLostTime { reading = .bounded(nanoseconds: .max / 4) }
             case .asOfPosition(let position): snapshot = try await catalog.snapshot(at: position)
             case .asOfTime(let time): snapshot = try await catalog.snapshot(atMillis: time)
             }
