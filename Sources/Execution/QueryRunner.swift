@@ -57,7 +57,12 @@ package func withResult<R: Sendable>(
     return try await withThrowingTaskGroup(of: R?.self) { group in
         for worker in 1..<max(1, team.count) {
             group.addTask {
-                try await options.threads.run { team.serve(worker: worker) }
+                do {
+                    try await options.threads.run { team.serve(worker: worker) }
+                } catch {
+                    team.excuse(error)
+                    throw error
+                }
                 return nil
             }
         }

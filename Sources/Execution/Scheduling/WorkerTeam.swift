@@ -16,6 +16,9 @@ final class WorkerTeam: @unchecked Sendable {
     private var runningCount = 0
     private var firstError: (worker: Int, error: any Error)?
     private var isClosed = false
+    /// Workers that will never come, and why.
+    private var absentCount = 0
+    private var absence: (any Error)?
     private let interruption: StopFlag
     private let profile: QueryProfile?
     /// What the driver works for when a phase begins: the time of the others goes there, too.
@@ -41,7 +44,7 @@ final class WorkerTeam: @unchecked Sendable {
 
     /// Runs `body` once per worker, the driver's share on the calling thread, and waits for all.
     ///
-    /// - Throws: the error of the lowest worker that failed.
+    /// - Throws: the error of the lowest worker that failed, or why one never came.
     func run(_ body: @escaping (Int) throws -> Void) throws {
         if count == 1 {
             try body(0)
@@ -58,9 +61,10 @@ final class WorkerTeam: @unchecked Sendable {
         var ownError: (any Error)?
         do { try body(0) } catch { ownError = error }
         pthread_mutex_lock(lock)
-        while runningCount > 0 { pthread_cond_wait(wakeup, lock) }
+        while runningCount > absentCount { pthread_cond_wait(wakeup, lock) }
         self.body = nil
-        let otherError = firstError?.error
+        // The share of who is absent was not done.
+        let otherError = firstError?.error ?? absence
         pthread_mutex_unlock(lock)
         if let ownError { throw ownError }
         if let otherError { throw otherError }
@@ -96,9 +100,23 @@ final class WorkerTeam: @unchecked Sendable {
                 firstError = (worker, failure)
             }
             runningCount -= 1
-            if runningCount == 0 { pthread_cond_broadcast(wakeup) }
+            if runningCount <= absentCount { pthread_cond_broadcast(wakeup) }
             pthread_mutex_unlock(lock)
         }
+    }
+
+    /// Says that a worker will never `serve`, for there is no thread for it, or the query was given up
+    /// before it had one.
+    ///
+    /// Nobody waits for it then, and a query that is not done ends with this error.
+    func excuse(_ error: any Error) {
+        pthread_mutex_lock(lock)
+        defer { pthread_mutex_unlock(lock) }
+        if isClosed { return }
+        absentCount += 1
+        if absence == nil { absence = error }
+        interruption.set()
+        pthread_cond_broadcast(wakeup)
     }
 
     /// Sends everybody home; call it when no phase is running.
