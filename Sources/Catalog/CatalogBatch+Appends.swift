@@ -22,10 +22,8 @@ struct AppendGroup: Sendable {
     let snapshotID: Int64
     let file: MetadataFiles.New
     /// Of each commit.
-    var added: [[DataFile]] = []
-    /// Whether a later commit may still join.
-    var isOpen = true
-    /// Whether the snapshot is made, of all that is added.
+    var added: [[DataFile]]
+    /// Whether the snapshot is made: nobody may join any more.
     var isMade = false
 }
 
@@ -43,14 +41,9 @@ extension CatalogBatch {
             recordCount: append.files.reduce(0) { $0 &+ $1.recordCount }
         )
         let location = entry.metadataLocation
-        if let group = groups[location], group.isOpen {
+        if let group = groups[location], !group.isMade {
             try append.check(group.base)
-            // Out of the dictionary while it changes, so that nothing is copied.
-            groups[location] = nil
-            var group = group
-            group.added.append(append.files)
-            group.isMade = false
-            groups[location] = group
+            groups[location]?.added.append(append.files)
             add(append.unwritten)
             uploadByteCount += 256 * append.files.count
             let change = CatalogChange.updateTable(
@@ -62,7 +55,6 @@ extension CatalogBatch {
             )
             return (change, group.base)
         }
-        try await close(location)
         let base = try await metadata(of: table, entry)
         guard append.isWanted(base) else { return nil }
         try append.check(base)
@@ -73,15 +65,14 @@ extension CatalogBatch {
             after: location,
             uuid: machine.ambient.uuidV4()
         )
-        var group = AppendGroup(
+        groups[file.location] = AppendGroup(
             base: base,
             baseLocation: location,
             first: append,
             snapshotID: snapshotID,
-            file: file
+            file: file,
+            added: [append.files]
         )
-        group.added = [append.files]
-        groups[file.location] = group
         add(append.unwritten)
         // About what it will be.
         uploadByteCount += 8192 + 512 * base.snapshots.count
@@ -104,16 +95,15 @@ extension CatalogBatch {
     ///
     /// Nobody may join afterwards: somebody has seen the table.
     mutating func close(_ location: String) async throws {
-        guard var group = groups[location] else { return }
-        groups[location]?.isOpen = false
-        guard !group.isMade else { return }
-        let (made, change) = try await machine.make(group, header, unwritten: sideFiles)
-        group.isOpen = false
-        group.isMade = true
-        groups[location] = group
-        add(change.files)
-        newFiles[location] = made
-        uploadByteCount += made.bytes.count
+        guard let group = groups[location], !group.isMade else { return }
+        set(try await machine.make(group, header, unwritten: sideFiles))
+    }
+
+    private mutating func set(_ made: (file: MetadataFiles.New, sideFiles: [TableChange.File])) {
+        groups[made.file.location]?.isMade = true
+        newFiles[made.file.location] = made.file
+        add(made.sideFiles)
+        uploadByteCount += made.file.bytes.count
     }
 
     mutating func finish(
@@ -126,14 +116,9 @@ extension CatalogBatch {
             open.values.sorted { $0.file.location < $1.file.location },
             countMax: machine.parallelCountMax
         ) { group in
-            let (file, change) = try await machine.make(group, header, unwritten: unwritten)
-            return (file, change.files)
+            try await machine.make(group, header, unwritten: unwritten)
         }
-        for (file, sideFiles) in made {
-            groups[file.location]?.isMade = true
-            newFiles[file.location] = file
-            add(sideFiles)
-        }
+        for one in made { set(one) }
         return prepared.map { commit, receipt in
             let changes = receipt.changes.map(finished)
             guard changes != receipt.changes else { return (commit, receipt) }
@@ -185,12 +170,26 @@ extension CatalogBatch {
 }
 
 extension CatalogMachine {
-    /// The snapshot of a group, and the metadata file that has it.
+    /// The metadata file with the snapshot of a group, and the files that the snapshot refers to.
+    ///
+    /// - Throws: `CombinationFailed`.
     fileprivate func make(
         _ group: AppendGroup,
         _ header: LogEntry.Header,
         unwritten: [String: [UInt8]]
-    ) async throws -> (MetadataFiles.New, TableChange) {
+    ) async throws -> (file: MetadataFiles.New, sideFiles: [TableChange.File]) {
+        do {
+            return try await makeOrFail(group, header, unwritten: unwritten)
+        } catch {
+            throw CombinationFailed(error)
+        }
+    }
+
+    private func makeOrFail(
+        _ group: AppendGroup,
+        _ header: LogEntry.Header,
+        unwritten: [String: [UInt8]]
+    ) async throws -> (file: MetadataFiles.New, sideFiles: [TableChange.File]) {
         let change = try await group.first.prepare(
             TableBase(metadata: group.base, timeMillis: header.timeMillis, unwritten: unwritten),
             group.added.flatMap { $0 },
@@ -212,6 +211,6 @@ extension CatalogMachine {
             throw CatalogError(.invalid, "an append made another snapshot than it was to make")
         }
         try file.serialize()
-        return (file, change)
+        return (file, change.files)
     }
 }

@@ -266,8 +266,7 @@ package struct CommitReceipt: Sendable {
     package let changes: [CatalogChange]
     /// The tables that it made or changed, as it left them.
     ///
-    /// The files that their entries name, and so the tables of a replay, may have the changes of later
-    /// commits of the entry too.
+    /// Where a snapshot is shared, what the others of the entry added is in it too.
     package let tables: [LoadedTable]
     /// Whether this is the outcome of an earlier commit with the same id.
     package let isReplay: Bool

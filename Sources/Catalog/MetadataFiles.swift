@@ -15,63 +15,21 @@ package typealias StoreFactory = @Sendable (_ folder: String) throws -> any Obje
 /// once, held against the hash that the log has of it; only which location is current changes, and that
 /// the log says.
 final class MetadataFiles: Sendable {
-    private struct Remembered {
+    private struct Remembered: Sendable {
         var metadata: TableMetadata
         var sha256: String
-        var byteCount: Int
-        var lastUse: UInt64
-    }
-
-    private struct Memory {
-        var files: [String: Remembered] = [:]
-        var byteCount = 0
-        var useCount: UInt64 = 0
-
-        mutating func find(_ location: String) -> (TableMetadata, sha256: String)? {
-            useCount += 1
-            files[location]?.lastUse = useCount
-            return files[location].map { ($0.metadata, $0.sha256) }
-        }
-
-        mutating func remember(
-            _ location: String,
-            _ metadata: TableMetadata,
-            _ sha256: String,
-            _ byteCount: Int,
-            byteCountMax: Int
-        ) {
-            useCount += 1
-            let old = files.updateValue(
-                Remembered(
-                    metadata: metadata,
-                    sha256: sha256,
-                    byteCount: byteCount,
-                    lastUse: useCount
-                ),
-                forKey: location
-            )
-            self.byteCount += byteCount - (old?.byteCount ?? 0)
-            guard self.byteCount > byteCountMax else { return }
-            // Down to three quarters at once, so that the sorting is paid for by many insertions.
-            for (location, file) in files.sorted(by: { $0.value.lastUse < $1.value.lastUse }) {
-                if self.byteCount <= byteCountMax / 4 * 3 { break }
-                files[location] = nil
-                self.byteCount -= file.byteCount
-            }
-        }
     }
 
     let locations: LocationMap
     private let store: any ObjectStore
     private let openOutside: StoreFactory?
-    private let byteCountMax: Int
-    private let memory = Mutex(Memory())
+    private let memory: LeastRecentlyUsedCache<String, Remembered>
     private let views = Mutex<[String: (metadata: ViewMetadata, sha256: String)]>([:])
 
     init(store: any ObjectStore, openOutside: StoreFactory?, byteCountMax: Int) {
         self.store = store
         self.openOutside = openOutside
-        self.byteCountMax = max(byteCountMax, 0)
+        memory = LeastRecentlyUsedCache(byteCountMax: max(byteCountMax, 0))
         locations = LocationMap(root: store.root)
     }
 
@@ -174,7 +132,7 @@ final class MetadataFiles: Sendable {
     }
 
     func known(_ location: String) -> (TableMetadata, sha256: String)? {
-        memory.withLock { $0.find(location) }
+        memory.find(location).map { ($0.metadata, $0.sha256) }
     }
 
     func remember(
@@ -184,15 +142,11 @@ final class MetadataFiles: Sendable {
         byteCount: Int
     ) {
         // What it takes in memory is a few times its text.
-        memory.withLock {
-            $0.remember(
-                location,
-                metadata,
-                sha256,
-                4 * byteCount + 1024,
-                byteCountMax: byteCountMax
-            )
-        }
+        memory.insert(
+            Remembered(metadata: metadata, sha256: sha256),
+            for: location,
+            byteCount: 4 * byteCount + 1024
+        )
     }
 
     private func read(_ location: String) async throws -> [UInt8] {

@@ -28,7 +28,7 @@ package struct CatalogOptions: Sendable {
     /// How much metadata is remembered, in bytes of memory, roughly.
     package var metadataBytesMax = 256 << 20
     /// Files of one entry written at once.
-    package var parallelCountMax = 64
+    package var parallelCountMax = 128
     package var log = LogOptions()
 
     package init() {}
@@ -416,10 +416,11 @@ package final class WarehouseCatalog: Sendable {
                 )
             }
         }
+        var others: [(table: TableIdentifier, entry: TableEntry)] = []
         for other in try snapshot.branched.contents(besides: snapshot.state) {
             try Task.checkCancellation()
             switch other.content {
-            case .table(let entry): try await check([(other.name, entry)])
+            case .table(let entry): others.append((other.name, entry))
             case .view(let entry):
                 report.fileCount += 1
                 do {
@@ -436,6 +437,7 @@ package final class WarehouseCatalog: Sendable {
             case .namespace: continue
             }
         }
+        try await check(others)
         guard includesPast else { return report }
         var past: [(table: TableIdentifier, entry: TableEntry)] = []
         var purged: Set<String> = []

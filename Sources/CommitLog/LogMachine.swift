@@ -57,7 +57,7 @@ package protocol LogMachine: Sendable {
     ///   - requests: what will be prepared, in order, unless it fails or does not fit; a chance to do in
     ///     parallel what does not depend on that order.
     ///   - header: the entry's position and time, should it win.
-    ///   - combines: whether commits may be done together by what `finish` does; false when that failed.
+    ///   - combines: whether commits may be done together; false when that failed.
     func makeBatch(
         for requests: [Request],
         on state: State,
@@ -72,6 +72,16 @@ package protocol LogMachine: Sendable {
     ) async throws -> Outcome
 }
 
+/// What a batch throws when commits that it does together cannot be done: each is then tried alone, so that
+/// everybody hears of their own mistakes only.
+package struct CombinationFailed: Error {
+    package let underlying: any Error
+
+    package init(_ underlying: any Error) {
+        self.underlying = underlying
+    }
+}
+
 /// The commits of an entry that is being prepared; a value, so that a commit that fails or does not
 /// fit leaves no trace.
 package protocol CommitBatch: Sendable {
@@ -80,7 +90,7 @@ package protocol CommitBatch: Sendable {
 
     /// Validates a request against the state that the commits before it leave behind.
     ///
-    /// - Throws: when it cannot be committed there.
+    /// - Throws: when it cannot be committed there; `CombinationFailed` when those before it cannot.
     mutating func prepare(
         _ request: Request
     ) async throws -> (commit: LoggedCommit, outcome: Outcome)
@@ -92,7 +102,7 @@ package protocol CommitBatch: Sendable {
     ///
     /// Commits keep their number, order, ids and about their size.
     ///
-    /// - Throws: when it cannot be done for all; each is then tried without the others.
+    /// - Throws: `CombinationFailed` when it cannot be done for all.
     mutating func finish(
         _ prepared: [(commit: LoggedCommit, outcome: Outcome)]
     ) async throws -> [(commit: LoggedCommit, outcome: Outcome)]?

@@ -24,6 +24,8 @@ extension SharedLog {
         var tickets: [Ticket] = []
         while queue.leaderResult == nil {
             do {
+                // What did not fit last time is in the queue again.
+                tickets = []
                 try await gather()
                 tickets = queue.take(countMax: max(options.commitCountMax, 1))
                 let began = ambient.time.monotonicNanos()
@@ -320,8 +322,22 @@ extension SharedLog {
     private func makeAttempt(
         _ tickets: [Ticket],
         _ base: Snapshot,
+        isFresh: Bool
+    ) async throws -> Attempt? {
+        do {
+            return try await makeAttempt(tickets, base, isFresh: isFresh, combines: true)
+        } catch let failure as CombinationFailed {
+            try Task.checkCancellation()
+            if isTransient(failure.underlying) { throw failure.underlying }
+            return try await makeAttempt(tickets, base, isFresh: isFresh, combines: false)
+        }
+    }
+
+    private func makeAttempt(
+        _ tickets: [Ticket],
+        _ base: Snapshot,
         isFresh: Bool,
-        combines: Bool = true
+        combines: Bool
     ) async throws -> Attempt? {
         let header = base.tip.header(
             nowMillis: ambient.time.nowMicros() / 1000,
@@ -359,6 +375,8 @@ extension SharedLog {
                 attempt.commitBytes.append(bytes)
                 attempt.included.append((ticket, outcome))
                 ids.insert(commit.id)
+            } catch let failure as CombinationFailed {
+                throw failure
             } catch {
                 // A cancelled leader's requests fail too, but not for reasons of theirs.
                 try Task.checkCancellation()
@@ -371,16 +389,7 @@ extension SharedLog {
             }
         }
         let prepared = zip(attempt.commits, attempt.included).map { ($0, $1.outcome) }
-        let finished: [(commit: LoggedCommit, outcome: Machine.Outcome)]?
-        do {
-            finished = try await attempt.batch.finish(prepared)
-        } catch {
-            try Task.checkCancellation()
-            guard combines, !isTransient(error) else { throw error }
-            // One of them cannot be done: each is to hear of its own mistakes only.
-            return try await makeAttempt(tickets, base, isFresh: isFresh, combines: false)
-        }
-        if let finished {
+        if let finished = try await attempt.batch.finish(prepared) {
             attempt.commits = finished.map(\.commit)
             attempt.commitBytes = try attempt.commits.map {
                 try $0.encoded(byteCountMax: options.commitBytesMax)

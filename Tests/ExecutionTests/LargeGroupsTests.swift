@@ -120,29 +120,13 @@ private final class ManyKeys: ScanProvider {
         threadCount: Int,
         budget: MemoryBudget = MemoryBudget(limitBytes: 8 << 30)
     ) async throws -> [[Value]] {
-        var environment = BindingEnvironment(nowMicros: 0, evaluate: { try evaluateConstant($0) })
-        environment.tables[.named(["t"], version: nil)] = .success(
-            SourceTable(sourceID: 0, name: "t", schema: Self.schema)
-        )
-        var binder = Binder(environment: environment)
-        let bound = try binder.bind(query: try Parser.parseQuery(text))
-        let plan = try PhysicalPlanner().plan(
-            Optimiser(evaluate: { try evaluateConstant($0) }).optimise(bound)
-        )
-        return try await withResult(
-            of: plan,
-            schema: Schema(bound.columns.map { Field($0.name, $0.type) }),
+        try await queryRows(
+            text,
+            tables: ["t": SourceTable(sourceID: 0, name: "t", schema: Self.schema)],
             provider: self,
-            options: QueryOptions(threadCount: threadCount, memory: budget)
-        ) { stream in
-            var rows: [[Value]] = []
-            while let batch = try await stream.next() {
-                for row in 0..<batch.rowCount {
-                    rows.append(batch.columns.map { $0.value(at: row) })
-                }
-            }
-            return rows
-        }
+            threadCount: threadCount,
+            memory: budget
+        )
     }
 }
 

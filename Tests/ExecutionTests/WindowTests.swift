@@ -6,43 +6,6 @@ import SQL
 import TestSupport
 import Testing
 
-/// Runs queries that read no tables.
-private enum Runner {
-    struct NoTables: ScanProvider {
-        func open(_ request: ScanRequest) throws -> any ScanSource {
-            throw ExecutionError(.unsupported, "there are no tables")
-        }
-    }
-
-    static func rows(
-        _ text: String,
-        threadCount: Int = 1,
-        memory: MemoryBudget = .process
-    ) async throws -> [[Value]] {
-        var binder = Binder(
-            environment: BindingEnvironment(nowMicros: 0, evaluate: { try evaluateConstant($0) })
-        )
-        let bound = try binder.bind(query: try Parser.parseQuery(text))
-        let plan = try PhysicalPlanner().plan(
-            Optimiser(evaluate: { try evaluateConstant($0) }).optimise(bound)
-        )
-        return try await withResult(
-            of: plan,
-            schema: Schema(bound.columns.map { Field($0.name, $0.type) }),
-            provider: NoTables(),
-            options: QueryOptions(threadCount: threadCount, memory: memory)
-        ) { stream in
-            var rows: [[Value]] = []
-            while let batch = try await stream.next() {
-                for row in 0..<batch.rowCount {
-                    rows.append(batch.columns.map { $0.value(at: row) })
-                }
-            }
-            return rows
-        }
-    }
-}
-
 /// A row of the test table: partition, order, value.
 private struct Row {
     var partition: Int
@@ -150,7 +113,7 @@ struct WindowTests {
             if unit == "ROWS" {
                 for (place, number) in sorted.enumerated() { known[number].order = place }
             }
-            let result = try await Runner.rows(text, threadCount: 1 + seed % 2)
+            let result = try await queryRows(text, threadCount: 1 + seed % 2)
             for (place, number) in sorted.enumerated() {
                 let seen = frame(sorted, known, at: place, unit, start, end, exclusion)
                 let present = seen.compactMap { rows[$0].value }
@@ -169,7 +132,7 @@ struct WindowTests {
     @Test("a running sum over many rows takes no time that grows with their square")
     func runningSums() async throws {
         let values = (0..<20_000).map { "(\($0))" }.joined(separator: ", ")
-        let rows = try await Runner.rows(
+        let rows = try await queryRows(
             "SELECT max(s), max(m) FROM (SELECT sum(n) OVER (ORDER BY n) AS s, "
                 + "min(n) OVER (ORDER BY n ROWS BETWEEN 9000 PRECEDING AND 9000 FOLLOWING "
                 + "EXCLUDE CURRENT ROW) AS m FROM (VALUES \(values)) AS t(n)) AS q"
@@ -181,7 +144,7 @@ struct WindowTests {
     func memory() async throws {
         let values = (0..<5000).map { "(\($0))" }.joined(separator: ", ")
         await #expect(throws: ExecutionError.self) {
-            try await Runner.rows(
+            try await queryRows(
                 "SELECT sum(n) OVER (ORDER BY n) FROM (VALUES \(values)) AS t(n)",
                 memory: MemoryBudget(limitBytes: 1 << 16)
             )
@@ -192,7 +155,7 @@ struct WindowTests {
     func overflow() async throws {
         let nines = String(repeating: "9", count: 38)
         await #expect(throws: (any Error).self) {
-            try await Runner.rows(
+            try await queryRows(
                 "SELECT sum(n) OVER () FROM (VALUES (\(nines)), (\(nines))) AS t(n)"
             )
         }
@@ -204,7 +167,7 @@ struct WindowTests {
     )
     func distances(_ distance: String) async throws {
         await #expect(throws: (any Error).self) {
-            try await Runner.rows(
+            try await queryRows(
                 "SELECT sum(x) OVER (ORDER BY x ROWS \(distance) PRECEDING) FROM (VALUES (1), (2)) AS t(x)"
             )
         }

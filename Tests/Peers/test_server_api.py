@@ -3,8 +3,10 @@
     VARVE_BIN=.build/release/varve python -m pytest Tests/Peers/test_server_api.py
 """
 
+import http.client
 import json
 import re
+import socket
 import subprocess
 import urllib.error
 import urllib.parse
@@ -14,6 +16,7 @@ import pytest
 
 yaml = pytest.importorskip("yaml")
 
+from support import Varve
 from test_rest_clients import BINARY, running
 
 OPERATIONS = {"get", "put", "post", "delete", "head", "options", "patch"}
@@ -39,6 +42,65 @@ def server(tmp_path_factory):
             "INSERT INTO copy SELECT carrier, delay FROM flights WHERE delay > 0"
         )
         yield running_server
+
+
+def statement(server, connection, sql):
+    connection.request("POST", "/varve/v1/query", json.dumps({"sql": sql}), {"Accept": "application/json"})
+    answer = connection.getresponse()
+    return answer.status, json.loads(answer.read())
+
+
+def test_a_connection_takes_one_statement_after_the_other(server):
+    connection = http.client.HTTPConnection(urllib.parse.urlsplit(server.url).netloc, timeout=300)
+    sockets = set()
+    for sql, status in [("SELECT 1 AS a", 200), ("SELECT nothing", 400), ("FROM range(100000)", 200), ("SELECT 2 AS a", 200)]:
+        got, answer = statement(server, connection, sql)
+        assert got == status, answer
+        sockets.add(connection.sock)
+    assert len(sockets) == 1 and connection.sock is not None
+    connection.close()
+    # The next request may be there already.
+    with socket.create_connection(urllib.parse.urlsplit(server.url).netloc.split(":"), 300) as both:
+        for number in (7, 8):
+            body = json.dumps({"sql": f"SELECT {number} AS a"}).encode()
+            head = f"POST /varve/v1/query HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\nContent-Length: {len(body)}\r\n"
+            both.sendall(head.encode() + (b"Connection: close\r\n" if number == 8 else b"") + b"\r\n" + body)
+        answer = b""
+        while piece := both.recv(65536):
+            answer += piece
+    assert answer.count(b"HTTP/1.1 200") == 2 and b"[7]" in answer and b"[8]" in answer, answer
+
+
+def test_rows_go_into_the_table_that_is_there_now(server):
+    """What a server knows of a table is not what another process made of it."""
+    other = Varve(server.warehouse)
+
+    def insert(sql):
+        status, _, body = raw(server, "POST", "/varve/v1/query", json.dumps({"sql": sql}).encode(), {"Accept": "application/json"})
+        return status, json.loads(body)
+
+    for name in "abc":
+        server.sql(f"CREATE TABLE {name} (n INTEGER); INSERT INTO {name} VALUES (1)")
+    # Another table of that name, with another column.
+    other.execute("DROP TABLE a; CREATE TABLE a (s VARCHAR)")
+    assert insert("INSERT INTO a VALUES ('x')")[0] == 200
+    assert other.rows("FROM a") == [("x",)]
+    # Another one that looks the same.
+    other.execute("DROP TABLE b; CREATE TABLE b (n INTEGER)")
+    assert insert("INSERT INTO b VALUES (2)")[0] == 200
+    assert other.rows("FROM b") == [(2,)]
+    # The same one with a column more: one value is too few, and the error is the newest state's.
+    other.execute("ALTER TABLE c ADD COLUMN s VARCHAR")
+    status, answer = insert("INSERT INTO c VALUES (2)")
+    assert status == 400 and "2 columns" in json.dumps(answer), answer
+    assert insert("INSERT INTO c VALUES (2, 'y')")[0] == 200
+    assert sorted(other.rows("FROM c"), key=str) == [(1, None), (2, "y")]
+    # One that is gone, and one that this server has never seen.
+    other.execute("DROP TABLE c; CREATE TABLE d (n INTEGER)")
+    assert insert("INSERT INTO c VALUES (3, 'z')")[0] == 404
+    assert insert("INSERT INTO d VALUES (3)")[0] == 200
+    assert other.rows("FROM d") == [(3,)]
+    other.verify()
 
 
 @pytest.fixture(scope="module")

@@ -65,14 +65,15 @@ extension SharedLog {
         var removed: [ObjectMetadata] = []
         var kept: Set<[Int64]> = []
         for (position, object) in indexes where position < anchor {
+            let condition = try await condition(of: position)
             // Sound or not, what a later version wrote is not ours to remove.
-            if try await isOfLaterFormat(position) { continue }
+            if condition == .ofLaterFormat { continue }
             // The oldest of a block stays; blocks of the next tier are four of this one, so what stays there
             // was kept until then.
             let bitCount = Int64.bitWidth - max(tip - position, 1).leadingZeroBitCount
             let tier = (bitCount - 1) / 2
             let block = position >> Int64(2 * tier)
-            if !kept.contains([Int64(tier), block]), try await isReadable(position) {
+            if condition == .readable, !kept.contains([Int64(tier), block]) {
                 kept.insert([Int64(tier), block])
                 continue
             }
@@ -81,7 +82,7 @@ extension SharedLog {
         sweep.removedCheckpointCount = removed.count
         sweep.keptCheckpointCount = indexes.count - removed.count
         sweep.removedByteCount = removed.reduce(0) { $0 + $1.size }
-        if !isDry { try await delete(removed) }
+        if !isDry { try await store.delete(removed.map(\.key)) }
         let gone = Set(removed.map(\.key))
         let after = isDry ? before : try await store.listAll(prefix: CheckpointIndex.keyPrefix)
         var named: Set<String> = []
@@ -101,7 +102,7 @@ extension SharedLog {
         }
         sweep.removedSegmentCount = segments.count
         sweep.removedByteCount += segments.reduce(0) { $0 + $1.size }
-        if !isDry { try await delete(segments) }
+        if !isDry { try await store.delete(segments.map(\.key)) }
         return sweep
     }
 
@@ -110,29 +111,18 @@ extension SharedLog {
         return nil
     }
 
-    private func isReadable(_ position: Int64) async throws -> Bool {
-        do {
-            _ = try await checkpointReader.index(at: position)
-            return true
-        } catch is CommitLogError {
-            return false
-        }
+    private enum Condition {
+        case readable
+        case damaged
+        case ofLaterFormat
     }
 
-    private func isOfLaterFormat(_ position: Int64) async throws -> Bool {
+    private func condition(of position: Int64) async throws -> Condition {
         do {
             _ = try await checkpointReader.index(at: position)
-            return false
+            return .readable
         } catch let error as CommitLogError {
-            return error.code == .unsupported
-        }
-    }
-
-    private func delete(_ objects: [ObjectMetadata]) async throws {
-        let keys = objects.map(\.key)
-        for start in stride(from: 0, to: keys.count, by: 1000) {
-            try Task.checkCancellation()
-            try await store.delete(Array(keys[start..<min(start + 1000, keys.count)]))
+            return error.code == .unsupported ? .ofLaterFormat : .damaged
         }
     }
 }

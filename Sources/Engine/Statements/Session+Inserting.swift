@@ -91,19 +91,7 @@ extension Session {
             table.isUnseen = true
             return try await self.insert(insert, parameters, into: table)
         } catch {
-            let isSure =
-                switch error {
-                case is PlanError, is EngineError, is ExecutionError, is IcebergError,
-                    is TablesError:
-                    true
-                case let error as CatalogError:
-                    [
-                        .conflict, .tableNotFound, .namespaceNotFound, .referenceNotFound,
-                        .warehouseNotFound,
-                    ].contains(error.code)
-                default: false
-                }
-            guard isSure else { throw error }
+            guard Self.saysThatNothingHappened(error) else { throw error }
             return nil
         }
     }

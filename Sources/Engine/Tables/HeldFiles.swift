@@ -10,7 +10,7 @@ final class HeldFiles: ForwardingStore {
     let below: any ObjectStore
     private let held = Mutex<[String: Catalog.TableChange.File]>([:])
     /// Files of a statement that are held, together.
-    private static let byteCountMax = 1 << 20
+    fileprivate static let byteCountMax = 1 << 20
 
     init(below: any ObjectStore) {
         self.below = below
@@ -62,8 +62,6 @@ final class HeldFiles: ForwardingStore {
     func beginUpload(_ key: String) async throws -> any ObjectUpload {
         HeldUpload(key: key, store: self)
     }
-
-    fileprivate static var uploadByteCountMax: Int { byteCountMax }
 }
 
 /// A file on its way: held as long as it is small, uploaded below from then on.
@@ -86,7 +84,7 @@ private final class HeldUpload: ObjectUpload {
         if let upload = state.withLock({ $0.upload }) { return try await upload.write(bytes) }
         let isSmall = state.withLock { state -> Bool in
             state.bytes += bytes
-            return state.bytes.count <= HeldFiles.uploadByteCountMax
+            return state.bytes.count <= HeldFiles.byteCountMax
         }
         if !isSmall { try await passOn() }
     }

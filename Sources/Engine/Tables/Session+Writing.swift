@@ -298,10 +298,7 @@ extension Session {
 
     /// Removes files that no commit refers to, where the error says that none does.
     func discard(_ files: [DataFile], of table: OpenTable, after error: any Error) async {
-        let isSure =
-            Self.isConflict(error) || error is ExecutionError || error is EngineError
-            || error is PlanError
-        guard isSure else { return }
+        guard Self.saysThatNothingHappened(error) else { return }
         let keys = files.compactMap { try? table.storage.key(of: $0.filePath) }
         try? await table.storage.store.delete(keys)
     }
@@ -350,6 +347,21 @@ extension Session {
     }
 
     static let deleteAttemptCountMax = 100
+
+    /// Whether an error of a statement means that it committed nothing, whatever became of its files.
+    static func saysThatNothingHappened(_ error: any Error) -> Bool {
+        switch error {
+        case is PlanError, is EngineError, is ExecutionError, is IcebergError, is TablesError: true
+        case let error as CatalogError:
+            switch error.code {
+            case .conflict, .tableNotFound, .namespaceNotFound, .referenceNotFound,
+                .warehouseNotFound:
+                true
+            default: false
+            }
+        default: false
+        }
+    }
 
     static func isConflict(_ error: any Error) -> Bool {
         switch error {

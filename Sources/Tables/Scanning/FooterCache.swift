@@ -1,3 +1,4 @@
+import Ambient
 import ObjectStorage
 package import Parquet
 

@@ -13,7 +13,7 @@ final class ResponseChannel: @unchecked Sendable {
 
     private var state: State
     /// On every response of this request.
-    private var headers: HTTPFields
+    private let headers: HTTPFields
     private let isHead: Bool
     private(set) var status: Int?
     private(set) var byteCount = 0
@@ -29,11 +29,6 @@ final class ResponseChannel: @unchecked Sendable {
 
     /// What the request turned out to do, where its route alone does not say.
     var effect: RequestEffect?
-
-    /// Tells the client that the connection ends with this response.
-    func closesConnection() {
-        headers[.connection] = "close"
-    }
 
     private func takeState() -> State {
         var taken = State.finished

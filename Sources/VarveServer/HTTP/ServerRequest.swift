@@ -22,14 +22,13 @@ struct ServerRequest: Sendable {
     let retry: RequestRetry?
     /// For routes that answer piece by piece.
     let channel: ResponseChannel
-    /// The connection that it came on; nil when it came on none.
-    let connection: (any Channel)?
+    /// The connection that it came on.
+    let connection: any Channel
 
     /// Runs something that is cancelled when the client goes away.
     func cancellingWhenClientLeaves(
         _ body: @escaping @Sendable () async throws -> Void
     ) async throws {
-        guard let connection else { return try await body() }
         guard let watch = await ConnectionWatch.of(connection) else { throw CancellationError() }
         try await watch.cancellingOnClose(body)
     }

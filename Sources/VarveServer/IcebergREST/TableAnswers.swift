@@ -1,5 +1,5 @@
+import Ambient
 import Catalog
-import Synchronization
 
 /// Answers to loads of tables, as they were sent: a metadata file never changes, so neither does what is
 /// made of it.
@@ -21,44 +21,17 @@ final class TableAnswers: Sendable {
         var body: [UInt8]
     }
 
-    private struct State {
-        var answers: [Key: (answer: Answer, lastUse: UInt64)] = [:]
-        var byteCount = 0
-        var useCount: UInt64 = 0
-    }
-
     /// All answers together.
     private static let bytesMax = 64 << 20
     /// A larger one would push out too many others.
     private static let answerBytesMax = 4 << 20
-    private let state = Mutex(State())
+    private let answers = LeastRecentlyUsedCache<Key, Answer>(byteCountMax: bytesMax)
 
-    func find(_ key: Key) -> Answer? {
-        state.withLock { state in
-            guard let place = state.answers.index(forKey: key) else { return nil }
-            state.useCount &+= 1
-            state.answers.values[place].lastUse = state.useCount
-            return state.answers.values[place].answer
-        }
-    }
+    func find(_ key: Key) -> Answer? { answers.find(key) }
 
     func remember(_ key: Key, _ answer: Answer) {
-        let byteCount = Self.size(answer)
-        guard byteCount <= Self.answerBytesMax else { return }
-        state.withLock { state in
-            state.useCount &+= 1
-            let old = state.answers.updateValue((answer, state.useCount), forKey: key)
-            state.byteCount += byteCount - (old.map { Self.size($0.answer) } ?? 0)
-            guard state.byteCount > Self.bytesMax else { return }
-            // Down to three quarters at once, so that the sorting is paid for by many.
-            for (key, one) in state.answers.sorted(by: { $0.value.lastUse < $1.value.lastUse }) {
-                if state.byteCount <= Self.bytesMax / 4 * 3 { break }
-                state.answers[key] = nil
-                state.byteCount -= Self.size(one.answer)
-            }
-        }
+        guard answer.body.count <= Self.answerBytesMax else { return }
+        // With what it takes besides, about.
+        answers.insert(answer, for: key, byteCount: answer.body.count + 1024)
     }
-
-    /// With what it takes besides, about.
-    private static func size(_ answer: Answer) -> Int { answer.body.count + 1024 }
 }

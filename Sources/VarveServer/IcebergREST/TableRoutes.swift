@@ -115,10 +115,7 @@ extension IcebergRoutes {
         _ request: ServerRequest
     ) async throws -> Reply {
         var loaded = receipt.tables.last { $0.identifier == table }
-        if let made = loaded {
-            // What the file says, which other commits of the same entry may have changed, too.
-            loaded = try await parts.catalog().load(table, at: made.entry)
-        } else {
+        if loaded == nil {
             loaded = try await parts.catalog().load(
                 table,
                 in: try await parts.snapshot(request.catalogName)

@@ -1,7 +1,7 @@
 import Ambient
-import CommitLog
 import Bytes
 import Catalog
+import CommitLog
 import Engine
 import HTTPTypes
 import Logging

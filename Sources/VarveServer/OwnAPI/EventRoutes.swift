@@ -33,12 +33,10 @@ struct EventRoutes: Sendable {
         var headers = HTTPFields()
         headers[.contentType] = "text/event-stream"
         headers[.cacheControl] = "no-store"
-        // Watching for the client to go away takes what comes after this request on its connection.
-        request.channel.closesConnection()
         let heading = headers
         do {
-            try await request.body.consumeWithCancellationOnInboundClose { body in
-                _ = try await collect(body, bytesMax: request.bodyBytesMax)
+            try await request.cancellingWhenClientLeaves {
+                _ = try await collect(request.body, bytesMax: request.bodyBytesMax)
                 try await request.channel.begin(status: 200, headers: heading)
                 try await cancelWhenGracefulShutdown {
                     try await send(from: start, catalog, to: request.channel)

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Values by key, bounded by what they weigh; the least recently used go first.
-final class LeastRecentlyUsedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
+package final class LeastRecentlyUsedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     private struct Entry {
         var value: Value
         var byteCount: Int
@@ -17,13 +17,15 @@ final class LeastRecentlyUsedCache<Key: Hashable & Sendable, Value: Sendable>: S
     private let byteCountMax: Int
     private let state = Mutex(State())
 
-    init(byteCountMax: Int) {
+    package init(byteCountMax: Int) {
         self.byteCountMax = byteCountMax
     }
 
-    var byteCount: Int { state.withLock { $0.byteCount } }
+    /// What all of them weigh.
+    package var byteCount: Int { state.withLock { $0.byteCount } }
 
-    func find(_ key: Key) -> Value? {
+    /// The value of a key, which is used by this.
+    package func find(_ key: Key) -> Value? {
         state.withLock { state in
             guard let entry = state.entries[key] else { return nil }
             state.useCount += 1
@@ -33,7 +35,7 @@ final class LeastRecentlyUsedCache<Key: Hashable & Sendable, Value: Sendable>: S
     }
 
     /// Keeps a value, unless it alone is heavier than the cache may be.
-    func insert(_ value: Value, for key: Key, byteCount: Int) {
+    package func insert(_ value: Value, for key: Key, byteCount: Int) {
         guard byteCount <= byteCountMax else { return }
         state.withLock { state in
             state.useCount += 1
