@@ -63,11 +63,20 @@ package enum CatalogChange: Sendable, Equatable {
     }
 }
 
-/// The data files of one commit in a snapshot that it shares with others.
+/// The rows of one commit in a snapshot that it shares with others.
 package struct AddedFiles: Sendable, Equatable {
+    /// The data files that they are in.
     package var locations: [String]
-    /// How many rows they have together.
+    /// How many there are.
     package var recordCount: Int64
+    /// Which rows of each of the files they are; nil when they are all.
+    package var rows: [Range<Int64>]?
+
+    package init(locations: [String], recordCount: Int64, rows: [Range<Int64>]? = nil) {
+        self.locations = locations
+        self.recordCount = recordCount
+        self.rows = rows
+    }
 }
 
 // MARK: - JSON
@@ -153,6 +162,11 @@ extension CatalogChange {
         if let added {
             object["added-files"] = .strings(added.locations)
             object["added-records"] = .integer(added.recordCount)
+            if let rows = added.rows {
+                object["added-rows"] = .array(
+                    rows.map { .array([.integer($0.lowerBound), .integer($0.upperBound)]) }
+                )
+            }
         }
         return .object(object)
     }
@@ -235,14 +249,13 @@ extension CatalogChange {
                 self = .replaceTable(table, from: old, to: new, snapshotID: snapshotID)
                 return
             }
-            var added: AddedFiles?
-            if json["added-files"] != nil {
-                guard let count = json["added-records"]?.int64, count >= 0 else {
-                    throw fields.wrong("added-records")
-                }
-                added = AddedFiles(locations: try fields.texts("added-files"), recordCount: count)
-            }
-            self = .updateTable(table, from: old, to: new, snapshotID: snapshotID, added: added)
+            self = .updateTable(
+                table,
+                from: old,
+                to: new,
+                snapshotID: snapshotID,
+                added: json["added-files"] == nil ? nil : try Self.added(json, fields)
+            )
         case "adopt-format":
             let version = json["format-version"]?.numberText ?? "?"
             let reader = json["reader"]?.string.map { ", which takes \($0)" } ?? ""
@@ -257,6 +270,32 @@ extension CatalogChange {
                 "this program does not know the change \"\(kind)\": a later version of Varve does"
             )
         }
+    }
+}
+
+extension CatalogChange {
+    private static func added(
+        _ json: JSON,
+        _ fields: ChangeFields
+    ) throws(CatalogError) -> AddedFiles {
+        let locations = try fields.texts("added-files")
+        guard let count = json["added-records"]?.int64, count >= 0 else {
+            throw fields.wrong("added-records")
+        }
+        guard let given = json["added-rows"] else {
+            return AddedFiles(locations: locations, recordCount: count)
+        }
+        guard let pairs = given.array, pairs.count == locations.count else {
+            throw fields.wrong("added-rows")
+        }
+        var rows: [Range<Int64>] = []
+        for pair in pairs {
+            guard let bounds = pair.array, bounds.count == 2, let first = bounds[0].int64,
+                let end = bounds[1].int64, first >= 0, end > first
+            else { throw fields.wrong("added-rows") }
+            rows.append(first..<end)
+        }
+        return AddedFiles(locations: locations, recordCount: count, rows: rows)
     }
 }
 

@@ -147,44 +147,6 @@ package struct TableBase: Sendable {
     package let unwritten: [String: [UInt8]]
 }
 
-/// Data files to add to a table, whatever others did to it meanwhile.
-package struct TableAppend: Sendable {
-    /// What is added.
-    package var files: [DataFile]
-    /// Those of them, and of what they refer to, that are not in the store yet.
-    package var unwritten: [TableChange.File]
-    /// Whether a table lets appends share a snapshot.
-    package var isWanted: @Sendable (TableMetadata) -> Bool
-    /// Fails when the rows may not be added any more.
-    package var check: @Sendable (TableMetadata) throws -> Void
-    /// Makes the change that adds files, its own or others' too, with a snapshot of this id (nil: any).
-    ///
-    /// Runs as `prepare` of `changeTable` does.
-    package var prepare: @Sendable (TableBase, [DataFile], Int64?) async throws -> TableChange
-
-    package init(
-        files: [DataFile],
-        unwritten: [TableChange.File] = [],
-        isWanted: @escaping @Sendable (TableMetadata) -> Bool = { _ in true },
-        check: @escaping @Sendable (TableMetadata) throws -> Void = { _ in },
-        prepare: @escaping @Sendable (TableBase, [DataFile], Int64?) async throws -> TableChange
-    ) {
-        self.files = files
-        self.unwritten = unwritten
-        self.isWanted = isWanted
-        self.check = check
-        self.prepare = prepare
-    }
-
-    /// The change for a snapshot of its own.
-    @Sendable func change(of base: TableBase) async throws -> TableChange {
-        if let metadata = base.metadata { try check(metadata) }
-        var change = try await prepare(base, files, nil)
-        change.files += unwritten
-        return change
-    }
-}
-
 /// Tables as the operations of a commit leave them, before it lands.
 package struct CatalogView: Sendable {
     /// What is asked for and exists.

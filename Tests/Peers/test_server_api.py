@@ -63,7 +63,7 @@ def test_a_connection_takes_one_statement_after_the_other(server):
     with socket.create_connection(urllib.parse.urlsplit(server.url).netloc.split(":"), 300) as both:
         for number in (7, 8):
             body = json.dumps({"sql": f"SELECT {number} AS a"}).encode()
-            head = f"POST /varve/v1/query HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\nContent-Length: {len(body)}\r\n"
+            head = f"POST /varve/v1/query HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\nContent-Length: {len(body)}\r\n"
             both.sendall(head.encode() + (b"Connection: close\r\n" if number == 8 else b"") + b"\r\n" + body)
         answer = b""
         while piece := both.recv(65536):

@@ -156,8 +156,16 @@ extension Session {
         }
         let (rows, shapedFields) = try shaped(prepared, targets: fields, table: table)
         table = holdingFiles(table)
-        let written = try await writeRows(of: rows, to: table, fields: shapedFields)
-        if !written.files.isEmpty || request.mode == .overwrite {
+        let mayHold = try request.mode == .append && existing != nil && mayHoldRows(table)
+        let written = try await writeRows(
+            of: rows,
+            to: table,
+            fields: shapedFields,
+            holdsFew: mayHold
+        )
+        if let held = written.held {
+            operations.append(fileChange(.append, added: [], rows: held, table: table))
+        } else if !written.files.isEmpty || request.mode == .overwrite {
             do {
                 operations += try await verifiedChange(
                     request.mode == .overwrite ? .overwrite(.always) : .append,

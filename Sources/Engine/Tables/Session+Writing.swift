@@ -4,6 +4,7 @@ import Catalog
 import Columnar
 import Execution
 import Iceberg
+import Kernels
 import ObjectStorage
 import Planner
 import SQL
@@ -17,20 +18,25 @@ package enum WriteMode: String, Sendable {
     case overwrite
 }
 
-/// Rows written as data files that no commit knows of yet.
+/// Rows written as data files that no commit knows of yet, or about to be.
 struct WrittenRows: Sendable {
     var files: [DataFile]
+    /// All rows, when they are to be written with the commit; there are no files then.
+    var held: HeldRows?
     var rowCount: Int
 }
 
 extension Session {
     /// Writes the rows of a query as data files of a table.
     ///
-    /// - Parameter fields: for each column of the query the table's field, in order.
+    /// - Parameters:
+    ///   - fields: for each column of the query the table's field, in order.
+    ///   - holdsFew: whether few rows may be left for the commit to write.
     nonisolated func writeRows(
         of prepared: PreparedQuery,
         to table: OpenTable,
-        fields: [Field]
+        fields: [Field],
+        holdsFew: Bool = false
     ) async throws -> WrittenRows {
         let schema = Columnar.Schema(fields)
         let (metadata, storage, ambient) = (
@@ -40,15 +46,36 @@ extension Session {
             let writer = try TableWriter(metadata, storage: storage, ambient: ambient)
             do {
                 var count = 0
+                var held: [RecordBatch]? = holdsFew ? [] : nil
+                var heldByteCount = 0
                 while let batch = try await rows.next() {
                     count += batch.rowCount
-                    try await writer.write(
-                        RecordBatch(
-                            schema: schema,
-                            columns: batch.columns,
-                            rowCount: batch.rowCount
-                        )
+                    let batch = RecordBatch(
+                        schema: schema,
+                        columns: batch.columns,
+                        rowCount: batch.rowCount
                     )
+                    if let few = held {
+                        let arranged = try writer.arranged(batch)
+                        heldByteCount += arranged.keptByteCount
+                        if heldByteCount <= HeldRows.byteCountMax, count <= HeldRows.rowCountMax {
+                            held?.append(arranged)
+                            continue
+                        }
+                        for batch in few { try await writer.write(batch) }
+                        held = nil
+                    }
+                    try await writer.write(batch)
+                }
+                if let held, count > 0 {
+                    _ = await writer.abandon()
+                    let rows = HeldRows(
+                        held,
+                        byteCount: heldByteCount,
+                        table: table,
+                        ambient: ambient
+                    )
+                    return WrittenRows(files: [], held: rows, rowCount: count)
                 }
                 return WrittenRows(files: try await writer.finish(), rowCount: count)
             } catch {
@@ -69,6 +96,7 @@ extension Session {
     func fileChange(
         _ kind: Tables.TableChange.Kind,
         added: [DataFile],
+        rows: HeldRows? = nil,
         table: OpenTable,
         operation: SnapshotOperation? = nil
     ) -> CatalogOperation {
@@ -117,13 +145,13 @@ extension Session {
         }
         var isAppend = false
         if case .append = kind { isAppend = true }
-        // Where lineage names the snapshot beforehand it is the statement's own.
-        if isAppend, operation == nil, snapshotID == nil, !table.isTemporary {
+        if isAppend, operation == nil, Self.mayShareSnapshot(table) {
             return .append(
                 table.identifier,
                 TableAppend(
                     files: added,
                     unwritten: held,
+                    rows: rows,
                     isWanted: { $0.properties[Self.groupAppendsProperty]?.lowercased() != "false" },
                     check: {
                         try Self.checkDeclarations($0, were: base, hasSameSchema: isUnseen)
@@ -140,6 +168,19 @@ extension Session {
             change.files += held
             return change
         }
+    }
+
+    /// Whether rows that are added may come in a snapshot with those of others.
+    ///
+    /// Where lineage names the snapshot beforehand it is the statement's own.
+    private static func mayShareSnapshot(_ table: OpenTable) -> Bool {
+        table.branchSnapshotID == nil && !table.isTemporary
+    }
+
+    /// Whether rows that are added may be written by the commit: nothing must read them before.
+    func mayHoldRows(_ table: OpenTable) throws -> Bool {
+        guard transaction == nil, Self.mayShareSnapshot(table) else { return false }
+        return try TableDeclarations(table.metadata).constraints.isEmpty
     }
 
     /// The table's property that gives every append a snapshot of its own when it is `false`.
@@ -262,17 +303,28 @@ extension Session {
         }
         let (rows, fields) = try shaped(prepared, targets: targets, table: table)
         let table = holdingFiles(table)
-        let written = try await writeRows(of: rows, to: table, fields: fields)
+        let mayHold = try mode == .append && returning == nil && mayHoldRows(table)
+        let written = try await writeRows(
+            of: rows,
+            to: table,
+            fields: fields,
+            holdsFew: mayHold
+        )
         let kind: Tables.TableChange.Kind =
             mode == .append ? .append : .overwrite(.always)
-        if written.files.isEmpty && mode == .append {
+        if written.rowCount == 0 && mode == .append {
             let position =
                 table.isTemporary
                 ? 0 : try await engine.catalog(creating: false).known.position
             return WriteReceipt(rowCount: 0, position: position, snapshotID: nil)
         }
         do {
-            let operations = try await verifiedChange(kind, added: written.files, table: table)
+            let operations =
+                if let held = written.held {
+                    [fileChange(kind, added: [], rows: held, table: table)]
+                } else {
+                    try await verifiedChange(kind, added: written.files, table: table)
+                }
             let returned = try await returned(returning, of: written.files, table)
             let receipt = try await commit(
                 operations,
@@ -351,7 +403,9 @@ extension Session {
     /// Whether an error of a statement means that it committed nothing, whatever became of its files.
     static func saysThatNothingHappened(_ error: any Error) -> Bool {
         switch error {
-        case is PlanError, is EngineError, is ExecutionError, is IcebergError, is TablesError: true
+        case is SQLError, is PlanError, is EngineError, is KernelError, is ExecutionError,
+            is IcebergError, is TablesError:
+            true
         case let error as CatalogError:
             switch error.code {
             case .conflict, .tableNotFound, .namespaceNotFound, .referenceNotFound,

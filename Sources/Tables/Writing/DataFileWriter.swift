@@ -13,6 +13,7 @@ final class DataFileWriter {
     let partition: [Datum?]
     /// In the order of the last writes to all files of a table writer.
     var lastUse = 0
+    private(set) var rowCount = 0
 
     private let writer: ParquetWriter
     private let upload: any ObjectUpload
@@ -46,6 +47,7 @@ final class DataFileWriter {
 
     func write(_ batch: RecordBatch) async throws {
         try TablesError.inFile(location) { try writer.write(batch) }
+        rowCount += batch.rowCount
         let bytes = writer.drain()
         if !bytes.isEmpty { try await send(bytes) }
     }

@@ -13,6 +13,14 @@ import Parquet
 // when too many are open (the one not written to for longest), or when they keep too much in memory (the
 // one that keeps most); later rows of its partition begin another.
 
+/// Rows that lie one after the other in a data file.
+package struct WrittenRun: Sendable, Equatable {
+    package var location: String
+    /// From 0.
+    package var firstRow: Int64
+    package var rowCount: Int64
+}
+
 /// Writes rows of a table as data files, which a commit then adds to it.
 ///
 /// Used by one task at a time. Nothing is part of the table before the commit. After an error, or when
@@ -34,6 +42,8 @@ package final class TableWriter {
     private var startedCount = 0
     private var useCount = 0
     private var isOver = false
+    /// Where rows went, when that is asked for.
+    private var runs: [WrittenRun]?
 
     /// Prepares to write with the table's current schema and default partition spec.
     ///
@@ -116,8 +126,20 @@ package final class TableWriter {
         }
     }
 
-    /// The batch's columns in the order of the file's schema.
-    private func arranged(_ batch: RecordBatch) throws -> RecordBatch {
+    /// Adds rows and tells where they went, file by file.
+    ///
+    /// - Throws: as `write` does.
+    package func writeNoting(_ batches: [RecordBatch]) async throws -> [WrittenRun] {
+        runs = []
+        defer { runs = nil }
+        for batch in batches { try await write(batch) }
+        return runs ?? []
+    }
+
+    /// Rows as `write` takes them and checks them, for later.
+    ///
+    /// - Throws: as `write` does for rows that do not fit.
+    package func arranged(_ batch: RecordBatch) throws -> RecordBatch {
         let hasIDs = batch.schema.fields.contains { $0.id != nil }
         guard hasIDs || batch.schema.count == fileSchema.count else {
             throw TablesError(
@@ -174,8 +196,24 @@ package final class TableWriter {
         let file = try await file(for: partition)
         useCount += 1
         file.lastUse = useCount
+        note(batch.rowCount, in: file)
         try await file.write(batch)
         if file.estimatedByteCount >= options.fileByteCountTarget { try await close(partition) }
+    }
+
+    private func note(_ rowCount: Int, in file: DataFileWriter) {
+        guard let noted = runs else { return }
+        if let last = noted.lastIndex(where: { $0.location == file.location }) {
+            runs?[last].rowCount += Int64(rowCount)
+        } else {
+            runs?.append(
+                WrittenRun(
+                    location: file.location,
+                    firstRow: Int64(file.rowCount),
+                    rowCount: Int64(rowCount)
+                )
+            )
+        }
     }
 
     private func file(for partition: [Datum?]) async throws -> DataFileWriter {
