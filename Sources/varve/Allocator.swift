@@ -11,6 +11,14 @@ func prepareAllocator(processorCount: Int) {
     mallopt(M_ARENA_MAX, Int32(clamping: max(2, processorCount)))
 }
 
+/// Gives malloc more places to allocate from, where many threads do small things at once.
+///
+/// Event loops, queries, and writers to the store would wait for each other: measured on two cores with 64
+/// connections that commit, an eighth of the CPU time.
+func prepareAllocatorForServing(processorCount: Int) {
+    mallopt(M_ARENA_MAX, Int32(clamping: max(4, 2 * processorCount)))
+}
+
 /// Makes malloc give back more of what is freed, where queries may use little memory: what it keeps for later
 /// would count against them.
 func boundAllocator(memoryLimitBytes: Int) {

@@ -33,6 +33,7 @@ struct ServeCommand: AsyncParsableCommand {
     var port: Int?
 
     func run() async throws {
+        prepareAllocatorForServing(processorCount: processorCount())
         let configuration = try readConfiguration()
         var engineOptions = try global.engineOptions()
         engineOptions.catalog.actor = "varve serve"

@@ -62,6 +62,41 @@ private func add(
     )
 }
 
+/// Rows that are written with others: their file lists their names in order.
+private struct NamedRow: AppendedRows {
+    var name: String
+    var rowCount: Int { 1 }
+    var byteCount: Int { 8 }
+
+    func written(with others: [any AppendedRows]) async throws -> WrittenAppends {
+        let names = [name] + others.compactMap { ($0 as? NamedRow)?.name }
+        if names.contains("refused") && names.count > 1 {
+            throw CatalogError(.invalid, "not these")
+        }
+        if names == ["refused"] { throw CatalogError(.invalid, "nobody wants this row") }
+        let file = DataFile(
+            filePath: names.joined(separator: "+"),
+            specID: 0,
+            partition: [],
+            recordCount: Int64(names.count),
+            fileSizeBytes: 100
+        )
+        let places = names.indices.map { index in
+            AddedFiles(
+                locations: [file.filePath],
+                recordCount: 1,
+                rows: names.count == 1 ? nil : [Int64(index)..<Int64(index + 1)]
+            )
+        }
+        let key = "main/data/\(file.filePath)"
+        return WrittenAppends(
+            files: [file],
+            unwritten: [.init(key: key, bytes: Array(file.filePath.utf8))],
+            places: places
+        )
+    }
+}
+
 /// The files of a table's snapshots, snapshot by snapshot.
 private func files(_ metadata: TableMetadata) -> [[String]] {
     metadata.snapshots.map {
@@ -242,6 +277,68 @@ private final class Results: Sendable {
             let expected: Set<String> = Set(added.map { "f\($0)" })
             let found: [String] = files(metadata).flatMap { $0 }
             #expect(Set(found) == expected && found.count == expected.count)
+        }
+    }
+
+    @Test(
+        "rows of one entry share data files, every row is in exactly one, and the log says where",
+        arguments: 0..<8
+    )
+    func rows(seed: UInt64) async throws {
+        // One of them makes everybody be tried alone.
+        let hasRefused = seed % 4 == 3
+        try await withSlowCatalog(seed: seed) { store, catalog in
+            let name = try table("one")
+            let metadata = try newTable(catalog, name, uuid: uuid(0))
+            try await catalog.commit(.createTable(name, metadata: metadata))
+            let results = try await commitAll(
+                catalog,
+                (1...30).map { number in
+                    guard case .append(_, var append) = add(name, "f\(number)", catalog: catalog)
+                    else { return ("", []) }
+                    if number % 5 > 0 {
+                        append.files = []
+                        append.unwritten = []
+                        append.rows = NamedRow(name: number == 13 && hasRefused ? "refused" : "r\(number)")
+                    }
+                    return ("c\(number)", [.append(name, append)])
+                }
+            )
+            var expected: Set<String> = []
+            var sharedCount = 0
+            for number in 1...30 {
+                let result = try #require(results["c\(number)"])
+                if number == 13, hasRefused {
+                    let error = #expect(throws: CatalogError.self) { try result.get() }
+                    #expect(error?.message == "nobody wants this row")
+                    continue
+                }
+                let row = number % 5 > 0 ? "r\(number)" : "f\(number)"
+                expected.insert(row)
+                let receipt = try result.get()
+                let change = try #require(receipt.changes.first)
+                guard case .updateTable(_, _, _, _, let added?) = change else { continue }
+                #expect(added.locations.count == 1)
+                let rows = try #require(added.locations.first).split(separator: "+").map(
+                    String.init
+                )
+                guard let range = added.rows?.first else {
+                    #expect(rows == [row])
+                    continue
+                }
+                sharedCount += 1
+                #expect(added.recordCount == 1 && range.count == 1)
+                #expect(rows[Int(range.lowerBound)] == row)
+                #expect(try CatalogChange(json: change.json) == change)
+            }
+            #expect(sharedCount > 10 || hasRefused)
+            let now = try await openCatalog(store, seed: seed + 100).load(name).metadata
+            let listed: [String] = files(now).flatMap { $0 }
+            let found: [String] = listed.flatMap { $0.split(separator: "+").map(String.init) }
+            #expect(found.sorted() == expected.sorted())
+            for file in listed {
+                #expect(try await store.get("main/data/\(file)").bytes == Array(file.utf8))
+            }
         }
     }
 

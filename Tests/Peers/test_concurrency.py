@@ -4,11 +4,16 @@ VARVE_APPENDS is how many statements each of the eight processes runs. Rates are
 """
 import concurrent.futures
 import contextlib
+import json
+import threading
 import time
+import urllib.parse
 
+import pyarrow.parquet as parquet
 import pytest
 
 from support import Varve, bucket_server, number_from_environment
+from test_rest_clients import running
 
 WORKERS = 8
 APPENDS = number_from_environment("VARVE_APPENDS", 50)
@@ -106,3 +111,60 @@ def test_readers_see_only_whole_commits_while_others_write(varve):
     assert writer.wait() == 0, writer.stderr.read().decode()
     counts.append(varve.value("SELECT count(*) FROM t"))
     assert counts[-1] == 300 and all(count % 10 == 0 for count in counts) and counts == sorted(counts)
+
+
+def test_statements_that_wait_together_share_data_files(tmp_path):
+    """pyarrow reads from the shared files the rows of each commit where the log says that they are."""
+    expected, lock = {}, threading.Lock()
+    with running(tmp_path) as server:
+        server.sql("CREATE TABLE plain (n INTEGER NOT NULL, s VARCHAR, l INTEGER[] DEFAULT [7])")
+        server.sql("CREATE TABLE parted (n INTEGER, s VARCHAR) PARTITIONED BY (n)")
+
+        def work(worker):
+            for number in range(APPENDS // 2):
+                first = (worker * APPENDS + number) * 10
+                rows = [(first + place, None if place % 4 == 3 else f"{worker} \N{SNOWMAN} {number}") for place in range(number % 5 + 1)]
+                table = "parted" if number % 3 == 0 else "plain"
+                if table == "parted":
+                    rows = [(n % 3, s) for n, s in rows]
+                values = ", ".join("({}, {})".format(n, "NULL" if s is None else f"'{s}'") for n, s in rows)
+                status, _, body = server.call("POST", "/varve/v1/query", {"sql": f"INSERT INTO {table} (n, s) VALUES {values}"}, {"Accept": "application/json"})
+                assert status == 200, body
+                with lock:
+                    expected.setdefault(table, []).extend(rows)
+                # Whose rows do not fit hears of it, and nobody else.
+                status, _, body = server.call("POST", "/varve/v1/query", {"sql": "INSERT INTO plain (n, s) VALUES (NULL, 'x')"}, {"Accept": "application/json"})
+                assert status == 422 and b"must not be null" in body, body
+
+        with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+            list(pool.map(work, range(WORKERS)))
+        for table, rows in expected.items():
+            found = [tuple(row) for row in server.sql(f"SELECT n, s FROM {table}")]
+            assert sorted(found, key=str) == sorted(rows, key=str)
+        assert server.sql("SELECT count(*) FROM plain WHERE l <> [7] OR l IS NULL") == [[0]]
+        commits, shared, told = 0, set(), {}
+        for path in sorted((tmp_path / "lake/_varve/log").glob("*.json")):
+            for commit in json.loads(path.read_text())["commits"]:
+                for change in commit["changes"]:
+                    if "added-files" not in change:
+                        continue
+                    commits += 1
+                    count = 0
+                    for place, file in enumerate(change["added-files"]):
+                        read = parquet.read_table(urllib.parse.unquote(file.removeprefix("file://")), columns=["n", "s"]).to_pylist()
+                        if "added-rows" in change:
+                            begin, end = change["added-rows"][place]
+                            shared.add(file)
+                            read = read[begin:end]
+                            assert len(read) == end - begin
+                        count += len(read)
+                        told.setdefault(change["name"], []).extend((row["n"], row["s"]) for row in read)
+                        # A statement's texts differ from all others'.
+                        assert len({row["s"] for row in read} - {None}) <= 1
+                    assert count == change["added-records"]
+        assert commits > 10 and shared
+        for table, rows in told.items():
+            assert not set(map(str, rows)) - set(map(str, expected[table]))
+        files = server.sql("SELECT count(*) FROM plain.files")[0][0]
+        print(f"\n{commits} commits in {len(shared)} shared files; plain has {files} files")
+    Varve(tmp_path / "lake").verify()

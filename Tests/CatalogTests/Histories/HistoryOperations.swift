@@ -92,6 +92,35 @@ private func plainAppend(
     }
 }
 
+/// Rows that become one file with those that they are written with, named after all of them.
+private struct HistoryRows: AppendedRows {
+    var file: Int64
+    var rowCount: Int { 1 }
+    var byteCount: Int { 1 }
+
+    func written(with others: [any AppendedRows]) async throws -> WrittenAppends {
+        let all = [file] + others.compactMap { ($0 as? HistoryRows)?.file }
+        let data = DataFile(
+            filePath: all.map(String.init).joined(separator: " "),
+            specID: 0,
+            partition: [],
+            recordCount: Int64(all.count),
+            fileSizeBytes: 1
+        )
+        return WrittenAppends(
+            files: [data],
+            unwritten: [],
+            places: all.indices.map {
+                AddedFiles(
+                    locations: [data.filePath],
+                    recordCount: 1,
+                    rows: [Int64($0)..<Int64($0) + 1]
+                )
+            }
+        )
+    }
+}
+
 /// An addition of a file that nobody reads, in a snapshot that names all that were added with it.
 private func addition(
     _ table: TableIdentifier,
@@ -108,7 +137,10 @@ private func addition(
     )
     return .append(
         table,
-        TableAppend(files: [data]) { base, files, id in
+        TableAppend(
+            files: file % 2 == 0 ? [data] : [],
+            rows: file % 2 == 0 ? nil : HistoryRows(file: file)
+        ) { base, files, id in
             guard let metadata = base.metadata else { throw CatalogError(.tableNotFound, "gone") }
             let files = bug == .losesSharedFile && files.count > 1 ? files.dropLast() : files
             let id = id ?? file
