@@ -299,7 +299,9 @@ private final class Results: Sendable {
                     if number % 5 > 0 {
                         append.files = []
                         append.unwritten = []
-                        append.rows = NamedRow(name: number == 13 && hasRefused ? "refused" : "r\(number)")
+                        append.rows = NamedRow(
+                            name: number == 13 && hasRefused ? "refused" : "r\(number)"
+                        )
                     }
                     return ("c\(number)", [.append(name, append)])
                 }
