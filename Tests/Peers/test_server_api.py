@@ -16,7 +16,7 @@ import pytest
 
 yaml = pytest.importorskip("yaml")
 
-from support import Varve
+from support import Varve, shared
 from test_rest_clients import BINARY, running
 
 OPERATIONS = {"get", "put", "post", "delete", "head", "options", "patch"}
@@ -262,6 +262,57 @@ def test_lineage_is_what_the_command_line_says(server, columns):
             assert status == 200 and headers["Content-Type"].startswith(kind)
             assert body.decode().strip() == cli(server, *there, "--format", format).strip()
         assert isinstance(get(server, f"{path}&format=openlineage"), list)
+
+
+def openlineage_check():
+    """A function that holds an event and its facets against the schemas of OpenLineage."""
+    validators = pytest.importorskip("jsonschema")
+    from referencing import Registry, Resource
+
+    folder = shared("corpora", "openlineage")
+    loaded, registry = {}, Registry()
+    for path in [folder / "OpenLineage.json", *sorted((folder / "facets").glob("*.json"))]:
+        schema = json.loads(path.read_text())
+        loaded[schema["$id"]] = schema
+        registry = registry.with_resource(schema["$id"], Resource.from_contents(schema))
+
+    def validate(address, value):
+        validators.Draft202012Validator(loaded[address], registry=registry, format_checker=validators.FormatChecker()).validate(value)
+
+    def check(event):
+        validate(event["schemaURL"].split("#")[0], event)
+        for holder in [event["run"], event["job"], *event["inputs"], *event["outputs"]]:
+            for name, facet in holder.get("facets", {}).items():
+                validate(facet["_schemaURL"].split("#")[0], {name: facet})
+
+    return check
+
+
+def test_lineage_comes_as_events_of_openlineage(server, document):
+    check, valid = shapes(document), openlineage_check()
+    events, at, newest = [], 1, None
+    while at is not None:
+        page = check("LineageEvents", get(server, f"/varve/v1/lineage/events?from={at}&limit=2"))
+        newest = newest or page["position"]
+        events += page["events"]
+        at = page["next"] if page["next"] and page["next"] <= newest else None
+    for event in events:
+        valid(event)
+    whole = get(server, f"/varve/v1/lineage/events?limit=1000")
+    assert whole["events"][:len(events)] == events and whole["next"] is None
+    # Each snapshot of the log that a statement made, once.
+    told = {event["outputs"][0]["facets"]["version"]["datasetVersion"] for event in events}
+    copy = get(server, "/varve/v1/tables/main/copy/history")["current_snapshot_id"]
+    assert str(copy) in told
+    (event,) = [event for event in events if event["outputs"][0]["facets"]["version"]["datasetVersion"] == str(copy)]
+    fields = event["outputs"][0]["facets"]["columnLineage"]["fields"]
+    assert [(one["field"], one["transformations"][0]["type"]) for one in fields["carrier"]["inputFields"]] == [("carrier", "DIRECT")]
+    assert [one["field"] for one in event["outputs"][0]["facets"]["columnLineage"]["dataset"]] == ["delay"]
+    source = get(server, "/varve/v1/tables/main/flights/history")["current_snapshot_id"]
+    assert event["inputs"][0]["facets"]["version"]["datasetVersion"] == str(source)
+    for query in ("from=-1", "limit=0", "limit=1001", "from=x"):
+        get(server, f"/varve/v1/lineage/events?{query}", 400)
+    assert get(server, "/varve/v1/lineage/events?from=99999999")["events"] == []
 
 
 def test_lineage_refuses_what_it_does_not_know(server):

@@ -82,9 +82,13 @@ extension SharedLog {
     /// - Throws: `corrupt` when a sound checkpoint says that an entry was there that is gone.
     func startFromCheckpoint() async throws {
         // It is needed for the first entry read, and both requests take long on far stores.
-        async let boundary = reader.archive.boundary()
-        let positions = try await checkpointReader.positions()
-        _ = try await boundary
+        let archive = reader.archive
+        let positions = try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { _ = try await archive.boundary() }
+            let positions = try await checkpointReader.positions()
+            try await group.waitForAll()
+            return positions
+        }
         for position in positions.reversed() {
             guard let found = try await loadSound(position) else { continue }
             core.withLock { core in

@@ -8,4 +8,19 @@ extension LineageGraph {
         }
         return positions
     }
+
+    /// The first run of an entry at a position or behind it.
+    func runIndex(from position: Int64) -> Int {
+        var low = 0
+        var high = runs.count
+        while low < high {
+            let middle = (low + high) / 2
+            if commits[runs[middle].commit].position < position {
+                low = middle + 1
+            } else {
+                high = middle
+            }
+        }
+        return low
+    }
 }

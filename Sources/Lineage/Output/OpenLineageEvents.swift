@@ -30,8 +30,9 @@ package struct OpenLineageWriter: Sendable {
 
     /// The events of all runs of some entries, in the order of the log.
     package func events(in graph: LineageGraph, positions: ClosedRange<Int64>) -> [JSON] {
-        graph.runs.indices.filter {
-            positions.contains(graph.commits[graph.runs[$0].commit].position)
+        let first = graph.runIndex(from: positions.lowerBound)
+        return graph.runs.indices[first...].prefix {
+            graph.commits[graph.runs[$0].commit].position <= positions.upperBound
         }.map { event($0, graph) }
     }
 

@@ -13,7 +13,30 @@ struct LineageRoutes: Sendable {
             route("downstream", ["node"]) { try $0.downstream(of: $1[0], $2) },
             route("impact", ["node"]) { try $0.impact(of: $1[0], $2) },
             route("path", ["from", "to"]) { try $0.path(from: $1[0], to: $1[1], $2) },
+            Route(.get, "/varve/v1/lineage/events", weight: .query) { try await events($0) },
         ]
+    }
+
+    /// What commits made of what, as OpenLineage's events, from a position on; `limit` counts log positions.
+    private func events(_ request: ServerRequest) async throws -> Reply {
+        let first = try request.target.integer("from", in: 0...(Int64.max - 1001)) ?? 1
+        let limit = try request.target.integer("limit", in: 1...1000) ?? 100
+        let session = Session(
+            engine: parts.engine,
+            context: RequestContext(actor: request.principal, requestID: request.id)
+        )
+        let graph = try await session.lineageGraph()
+        let newest = graph.lastPosition ?? 0
+        let begin = max(first, 1)
+        let last = min(begin + limit - 1, newest)
+        let writer = OpenLineageWriter(namespace: parts.engine.warehouseURL)
+        return .json([
+            "events": .array(
+                begin <= last ? writer.events(in: graph, positions: begin...last) : []
+            ),
+            "position": .integer(newest),
+            "next": last < newest ? .integer(max(last + 1, begin)) : .null,
+        ])
     }
 
     private typealias Ask =

@@ -313,6 +313,15 @@ let openAPIComponents = """
             cut: {type: boolean, description: Whether there is more beyond `depth`.}
             nodes: {type: array, items: {type: object}}
             edges: {type: array, items: {type: object}}
+        LineageEvents:
+          type: object
+          required: [events, position, next]
+          properties:
+            events:
+              type: array
+              items: {type: object, description: "A RunEvent of OpenLineage 2-0-2."}
+            position: {type: integer, format: int64, description: The newest log position.}
+            next: {type: [integer, "null"], format: int64, description: Where the next page begins; null for the last.}
         Specs:
           type: object
           required: [specs]

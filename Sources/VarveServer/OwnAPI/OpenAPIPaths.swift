@@ -357,6 +357,28 @@ let openAPIPaths = """
             "400": {$ref: "#/components/responses/BadRequest"}
             "401": {$ref: "#/components/responses/Unauthorized"}
             "404": {$ref: "#/components/responses/NotFound"}
+      /varve/v1/lineage/events:
+        get:
+          operationId: lineageEvents
+          tags: [lineage]
+          summary: What commits made of what, as events of OpenLineage, oldest first.
+          description: |
+            One RunEvent (`COMPLETE`) for each flow of a commit, with the snapshots that it read and wrote and its
+            columns' lineage. Commits of clients that do not say where their rows came from have none.
+          parameters:
+            - name: from
+              in: query
+              description: The first log position wanted; `next` of the page before.
+              schema: {type: integer, format: int64, minimum: 0, default: 1}
+            - {$ref: "#/components/parameters/Limit"}
+          responses:
+            "200":
+              description: One page; `limit` counts log positions, which have any number of events.
+              content:
+                application/json:
+                  schema: {$ref: "#/components/schemas/LineageEvents"}
+            "400": {$ref: "#/components/responses/BadRequest"}
+            "401": {$ref: "#/components/responses/Unauthorized"}
       /varve/v1/transforms/plan:
         post:
           operationId: planTransforms
