@@ -148,9 +148,7 @@ extension Session {
     }
 
     /// Where data came from and where it went, folded from the log.
-    package func lineageGraph() async throws -> LineageGraph {
-        try await engine.lineage.graph(of: try await engine.catalog(creating: false))
-    }
+    package func lineageGraph() async throws -> LineageGraph { try await engine.lineageGraph() }
 
     /// The state of the log that questions about lineage are about.
     package var lineageInstant: LineageInstant {
@@ -159,6 +157,13 @@ extension Session {
         case .position(let position)?: .position(position)
         case .millis(let millis)?: .timeMillis(millis)
         }
+    }
+}
+
+extension Engine {
+    /// Where data came from and where it went, folded from the log up to its end.
+    package func lineageGraph() async throws -> LineageGraph {
+        try await lineage.graph(of: try await catalog(creating: false))
     }
 }
 

@@ -18,6 +18,7 @@ import pytest
 
 from support import Varve, bucket_server, free_port
 from test_rest_clients import BINARY, Server, running
+from test_server_api import openlineage_check
 
 SECONDS = 300
 KEYS = [b"0123456789abcdefghijklmn", bytes(range(64))]
@@ -458,3 +459,83 @@ def test_a_damaged_state_stops_deliveries_and_nothing_else(tmp_path, receiver):
 def test_settings_that_cannot_work_are_told_at_the_start(tmp_path, change, message):
     done = Varve(tmp_path / "lake").run("serve", "--port", "0", *configure(tmp_path, change))
     assert done.returncode != 0 and message in done.stderr.decode() and SECRETS[0] not in done.stderr.decode()
+
+
+class LineageReceiver:
+    """Takes events of OpenLineage as Marquez does: 201, and what it cannot take is refused now and then."""
+
+    def __init__(self):
+        self.events, self.headers, self.refuse = [], [], 0
+        self.changed = threading.Condition()
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def log_message(self, *_):
+                pass
+
+            def do_POST(self):
+                document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                with outer.changed:
+                    outer.headers.append({name.lower(): value for name, value in self.headers.items()})
+                    status = 503 if outer.refuse else 201
+                    outer.refuse = max(outer.refuse - 1, 0)
+                    if status == 201:
+                        outer.events += document if isinstance(document, list) else [document]
+                    outer.changed.notify_all()
+                self.send_response(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/api/v1/lineage"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def wait(self, count):
+        end = time.monotonic() + SECONDS
+        with self.changed:
+            while len(self.events) < count:
+                assert self.changed.wait(max(end - time.monotonic(), 0.001)) or time.monotonic() < end, (count, self.events)
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_lineage_is_posted_as_events_of_openlineage(tmp_path, batch):
+    valid = openlineage_check()
+    receiver = LineageReceiver()
+    receiver.refuse = 2
+    webhook = {"name": "marquez", "url": receiver.url, "format": "openlineage", "secret": None, "token": "a-token", "from": 1, "batch_events_max": batch}
+    with running(tmp_path, arguments=configure(tmp_path, webhook)) as server:
+        server.sql("CREATE TABLE a (n INTEGER); INSERT INTO a VALUES (1), (2); CREATE TABLE b AS SELECT n + 1 AS m FROM a WHERE n > 1")
+        # Three flows in one commit.
+        server.sql("BEGIN; INSERT INTO a SELECT m FROM b; INSERT INTO b SELECT n FROM a; INSERT INTO a VALUES (7); COMMIT")
+        server.sql("CREATE TABLE empty (n INTEGER)")
+        server.sql("INSERT INTO b VALUES (9)")
+        status, _, body = server.call("GET", "/varve/v1/lineage/events?limit=1000")
+        assert status == 200
+        expected = json.loads(body)["events"]
+        assert len(expected) == 6
+        receiver.wait(len(expected))
+        # The end of the log is reached, and nothing came twice.
+        end = time.monotonic() + SECONDS
+        while state(server, "marquez")["lag_entries"]:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        assert receiver.events == expected
+        for event in receiver.events:
+            valid(event)
+        for headers in receiver.headers:
+            assert headers["authorization"] == "Bearer a-token" and headers["content-type"] == "application/json"
+            assert headers["webhook-id"] and "webhook-signature" not in headers
+    receiver.close()
+
+
+def test_formats_that_are_not_there_are_refused(tmp_path):
+    for webhook, text in [({"format": "openlinage"}, "cloudevents, openlineage"), ({"secret": None}, "needs a secret"),
+                          ({"token": "a b"}, "token"), ({"token_env": "NOT_THERE"}, "NOT_THERE")]:
+        arguments = configure(tmp_path, {"url": "http://127.0.0.1:9/", **webhook})
+        done = subprocess.run([BINARY, "serve", "--warehouse", str(tmp_path / "lake"), "--port", "0", *arguments], capture_output=True, text=True, timeout=SECONDS)
+        assert done.returncode != 0 and text in done.stderr, done.stderr

@@ -36,6 +36,15 @@ package struct OpenLineageWriter: Sendable {
         }.map { event($0, graph) }
     }
 
+    /// The events of one commit.
+    ///
+    /// - Parameter index: its place in the entry.
+    package func events(in graph: LineageGraph, position: Int64, index: Int) -> [JSON] {
+        graph.runs.indices[graph.runIndex(from: position)...].prefix {
+            graph.commits[graph.runs[$0].commit].position == position
+        }.filter { graph.commits[graph.runs[$0].commit].index == index }.map { event($0, graph) }
+    }
+
     private func event(_ number: Int, _ graph: LineageGraph) -> JSON {
         let run = graph.runs[number]
         let commit = graph.commits[run.commit]

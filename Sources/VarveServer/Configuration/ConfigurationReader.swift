@@ -23,6 +23,8 @@ import Yams
 //       webhooks:
 //         - name: audit
 //           url: https://host/path
+//           format: cloudevents        # or openlineage
+//           token: …                   # or token_env: VARIABLE
 //           secret: whsec_…            # or secrets: [new, old], or secret_env: VARIABLE
 //           namespaces: [nyc]
 //           tables: [main.people]
@@ -203,7 +205,7 @@ extension ServerConfiguration {
         try section.allow([
             "name", "url", "secret", "secrets", "secret_env", "namespaces", "tables", "from",
             "batch_events_max", "timeout_seconds", "retry_seconds_max", "lease_seconds",
-            "certificate_file", "revision",
+            "certificate_file", "revision", "format", "token", "token_env",
         ])
         var webhook = WebhookSettings(
             name: try section.required("name"),
@@ -226,6 +228,15 @@ extension ServerConfiguration {
         webhook.leaseSeconds = try section.number("lease_seconds", 2...3600) ?? webhook.leaseSeconds
         webhook.certificateFile = try section.text("certificate_file")
         webhook.revision = try section.text("revision")
+        if let text = try section.text("format") {
+            guard let format = WebhookSettings.Format(rawValue: text) else {
+                let all = WebhookSettings.Format.allCases.map(\.rawValue).joined(separator: ", ")
+                throw section.error("the format of a webhook is one of \(all)")
+            }
+            webhook.format = format
+        }
+        webhook.token = try section.text("token").map { Secret($0) }
+        webhook.tokenVariable = try section.text("token_env")
         return webhook
     }
 }

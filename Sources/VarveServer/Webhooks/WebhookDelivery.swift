@@ -75,6 +75,7 @@ final class WebhookDelivery: Sendable {
         catalog: WarehouseCatalog,
         ambient: AmbientSources,
         logger: Logger,
+        lineage: @escaping WebhookMessages.Events,
         send: @escaping Send
     ) {
         self.settings = settings
@@ -86,7 +87,11 @@ final class WebhookDelivery: Sendable {
         self.logger = logger
         holder = "\(catalog.server)/\(ambient.uuidV4())"
         records = WebhookRecords(store: catalog.store, warehouseID: catalog.warehouse.id)
-        messages = WebhookMessages(settings, warehouseID: catalog.warehouse.id)
+        messages = WebhookMessages(
+            settings,
+            warehouseID: catalog.warehouse.id,
+            lineage: lineage
+        )
         signer = WebhookSigner(secrets: settings.secrets)
     }
 
@@ -264,6 +269,7 @@ final class WebhookDelivery: Sendable {
         while true {
             try Task.checkCancellation()
             let commits: [HistoricCommit]
+            let pending: [WebhookMessage]
             do {
                 let newest = try await catalog.read(stalenessMillisMax: Self.lookMillis).position
                 note { $0.newest = newest }
@@ -275,13 +281,14 @@ final class WebhookDelivery: Sendable {
                     from: place.position,
                     entryCountMax: Self.entryCountMax
                 )
+                pending = try await messages.messages(of: commits, from: place)
             } catch {
                 try Task.checkCancellation()
                 trouble("the log", error)
                 try await ambient.time.sleep(nanoseconds: Self.troubleNanos)
                 continue
             }
-            for message in messages.messages(of: commits, from: place) {
+            for message in pending {
                 guard try await deliver(message) else { return }
             }
             guard let last = commits.last else {
@@ -353,7 +360,10 @@ final class WebhookDelivery: Sendable {
         let now = ambient.time.nowMicros()
         let signature = signer.headers(id: message.id, seconds: now / 1_000_000, body: message.body)
         do {
-            let headers = [(name: "content-type", value: message.contentType)] + signature
+            var headers = [(name: "content-type", value: message.contentType)] + signature
+            if let token = settings.token {
+                headers.append((name: "authorization", value: "Bearer \(token.reveal())"))
+            }
             let answer = try await send(headers, message.body)
             return WebhookVerdict(answer, nowMicros: ambient.time.nowMicros())
         } catch let error as PostingClient.Failure {

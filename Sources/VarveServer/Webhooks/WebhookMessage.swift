@@ -18,19 +18,29 @@ struct WebhookMessage: Sendable {
 
 /// Puts the events that a webhook wants into messages, in the order of the log.
 struct WebhookMessages: Sendable {
+    /// What a commit is to receivers: any number of events.
+    typealias Events = @Sendable (HistoricCommit) async throws -> [JSON]
+
     /// A message takes no more events once it has as many bytes.
     private static let bytesMax = 1 << 20
 
     private let filter: WebhookFilter
+    private let format: WebhookSettings.Format
     private let warehouseID: String
-    private let source: String
+    private let events: Events
     private let eventsMax: Int
 
-    init(_ settings: WebhookSettings, warehouseID: String) {
+    /// - Parameter lineage: the events of OpenLineage of a commit.
+    init(_ settings: WebhookSettings, warehouseID: String, lineage: @escaping Events) {
         filter = WebhookFilter(settings)
+        format = settings.format
         eventsMax = max(settings.batchEventsMax, 1)
         self.warehouseID = warehouseID
-        source = "urn:uuid:\(warehouseID)"
+        let source = "urn:uuid:\(warehouseID)"
+        switch settings.format {
+        case .cloudEvents: events = { [$0.cloudEvent(source: source)] }
+        case .openLineage: events = lineage
+        }
     }
 
     /// The messages of some entries' commits.
@@ -41,27 +51,31 @@ struct WebhookMessages: Sendable {
     func messages(
         of commits: [HistoricCommit],
         from start: WebhookRecord.Place
-    ) -> [WebhookMessage] {
+    ) async throws -> [WebhookMessage] {
         var messages: [WebhookMessage] = []
-        var (events, ids, byteCount) = ([[UInt8]](), [String](), 0)
-        func finish(_ last: WebhookRecord.Place) {
-            let end = WebhookRecord.Place(position: last.position, index: last.index + 1)
-            messages.append(message(events, ids, end: end))
-            (events, ids, byteCount) = ([], [], 0)
+        var (bodies, ids, byteCount) = ([[UInt8]](), [String](), 0)
+        var end = start
+        func finish() {
+            messages.append(message(bodies, ids, end: end))
+            (bodies, ids, byteCount) = ([], [], 0)
         }
-        var last = start
         for commit in commits {
             let place = WebhookRecord.Place(position: commit.position, index: commit.index)
             guard place >= start, filter.takes(commit) else { continue }
-            let event = commit.cloudEvent(source: source).serialized()
-            if !events.isEmpty, byteCount + event.count > Self.bytesMax { finish(last) }
-            events.append(event)
-            ids.append(commit.eventID)
-            byteCount += event.count
-            last = place
-            if events.count >= eventsMax { finish(last) }
+            let found = try await events(commit)
+            for (number, event) in found.enumerated() {
+                let body = event.serialized()
+                if !bodies.isEmpty, byteCount + body.count > Self.bytesMax { finish() }
+                bodies.append(body)
+                ids.append(found.count == 1 ? commit.eventID : "\(commit.eventID).\(number)")
+                byteCount += body.count
+                // A commit is behind us when its last event is.
+                let isLast = number == found.count - 1
+                end = .init(position: place.position, index: place.index + (isLast ? 1 : 0))
+                if bodies.count >= eventsMax { finish() }
+            }
         }
-        if !events.isEmpty { finish(last) }
+        if !bodies.isEmpty { finish() }
         return messages
     }
 
@@ -75,7 +89,8 @@ struct WebhookMessages: Sendable {
             let id = ids[0].split(separator: ".").joined(separator: "_")
             return WebhookMessage(
                 id: "event_\(warehouseID)_\(id)",
-                contentType: "application/cloudevents+json",
+                contentType: format == .cloudEvents
+                    ? "application/cloudevents+json" : "application/json",
                 body: events[0],
                 eventCount: 1,
                 end: end
@@ -85,7 +100,8 @@ struct WebhookMessages: Sendable {
         let name = sha256Text(Array(ids.joined(separator: " ").utf8)).prefix(32)
         return WebhookMessage(
             id: "batch_\(warehouseID)_\(name)",
-            contentType: "application/cloudevents-batch+json",
+            contentType: format == .cloudEvents
+                ? "application/cloudevents-batch+json" : "application/json",
             body: [UInt8(ascii: "[")] + events.joined(separator: [UInt8(ascii: ",")])
                 + [UInt8(ascii: "]")],
             eventCount: events.count,

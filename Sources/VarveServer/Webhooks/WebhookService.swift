@@ -1,6 +1,8 @@
 import Ambient
+import Catalog
 import CommitLog
 import Engine
+import Lineage
 import Logging
 import ObjectStorage
 import ServiceLifecycle
@@ -31,12 +33,18 @@ final class WebhookService: Service {
         let catalog = try await engine.catalog(creating: true)
         let client = PostingClient()
         let agent = "varve/\(Engine.version)"
+        let writer = OpenLineageWriter(namespace: engine.warehouseURL)
+        let lineage: WebhookMessages.Events = { [engine] commit in
+            let graph = try await engine.lineageGraph()
+            return writer.events(in: graph, position: commit.position, index: commit.index)
+        }
         let all = settings.map { one in
             WebhookDelivery(
                 one,
                 catalog: catalog,
                 ambient: engine.options.ambient,
-                logger: logger
+                logger: logger,
+                lineage: lineage
             ) { headers, body in
                 try await client.post(
                     one.url,

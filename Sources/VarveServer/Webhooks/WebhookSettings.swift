@@ -9,9 +9,22 @@ package struct WebhookSettings: Sendable, Equatable {
     /// More webhooks than this would be a mistake.
     package static let countMax = 64
 
+    /// What is sent.
+    package enum Format: String, Sendable, CaseIterable {
+        /// Every commit as a CloudEvent.
+        case cloudEvents = "cloudevents"
+        /// What commits made of what, as RunEvents of OpenLineage.
+        case openLineage = "openlineage"
+    }
+
     /// Names it in the warehouse for good: it goes on where the webhook of this name was.
     package var name: String
     package var url: String
+    package var format = Format.cloudEvents
+    /// Sent as `Authorization: Bearer`; nil for none.
+    package var token: Secret?
+    /// A variable of the environment that holds the token.
+    package var tokenVariable: String?
     /// Every message is signed with each of them, so that receivers can change over.
     package var secrets: [Secret]
     /// A variable of the environment that holds more secrets, apart by spaces or commas.
@@ -43,8 +56,9 @@ package struct WebhookSettings: Sendable, Equatable {
 
     /// Names the settings that a receiver may have ended for good.
     package var fingerprint: String {
+        let form = format == .cloudEvents ? [] : [format.rawValue]
         let parts =
-            [url, revision ?? "", "\(batchEventsMax)"] + namespaces.sorted() + ["\u{1F}"]
+            [url, revision ?? "", "\(batchEventsMax)"] + form + namespaces.sorted() + ["\u{1F}"]
             + tables.sorted()
         return String(sha256Text(Array(parts.joined(separator: "\n").utf8)).prefix(32))
     }
@@ -53,6 +67,13 @@ package struct WebhookSettings: Sendable, Equatable {
     ///
     /// - Throws: `configuration` when the variable is not there; the message holds no secret.
     mutating func addSecrets(_ environment: EnvironmentVariables) throws(ServerError) {
+        if let variable = tokenVariable {
+            guard let text = environment[variable] else {
+                throw wrong("token_env names \(variable), which the environment does not have")
+            }
+            token = Secret(text)
+            tokenVariable = nil
+        }
         guard let variable = secretVariable else { return }
         guard let text = environment[variable] else {
             throw wrong("secret_env names \(variable), which the environment does not have")
@@ -73,7 +94,12 @@ package struct WebhookSettings: Sendable, Equatable {
             )
         }
         try checkURL()
-        guard !secrets.isEmpty else { throw wrong("it needs a secret, with which it is signed") }
+        guard !secrets.isEmpty || format == .openLineage else {
+            throw wrong("it needs a secret, with which it is signed")
+        }
+        if let token, !isToken(token) {
+            throw wrong("its token is empty, or has characters that no header can hold")
+        }
         guard secrets.count <= 8 else { throw wrong("more than 8 secrets") }
         for (index, secret) in secrets.enumerated() where WebhookSigner.key(of: secret) == nil {
             throw wrong(
@@ -87,6 +113,11 @@ package struct WebhookSettings: Sendable, Equatable {
         for table in tables where !table.contains(".") {
             throw wrong("the table \(table) is named without its namespace: write main.\(table)")
         }
+    }
+
+    private func isToken(_ token: Secret) -> Bool {
+        let text = token.reveal()
+        return !text.isEmpty && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
     }
 
     private func wrong(_ message: String) -> ServerError {
