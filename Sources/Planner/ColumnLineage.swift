@@ -159,12 +159,21 @@ package struct ColumnLineage: Sendable {
             }
             if let ordinality = unnest.ordinality { direct[ordinality.id] = [] }
         case .setOperation(let operation):
+            // What is in both inputs, or in one alone, is the first one's.
+            let sources =
+                operation.kind == .union ? operation.inputs[...] : operation.inputs.prefix(1)
             for (index, column) in operation.columns.enumerated() {
-                for input in operation.inputs {
+                for input in sources {
                     let id = input.columns[index].id
                     direct[column.id, default: []].formUnion(direct[id] ?? [])
                     conditional[column.id, default: []].formUnion(conditional[id] ?? [])
                 }
+            }
+            // Rows are compared by all of their columns.
+            if operation.kind == .union, operation.isAll { break }
+            let subtype: Subtype = operation.kind == .union ? .groupBy : .filter
+            for input in operation.inputs {
+                for column in input.columns { rows.formUnion(decide([column.id], subtype)) }
             }
         }
     }
@@ -182,12 +191,14 @@ package struct ColumnLineage: Sendable {
         take(recursion.anchor.columns, recursion.columns, &self)
         // Each round moves an origin by one column at most.
         for _ in 0...recursion.columns.count {
-            let before = recursion.columns.map { direct[$0.id] }
+            let before = recursion.columns.map { [direct[$0.id], conditional[$0.id]] }
             working[recursion.number] = recursion.columns
             collect(recursion.step)
             take(recursion.step.columns, recursion.columns, &self)
-            if recursion.columns.map({ direct[$0.id] }) == before { break }
+            if recursion.columns.map({ [direct[$0.id], conditional[$0.id]] }) == before { break }
         }
+        // Rows that were there before do not come again.
+        if !recursion.isAll { rows.formUnion(decide(Set(recursion.columns.map(\.id)), .groupBy)) }
     }
 
     private mutating func derive(_ call: AggregateCall, to id: ColumnID) {
@@ -247,8 +258,12 @@ package struct ColumnLineage: Sendable {
 
     /// The input columns of a condition.
     private func decide(_ expression: BoundExpression, _ subtype: Subtype) -> Set<Origin> {
+        decide(expression.columnIDs, subtype)
+    }
+
+    private func decide(_ columns: Set<ColumnID>, _ subtype: Subtype) -> Set<Origin> {
         var result: Set<Origin> = []
-        for id in expression.columnIDs {
+        for id in columns {
             for origin in (direct[id] ?? []).union(conditional[id] ?? []) {
                 result.insert(
                     Origin(table: origin.table, column: origin.column, subtype: subtype)

@@ -253,6 +253,55 @@ def test_an_edge_that_is_missing_shows(tpch_lineage):
         assert perturbation.problems and all(f"lineitem.{column} " in problem for problem in perturbation.problems)
 
 
+SHAPES = """
+SELECT a, b FROM t UNION SELECT c, d FROM u
+SELECT a FROM t INTERSECT SELECT c FROM u
+SELECT a, b FROM t EXCEPT ALL SELECT c, d FROM u
+SELECT a FROM t UNION ALL SELECT d FROM u
+SELECT DISTINCT a FROM t
+SELECT DISTINCT ON (a) a, b FROM t ORDER BY a, b
+SELECT a, sum(b) FILTER (WHERE e > 3) AS s, count(*) AS n FROM t GROUP BY a
+SELECT a, count(*) AS n FROM t GROUP BY ROLLUP (a)
+SELECT a, sum(b) OVER (PARTITION BY e ORDER BY b ROWS 1 PRECEDING) AS s, rank() OVER (ORDER BY e) AS r FROM t
+SELECT a, row_number() OVER (ORDER BY a, b, e) AS r FROM t QUALIFY r < 5
+SELECT CASE WHEN a > 3 THEN b ELSE e END AS x, coalesce(a, e) AS y, b FROM t
+SELECT t.b, u.d FROM t JOIN u ON t.a = u.c
+SELECT t.b, u.d FROM t LEFT JOIN u ON t.a = u.c AND u.d > 2
+SELECT b, (SELECT max(d) FROM u WHERE c = t.a) AS m FROM t
+SELECT b FROM t WHERE EXISTS (SELECT 1 FROM u WHERE c = t.a)
+SELECT b, a IN (SELECT c FROM u) AS f FROM t
+SELECT b FROM t WHERE a > ALL (SELECT c FROM u WHERE d > 2)
+SELECT a, b FROM t ORDER BY e, a, b LIMIT 3
+SELECT b, x FROM t, LATERAL (SELECT d AS x FROM u WHERE c = t.a ORDER BY d, c LIMIT 1)
+SELECT t.b, v.x FROM t, UNNEST([t.a, t.e]) AS v(x)
+WITH RECURSIVE r(n, k) AS (SELECT a, b FROM t UNION SELECT r.k, u.d FROM r JOIN u ON u.c = r.n) SELECT n FROM r
+WITH m AS MATERIALIZED (SELECT a, sum(b) AS s FROM t GROUP BY a) SELECT x.s, y.a FROM m AS x JOIN m AS y ON x.a = y.a + 1
+SELECT max_by(b, e) AS m, arg_min(a, b) AS n FROM t
+SELECT string_agg(CAST(b AS VARCHAR), ',' ORDER BY e, b) AS l FROM t
+FROM (PIVOT t ON a IN (1, 2) USING sum(b) GROUP BY e)
+FROM (UNPIVOT t ON a, b INTO NAME n VALUE v)
+SELECT b FROM t ASOF JOIN u ON t.a >= u.c
+""".strip().splitlines()
+
+
+def test_every_kind_of_query_says_what_its_columns_come_from(varve):
+    chance = random.Random("shapes")
+    tables = {name: pyarrow.table({column: pyarrow.array([chance.choice([None, *range(7)]) for _ in range(40)], pyarrow.int32()) for column in columns})
+              for name, columns in [("t", "abe"), ("u", "cd")]}
+    for name, table in tables.items():
+        rows = ", ".join("(" + ", ".join("NULL" if value is None else str(value) for value in row.values()) + ")" for row in table.to_pylist())
+        varve.execute(f"CREATE TABLE {name} ({', '.join(f'{column} INTEGER' for column in table.column_names)}); INSERT INTO {name} VALUES {rows}")
+    for number, query in enumerate(SHAPES):
+        varve.execute(f"CREATE TABLE made{number} AS {query}")
+    lineages = lineage_of(varve, {f"made{number}" for number in range(len(SHAPES))})
+    perturbation = Perturbation(Duck(), tables)
+    for number, query in enumerate(SHAPES):
+        perturbation.check(query, query, lineages[f"made{number}"], chance)
+    perturbation.report()
+    assert not perturbation.problems, "\n\n".join(perturbation.problems)
+    assert perturbation.counts["queries"] == len(SHAPES) and not perturbation.counts["queries that are not deterministic"]
+
+
 def test_outputs_of_generated_queries_change_only_with_the_columns_that_they_come_from(tmp_path):
     done, problems, counts = 0, [], collections.Counter()
     world_number = 0
