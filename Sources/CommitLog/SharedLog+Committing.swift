@@ -112,6 +112,7 @@ extension SharedLog {
                 if attempt.included.isEmpty { return queue.putBack(attempt.left) }
                 looksFirst = true
                 let files = carriedFiles(of: attempt.batch)
+                core.withLock { $0.carrying.didCarry = !files.isEmpty }
                 if files.isEmpty { try await uploadFirst(attempt.batch) }
                 guard try await create(attempt, carrying: files, &pending) else {
                     lostCount += 1

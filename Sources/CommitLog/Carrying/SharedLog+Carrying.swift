@@ -21,6 +21,8 @@ struct CarryingHint: Sendable {
     ///
     /// Files of others go first: where the store refuses them, no entry must land that nobody could complete.
     var folders: Set<String> = []
+    /// Whether the last attempt at an entry carried files.
+    var didCarry = false
 
     /// A file's folder, as far down as rights are likely to differ: its first three parts.
     static func folder(of key: String) -> String {
