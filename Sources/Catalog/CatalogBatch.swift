@@ -151,15 +151,18 @@ struct CatalogBatch: CommitBatch {
         Array(sideFiles.keys) + newFiles.values.map(\.key) + newViews.values.map(\.key)
     }
 
-    func upload() async throws {
-        let store = machine.store
+    var uploads: [(key: String, bytes: [UInt8])] {
         let unsorted =
-            sideFiles.map { ($0.key, $0.value) } + newFiles.values.map { ($0.key, $0.bytes) }
+            sideFiles.filter { marks[$0.key]?.isSet != true }.map { ($0.key, $0.value) }
+            + newFiles.values.map { ($0.key, $0.bytes) }
             + newViews.values.map { ($0.key, $0.bytes) }
         // The same order each time, or simulations could not be repeated.
-        let objects = unsorted.sorted { $0.0 < $1.0 }
-        let marks = marks
-        _ = try await mapUnordered(objects, countMax: machine.parallelCountMax) { key, bytes in
+        return unsorted.sorted { $0.0 < $1.0 }
+    }
+
+    func upload() async throws {
+        let (store, marks) = (machine.store, marks)
+        _ = try await mapUnordered(uploads, countMax: machine.parallelCountMax) { key, bytes in
             if marks[key]?.isSet == true { return }
             try await store.put(key, bytes)
             marks[key]?.set()

@@ -7,6 +7,7 @@ struct EntryReader: Sendable {
     let store: any ObjectStore
     /// Has the entries that are not to be looked for in the log any more.
     let archive: LogArchive
+    let completer: EntryCompleter
     /// Entries under way at once.
     let parallelCountMax: Int
 
@@ -34,6 +35,8 @@ struct EntryReader: Sendable {
     ///   - last: the last position to read; nil for as far as the log goes.
     ///   - checksEnd: whether to look behind the end for entries that a missing one would hide. It
     ///     costs one listing and is done anyway when more than a few entries were read.
+    ///   - completes: whether the last entry of the log may be among them, whose files must be there before
+    ///     `body` sees it.
     /// - Returns: the tip after the last entry read.
     /// - Throws: `corrupt` with the key of the entry that is damaged or missing.
     @discardableResult
@@ -41,18 +44,26 @@ struct EntryReader: Sendable {
         after start: ChainTip,
         through last: Int64? = nil,
         checksEnd: Bool,
+        completes: Bool = false,
         _ body: (LogEntry, ChainTip) throws -> Void
     ) async throws -> ChainTip {
         var tip = start
+        // The entry at the tip, while it is not known that its files are there.
+        var held: LogEntry?
+        var missing: [CarriedFile]?
         var windowCount = last == nil ? 1 : parallelCountMax
         while last.map({ tip.sequence < $0 }) ?? true {
             try Task.checkCancellation()
             let first = tip.sequence + 1
             let count = min(Int64(windowCount), (last ?? Int64.max) - tip.sequence)
-            let window = try await bytes(from: first, count: Int(count))
+            let window: [[UInt8]?]
+            (window, missing) = try await bytes(from: first, count: Int(count), held, tip)
             for case let bytes? in window.prefix(while: { $0 != nil }) {
                 let (entry, next) = try tip.following(bytes)
-                try body(entry, next)
+                // Whoever wrote this one knew that.
+                if let before = held { try body(before, tip) }
+                held = completes && !completer.isComplete(entry, next.hash) ? entry : nil
+                if held == nil { try body(entry, next) }
                 tip = next
             }
             if tip.sequence - first + 1 < count {
@@ -62,13 +73,47 @@ struct EntryReader: Sendable {
                     window: window,
                     checksEnd: checksEnd || last != nil
                 )
-                guard isHidden else { return tip }
+                if !isHidden { break }
                 windowCount = 1
             } else {
                 windowCount = min(windowCount * 2, parallelCountMax)
             }
         }
+        if let held {
+            // A bound may have ended the reading before the log's end.
+            let isBounded = tip.sequence == last
+            var hasSuccessor = false
+            if isBounded { hasSuccessor = try await bytes(of: tip.sequence + 1) != nil }
+            if !hasSuccessor {
+                try await completer.complete(
+                    held,
+                    tip.hash,
+                    missing: isBounded ? nil : missing
+                )
+            }
+            try body(held, tip)
+        }
         return tip
+    }
+
+    /// Entries after one of which it is not known whether its files are there, and which of them are not.
+    private func bytes(
+        from first: Int64,
+        count: Int,
+        _ held: LogEntry?,
+        _ tip: ChainTip
+    ) async throws -> (window: [[UInt8]?], missing: [CarriedFile]?) {
+        guard let held else { return (try await bytes(from: first, count: count), nil) }
+        // Most likely there is no next one: then both answers are needed.
+        return try await withThrowingTaskGroup(of: [CarriedFile]?.self) { group in
+            group.addTask { try? await completer.missing(of: held, tip.hash) }
+            let window = try await bytes(from: first, count: count)
+            guard case .some(.none) = window.first else {
+                group.cancelAll()
+                return (window, nil)
+            }
+            return (window, try await group.next() ?? nil)
+        }
     }
 
     /// Whether an entry that was absent a moment ago is there now.

@@ -36,6 +36,8 @@ package struct LoggedCommit: Sendable, Equatable {
         self.lineage = lineage
     }
 
+    var serialized: [UInt8] { json.serialized() }
+
     var json: JSON {
         var object: JSONObject = ["id": .string(id), "actor": .string(actor)]
         if let requestID { object["request-id"] = .string(requestID) }
@@ -115,6 +117,8 @@ package struct LogEntry: Sendable, Equatable {
 
     package var header: Header
     package var commits: [LoggedCommit]
+    /// Files that the commits refer to and that may be missing while no entry follows this one.
+    package var files: [CarriedFile] = []
 
     /// The position in the log.
     package var sequence: Int64 { header.sequence }
@@ -139,13 +143,22 @@ package struct LogEntry: Sendable, Equatable {
     }
 
     /// The entry's bytes from those of its commits.
-    static func encode(_ header: Header, commits: [[UInt8]]) -> [UInt8] {
+    ///
+    /// - Parameter files: where there are any, the first commit is marked as carrying.
+    static func encode(
+        _ header: Header,
+        commits: [[UInt8]],
+        files: [CarriedFile] = []
+    ) -> [UInt8] {
         let head: JSON = [
             "sequence": .integer(header.sequence), "previous": .string(header.previous),
             "time": .integer(header.timeMillis), "server": .string(header.server),
         ]
         var body = head.serialized()
-        body.reserveCapacity(body.count + commits.reduce(64) { $0 + $1.count + 1 })
+        body.reserveCapacity(
+            body.count + commits.reduce(64) { $0 + $1.count + 1 }
+                + files.reduce(0) { $0 + $1.encodedByteCount }
+        )
         body.removeLast()
         body += Array(",\"commits\":[".utf8)
         for (index, commit) in commits.enumerated() {
@@ -153,6 +166,10 @@ package struct LogEntry: Sendable, Equatable {
             body += commit
         }
         body.append(UInt8(ascii: "]"))
+        if !files.isEmpty {
+            body += Array(",\"files\":".utf8)
+            body += JSON.array(files.map(\.json)).serialized()
+        }
         return sealed(body)
     }
 
@@ -181,12 +198,42 @@ package struct LogEntry: Sendable, Equatable {
             }
             commits.append(commit)
         }
+        let files = try files(of: object, isMarked: commits[0].removeCarryMark(), key: key)
         let header = Header(
             sequence: sequence,
             previous: previous,
             timeMillis: time,
             server: server
         )
-        return LogEntry(header: header, commits: commits)
+        return LogEntry(header: header, commits: commits, files: files)
+    }
+
+    /// The files that an entry carries, whose data nobody looks into yet.
+    private static func files(
+        of object: JSONObject,
+        isMarked: Bool,
+        key: String
+    ) throws(CommitLogError) -> [CarriedFile] {
+        guard let list = object["files"] else {
+            if !isMarked { return [] }
+            throw CommitLogError(
+                .corrupt,
+                "the entry says that it has files, but lacks them",
+                key: key
+            )
+        }
+        guard isMarked, let list = list.array, !list.isEmpty else {
+            throw CommitLogError(.corrupt, "the entry's files make no sense", key: key)
+        }
+        var files: [CarriedFile] = []
+        var keys: Set<String> = []
+        files.reserveCapacity(list.count)
+        for (index, json) in list.enumerated() {
+            guard let file = CarriedFile(json: json), keys.insert(file.key).inserted else {
+                throw CommitLogError(.corrupt, "file \(index) makes no sense", key: key)
+            }
+            files.append(file)
+        }
+        return files
     }
 }

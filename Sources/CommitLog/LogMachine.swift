@@ -107,7 +107,11 @@ package protocol CommitBatch: Sendable {
         _ prepared: [(commit: LoggedCommit, outcome: Outcome)]
     ) async throws -> [(commit: LoggedCommit, outcome: Outcome)]?
 
-    /// Writes everything that the prepared commits refer to; called once, before the entry is made.
+    /// What `upload` would write now: names that were never used, and their bytes.
+    var uploads: [(key: String, bytes: [UInt8])] { get }
+
+    /// Writes everything that the prepared commits refer to; called once, before the entry is made or at the
+    /// same time.
     ///
     /// It may be left behind unused when the entry does not win.
     func upload() async throws
@@ -163,6 +167,12 @@ package struct LogOptions: Sendable {
     package var historyCountMax = 512
     /// Whether to start from the newest checkpoint instead of reading every entry.
     package var startsFromCheckpoint = true
+    /// An entry carries files of no more bytes than this, compressed and in base 64; 0 for none ever.
+    package var carriedBytesMax = 256 << 10
+    /// Whether entries carry files where it does not pay, too, and however many bytes: for simulations.
+    package var carriesAlways = false
+    /// How long a process that may not write waits for others to write the files of an entry.
+    package var completionMillisMax: Int64 = 10_000
     /// After so many entries since the last checkpoint the next one is written in the background.
     ///
     /// Ten times as many commits count as much. 0 for never.

@@ -111,8 +111,10 @@ extension SharedLog {
                     attempt.included.map(\.ticket) + attempt.refused.map(\.ticket) + attempt.left
                 if attempt.included.isEmpty { return queue.putBack(attempt.left) }
                 looksFirst = true
-                try await attempt.batch.upload()
-                guard try await create(attempt, &pending) else {
+                let files = carriedFiles(of: attempt.batch)
+                core.withLock { $0.carrying.didCarry = !files.isEmpty }
+                if files.isEmpty { try await uploadFirst(attempt.batch) }
+                guard try await create(attempt, carrying: files, &pending) else {
                     lostCount += 1
                     noteLoss(lostCount)
                     if lostCount >= options.lostAttemptsMax {
@@ -137,7 +139,7 @@ extension SharedLog {
     }
 
     /// Whether other processes committed a short while ago, or were faster.
-    private var expectsRivals: Bool {
+    var expectsRivals: Bool {
         let now = ambient.time.monotonicNanos()
         return core.withLock { core in
             core.rivalSeenAtNanos.map { now - $0 < Self.rivalNanosMax } ?? false
@@ -226,18 +228,27 @@ extension SharedLog {
     ///
     /// - Returns: true when it is ours, false when the position was taken (by another, or by an earlier
     ///   attempt of ours whose answer was lost: the next look tells).
-    private func create(_ attempt: Attempt, _ pending: inout [Ticket]) async throws -> Bool {
+    private func create(
+        _ attempt: Attempt,
+        carrying files: [CarriedFile],
+        _ pending: inout [Ticket]
+    ) async throws -> Bool {
         let sequence = attempt.header.sequence
-        let bytes = LogEntry.encode(attempt.header, commits: attempt.commitBytes)
+        var commitBytes = attempt.commitBytes
+        if !files.isEmpty {
+            commitBytes[0] = attempt.commits[0].markedAsCarrying.serialized
+        }
+        let bytes = LogEntry.encode(attempt.header, commits: commitBytes, files: files)
         // From here on a cancelled or unanswered attempt may have landed.
         for index in 0..<attempt.included.count { pending[index].maybeAt = sequence }
-        let began = ambient.time.monotonicNanos()
-        defer {
-            let millis = (ambient.time.monotonicNanos() - began) / 1_000_000
-            core.withLock { $0.createMillis = min(max(millis, 1), 100) }
-        }
+        let uploaded: Result<Void, any Error>
         do {
-            try await store.putIfAbsent(LogEntry.key(of: sequence), bytes)
+            if files.isEmpty {
+                try await putEntry(sequence, bytes)
+                uploaded = .success(())
+            } else {
+                uploaded = try await putEntry(sequence, bytes, with: attempt.batch)
+            }
         } catch let error as ObjectStoreError {
             switch error.code {
             case .alreadyExists: return false
@@ -252,6 +263,9 @@ extension SharedLog {
         // Had the boundary passed this position, then the entry that was there may have been removed, and
         // ours would begin a second history. Costs a request only when that was not known lately.
         if try await reader.archive.hasArchived(sequence) { return false }
+        // It has landed, and may lack files: whoever reads it next, most likely we, sees to that before anybody
+        // knows of its commits.
+        try uploaded.get()
         let entry = LogEntry(header: attempt.header, commits: attempt.commits)
         let tip = ChainTip(
             sequence: sequence,

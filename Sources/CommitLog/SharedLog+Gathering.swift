@@ -12,7 +12,8 @@ struct GatheringHint: Sendable {
     /// How many had committed or waited when it was done.
     var count = 0
     var endNanos: Int64 = 0
-    /// How long it took.
+    /// How long it took, or would have taken had its files been written before it: those who come need the same
+    /// time either way.
     var tookNanos: Int64 = 0
 }
 
@@ -43,7 +44,7 @@ extension SharedLog {
             $0.gathering = GatheringHint(
                 count: count + waiting,
                 endNanos: now,
-                tookNanos: now - beganNanos
+                tookNanos: (now - beganNanos) * ($0.carrying.didCarry ? 2 : 1)
             )
         }
     }

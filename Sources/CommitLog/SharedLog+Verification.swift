@@ -64,9 +64,12 @@ extension SharedLog {
             let known = known.tip
             let start = try await tip(at: first - 1)
             report.hash = start.hash
-            let end = try await reader.read(after: start, through: last, checksEnd: true) {
-                entry,
-                tip in
+            let end = try await reader.read(
+                after: start,
+                through: last,
+                checksEnd: true,
+                completes: true
+            ) { entry, tip in
                 if tip.sequence == known.sequence && tip.hash != known.hash {
                     throw CommitLogError(
                         .corrupt,
@@ -75,6 +78,7 @@ extension SharedLog {
                     )
                 }
                 do {
+                    for file in entry.files { _ = try file.bytes() }
                     if first == 1 {
                         for commit in entry.commits {
                             try machine.apply(commit, of: entry.header, to: &state)

@@ -18,6 +18,8 @@ import Synchronization
 //    where an attempt of it may have landed has been read. Else it gets `unknownOutcome`.
 // 4. A commit is refused only for a state that the log had: what the commits before it in an entry do counts
 //    once that entry is there.
+// 5. An entry is folded only when all files that its commits refer to are there, so one that has a successor
+//    has all of its files (EntryCompleter).
 
 /// A log of commits that any number of processes share through an object store.
 package final class SharedLog<Machine: LogMachine>: Sendable {
@@ -44,6 +46,7 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
         /// How long the store took to create the last entry: the measure of waiting for rivals.
         var createMillis: Int64 = 5
         var gathering = GatheringHint()
+        var carrying = CarryingHint()
     }
 
     package let store: any ObjectStore
@@ -82,6 +85,11 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
         reader = EntryReader(
             store: store,
             archive: LogArchive(store: store, warehouseID: warehouse.id, time: ambient.time),
+            completer: EntryCompleter(
+                store: store,
+                ambient: ambient,
+                waitMillisMax: options.completionMillisMax
+            ),
             parallelCountMax: max(options.parallelReadsMax, 1)
         )
         let start = Snapshot(tip: ChainTip(warehouse), state: machine.initialState)
@@ -158,7 +166,9 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
     func look(checksEnd: Bool) async throws {
         try await looks.run {
             let began = (ambient.time.monotonicNanos(), ambient.time.nowMicros())
-            try await reader.read(after: known.tip, checksEnd: checksEnd) { entry, tip in
+            try await reader.read(after: known.tip, checksEnd: checksEnd, completes: true) {
+                entry,
+                tip in
                 try fold(entry, tip)
             }
             core.withLock { $0.lookedAt = began }
@@ -273,7 +283,7 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
         return snapshot
     }
 
-    /// Entries as they lie in the store, in order, checked against each other.
+    /// Entries as they lie in the store, in order, checked against each other, without the files they carry.
     ///
     /// - Returns: fewer than asked for at the log's end, none beyond it.
     package func entries(from first: Int64, countMax: Int) async throws -> [LogEntry] {
@@ -283,6 +293,8 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
         var entries: [LogEntry] = []
         let start = try await tip(at: first - 1)
         let tip = try await reader.read(after: start, through: end, checksEnd: false) { entry, _ in
+            var entry = entry
+            entry.files = []
             entries.append(entry)
         }
         if tip.sequence < end { throw missing(tip.sequence + 1) }

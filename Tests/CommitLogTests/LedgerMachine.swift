@@ -1,5 +1,7 @@
 import Bytes
 import CommitLog
+import ObjectStorage
+import Synchronization
 
 /// A log machine for tests: numbered appends to named lists, each of which may say what it expects.
 struct LedgerMachine: LogMachine {
@@ -30,6 +32,7 @@ struct LedgerMachine: LogMachine {
         let machine: LedgerMachine
         let header: LogEntry.Header
         var state: State
+        var uploads: [(key: String, bytes: [UInt8])] = []
 
         mutating func prepare(
             _ request: Request
@@ -40,11 +43,18 @@ struct LedgerMachine: LogMachine {
             if let expected = request.expectedCount, expected != count {
                 throw LedgerError(message: "\(request.list) has \(count), not \(expected)")
             }
+            var change: JSONObject = [
+                "list": .string(request.list), "item": .string(request.item),
+            ]
+            if let file = machine.files?.next(for: request) {
+                change["file"] = .string(file.key)
+                uploads.append(file)
+            }
             let commit = LoggedCommit(
                 id: request.id,
                 actor: "test",
                 message: request.padding > 0 ? String(repeating: "x", count: request.padding) : nil,
-                changes: [["list": .string(request.list), "item": .string(request.item)]]
+                changes: [.object(change)]
             )
             try machine.apply(commit, of: header, to: &state)
             let outcome = Outcome(
@@ -57,8 +67,35 @@ struct LedgerMachine: LogMachine {
 
         var uploadByteCount: Int { 0 }
 
-        func upload() async throws { try await machine.uploads() }
+        func upload() async throws {
+            try await machine.uploads()
+            guard let store = machine.files?.store else { return }
+            for file in uploads { try await store.put(file.key, file.bytes) }
+        }
     }
+
+    /// Gives every commit a file of its own, under a new name each time that it is prepared.
+    final class Files: Sendable {
+        let store: any ObjectStore
+        private let name: String
+        private let count = Mutex(0)
+
+        init(_ store: any ObjectStore, name: String) {
+            self.store = store
+            self.name = name
+        }
+
+        func next(for request: Request) -> (key: String, bytes: [UInt8]) {
+            let number = count.withLock { count in
+                count += 1
+                return count
+            }
+            return ("files/\(name)/\(number)-\(request.id)", Array("file of \(request.item)".utf8))
+        }
+    }
+
+    /// Where commits have files; nil for none.
+    var files: Files?
 
     /// Ends every item; for programs that understand entries wrongly.
     var suffix = ""

@@ -1,4 +1,5 @@
 """The catalog log, its checkpoints and its archive, read by a second program that knows Formats/catalog-log alone."""
+import base64
 import hashlib
 import json
 import os
@@ -273,3 +274,81 @@ def test_a_later_format_is_refused_with_what_reads_it(varve):
     path.write_bytes(sealed({**members, "format-version": 2, "reader": "Varve 9 or later"}))
     message = varve.error("SELECT * FROM t")
     assert "format version 2" in message and "Varve 9 or later" in message
+
+
+def carried(key, data):
+    return {"key": key, "sha256": hashlib.sha256(data).hexdigest(),
+            "data": base64.b64encode(pyarrow.compress(data, codec="zstd", asbytes=True)).decode()}
+
+
+def append_entry(varve, files, marked=True):
+    """Another program's entry, which carries files and sets a property; tells where it lies."""
+    before = entries(varve)
+    last = unsealed(before[-1])
+    change = {"change": "update-namespace", "namespace": ["main"], "set": {"by": str(len(before))}, "remove": []}
+    path = pathlib.Path(varve.warehouse, "_varve", "log", f"{len(before) + 1:020d}.json")
+    path.write_bytes(sealed({
+        "sequence": len(before) + 1, "previous": hashlib.sha256(before[-1]).hexdigest(), "time": last["time"] + 1, "server": "another",
+        "commits": [{"id": f"other {len(before)}", "actor": "me", "changes": [{"change": "carry-files"}] * marked + [change]}],
+        "files": files,
+    }))
+    return path
+
+
+def test_files_that_an_entry_carries_are_written_by_who_reads_it(varve):
+    varve.execute("CREATE TABLE t (x BIGINT); INSERT INTO t VALUES (1)")
+    data = [bytes([number]) * 10_000 + os.urandom(100) for number in range(4)]
+    append_entry(varve, [carried("other/removed since", data[0])])
+    append_entry(varve, [carried("other/ü 1.bin", data[1]), carried("other/empty", b""), carried("other/there", data[2])])
+    other = pathlib.Path(varve.warehouse, "other")
+    other.mkdir()
+    (other / "there").write_bytes(data[2])
+    was = (other / "there").stat().st_mtime_ns
+    assert varve.rows("SELECT x FROM t") == [(1,)]
+    assert (other / "ü 1.bin").read_bytes() == data[1] and (other / "empty").read_bytes() == b""
+    assert (other / "there").stat().st_mtime_ns == was
+    # There is an entry after its own.
+    assert not (other / "removed since").exists()
+    varve.verify()
+    varve.execute("INSERT INTO t VALUES (2)")
+    varve.verify()
+
+
+def test_a_carried_file_that_is_damaged_is_named(varve):
+    varve.execute("CREATE TABLE t (x BIGINT)")
+    file = carried("other/file", b"x" * 1000)
+    for wrong, message in [
+        ({"sha256": "0" * 64}, "SHA-256"), ({"data": file["data"][:-4]}, "other/file"), ({"data": "?"}, "base 64"),
+        ({"key": "_varve/log/x"}, "no sense"), ({"key": "../file"}, "no sense"),
+    ]:
+        path = append_entry(varve, [{**file, **wrong}])
+        error = varve.error("SELECT * FROM t")
+        assert message in error and path.name in error, error
+        path.unlink()
+    for files, marked in [([file], False), ([], True), ([file, file], True)]:
+        path = append_entry(varve, files, marked)
+        assert path.name in varve.error("SELECT * FROM t")
+        path.unlink()
+    assert not pathlib.Path(varve.warehouse, "other").exists()
+    assert varve.rows("SELECT * FROM t") == []
+
+
+def test_the_vectors_with_files_are_as_the_format_says():
+    folder = pathlib.Path(__file__).parents[2] / "Formats" / "catalog-log" / "vectors" / "carried"
+    previous = hashlib.sha256((folder / "warehouse.json").read_bytes()).hexdigest()
+    for number in (1, 2, 3):
+        bytes = (folder / f"{number:020d}.json").read_bytes()
+        entry = unsealed(bytes)
+        assert (entry["sequence"], entry["previous"]) == (number, previous)
+        previous = hashlib.sha256(bytes).hexdigest()
+        changes = entry["commits"][0]["changes"]
+        assert ("files" in entry) == (changes[0] == {"change": "carry-files"}) == (number > 1)
+        found = {}
+        for file in entry.get("files", []):
+            compressed = pyarrow.BufferReader(base64.b64decode(file["data"], validate=True))
+            found[file["key"]] = pyarrow.CompressedInputStream(compressed, "zstd").read()
+            assert hashlib.sha256(found[file["key"]]).hexdigest() == file["sha256"]
+        if number > 1:
+            location, sha256 = changes[1]["metadata-location"], changes[1]["metadata-sha256"]
+            metadata = found[location.removeprefix("s3://example/lake/")]
+            assert hashlib.sha256(metadata).hexdigest() == sha256 and json.loads(metadata)["format-version"] == 2

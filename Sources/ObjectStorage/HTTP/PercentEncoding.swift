@@ -1,3 +1,5 @@
+import Bytes
+
 private let upperHexDigits = Array("0123456789ABCDEF".utf8)
 private let lowerHexDigits = Array("0123456789abcdef".utf8)
 
@@ -66,20 +68,5 @@ func hexText(_ bytes: some Sequence<UInt8>) -> String {
 
 /// Bytes in base 64 with padding (RFC 4648, section 4).
 package func base64Text(_ bytes: [UInt8]) -> String {
-    let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-    var text: [UInt8] = []
-    var at = 0
-    while at < bytes.count {
-        let count = min(3, bytes.count - at)
-        var group: UInt32 = 0
-        for index in 0..<3 {
-            group = group << 8 | (index < count ? UInt32(bytes[at + index]) : 0)
-        }
-        for index in 0..<4 {
-            let digit = alphabet[Int(group >> UInt32(18 - 6 * index) & 63)]
-            text.append(index <= count ? digit : UInt8(ascii: "="))
-        }
-        at += 3
-    }
-    return String(decoding: text, as: UTF8.self)
+    String(decoding: bytes.withUnsafeBytes { base64Encoded($0) }, as: UTF8.self)
 }

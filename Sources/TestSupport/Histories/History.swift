@@ -148,6 +148,8 @@ package struct History: Sendable {
     package var metadata: [String: [UInt8]]
     /// The ids of commits that no client asked for.
     package var foreignIDs: Set<String>
+    /// When each object of the store that is no entry was written first, by its full location.
+    package var written: [String: SimulatedWorld.Moment]
 
     package init(
         warehouseHash: String,
@@ -155,7 +157,8 @@ package struct History: Sendable {
         operations: [HistoryOperation],
         writings: [LogWitness.Writing],
         metadata: [String: [UInt8]],
-        foreignIDs: Set<String> = []
+        foreignIDs: Set<String> = [],
+        written: [String: SimulatedWorld.Moment] = [:]
     ) {
         self.warehouseHash = warehouseHash
         self.createdMillis = createdMillis
@@ -163,6 +166,7 @@ package struct History: Sendable {
         self.writings = writings
         self.metadata = metadata
         self.foreignIDs = foreignIDs
+        self.written = written
     }
 }
 

@@ -13,6 +13,8 @@ import Crypto
 //    whatever a read gives is the state of one position, as the second implementation folds it.
 // 7. Readings of one process never go back, and see what was committed through it.
 // 8. Who asks again with an id gets the first answer.
+// 9. Whoever is shown a table, or told that it was changed, can read every file that it refers to; and no entry
+//    is written before the files of the one before it are there.
 
 /// Something in a history that must not be.
 package struct HistoryViolation: Sendable, CustomStringConvertible {
@@ -47,6 +49,8 @@ package struct HistoryViolation: Sendable, CustomStringConvertible {
         case wrongState
         /// A later read of the same process sees less.
         case wentBack
+        /// Somebody was shown a table, or an entry followed, before the table's files were there.
+        case missingFile
         /// Nothing was wrong any more, and still there was no answer.
         case noAnswer
     }
@@ -84,6 +88,10 @@ package struct HistoryChecker {
     private var statesOfPositions = [0]
     private var landings: [String: [Landing]] = [:]
     private var contents: [String: TableContent] = [:]
+    /// The files that a table needs, by the location of its metadata.
+    private var filesOfTables: [String: [String]] = [:]
+    /// The files that the commits of each entry refer to.
+    private var files: [[String]] = []
     /// What the commits of each position added.
     private var added: [Int64: [TableName: Set<Int64>]] = [:]
     /// When a commit was asked for first.
@@ -181,7 +189,18 @@ package struct HistoryChecker {
             if entryTime <= time {
                 report(.timeWentBack, "entry \(position) has time \(entryTime) after \(time)")
             }
-            for commit in commits { fold(commit, position, entryTime, moment) }
+            if let before = files.last { check(before, thereBefore: moment, "entry \(position)") }
+            let isMarked = commits[0]["changes"]?[0]?["change"]?.string == "carry-files"
+            if isMarked != (json["files"] != nil) {
+                report(
+                    .brokenLog,
+                    "entry \(position) has files and no mark, or a mark and no files"
+                )
+            }
+            files.append([])
+            for (index, commit) in commits.enumerated() {
+                fold(commit, position, entryTime, moment, skipsMark: isMarked && index == 0)
+            }
             (previous, time, event) = (hash(bytes), entryTime, moment.event)
             entries.append(Entry(timeMillis: entryTime, hash: previous, moment: moment))
             statesOfPositions.append(states.count - 1)
@@ -192,13 +211,14 @@ package struct HistoryChecker {
         _ commit: JSON,
         _ position: Int64,
         _ timeMillis: Int64,
-        _ moment: SimulatedWorld.Moment
+        _ moment: SimulatedWorld.Moment,
+        skipsMark: Bool
     ) {
         guard let id = commit["id"]?.string, let changes = commit["changes"]?.array else {
             return report(.brokenLog, "a commit of entry \(position) makes no sense")
         }
         var model = states[states.count - 1]
-        for change in changes {
+        for change in changes.dropFirst(skipsMark ? 1 : 0) {
             do {
                 try model.apply(change)
             } catch {
@@ -215,6 +235,8 @@ package struct HistoryChecker {
                 report(.brokenLog, "entry \(position) says another hash of \(location)")
             }
             contents[location] = content(of: bytes)
+            filesOfTables[location] = [location] + lists(of: bytes)
+            files[files.count - 1] += filesOfTables[location] ?? []
         }
         landings[id, default: []].append(
             Landing(
@@ -225,6 +247,22 @@ package struct HistoryChecker {
             )
         )
         states.append(model)
+    }
+
+    /// The manifest lists that a table's metadata name.
+    private func lists(of bytes: [UInt8]) -> [String] {
+        let json = try? JSON.parse(bytes)
+        return (json?["snapshots"]?.array ?? []).compactMap { $0["manifest-list"]?.string }
+    }
+
+    private mutating func check(
+        _ files: [String],
+        thereBefore moment: SimulatedWorld.Moment,
+        _ what: String
+    ) {
+        for file in files where history.written[file].map({ $0 >= moment }) ?? true {
+            report(.missingFile, "\(what) came before \(file) was there")
+        }
     }
 
     private func content(of bytes: [UInt8]) -> TableContent? {
@@ -357,6 +395,11 @@ package struct HistoryChecker {
                     "\(attempt.id) is at \(landing.position), not at \(position), or has another time"
                 )
             }
+            if let files = files.indices.contains(Int(position) - 1)
+                ? files[Int(position) - 1] : nil
+            {
+                check(files, thereBefore: attempt.completed, "the receipt of \(attempt.id)")
+            }
             if landing.moment > attempt.completed {
                 report(.lostCommit, "\(attempt.id) was acknowledged before it was there")
             }
@@ -449,6 +492,10 @@ package struct HistoryChecker {
             if isLater || seen.position < due {
                 report(.wrongState, "position \(seen.position) is not the last as of \(time)")
             }
+        }
+        for (name, reference) in seen.model.tables.sorted(by: { $0.key < $1.key }) {
+            let files = filesOfTables[reference.location] ?? []
+            check(files, thereBefore: operation.completed, "a look at \(name) at \(seen.position)")
         }
         check(seen)
     }

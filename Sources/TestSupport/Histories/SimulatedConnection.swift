@@ -298,6 +298,8 @@ package final class LogWitness: ForwardingStore {
         var writings: [Writing] = []
         var present: Set<String> = []
         var removed: Set<String> = []
+        /// When anything else was written first, by key.
+        var written: [String: SimulatedWorld.Moment] = [:]
     }
 
     package let below: any ObjectStore
@@ -315,9 +317,16 @@ package final class LogWitness: ForwardingStore {
     /// Everything that was written under the prefix so far.
     package var writings: [Writing] { state.withLock { $0.writings } }
 
+    /// When an object that is no entry was written first, by key.
+    package var written: [String: SimulatedWorld.Moment] { state.withLock { $0.written } }
+
     private func note(_ key: String, _ bytes: [UInt8]) {
-        guard key.hasPrefix(prefix) else { return }
         let moment = world.moment()
+        guard key.hasPrefix(prefix) else {
+            return state.withLock { state in
+                if state.written[key] == nil { state.written[key] = moment }
+            }
+        }
         state.withLock { state in
             let writing = Writing(
                 key: key,

@@ -57,7 +57,11 @@ struct HistoryPlan: Sendable {
         log.idCountMin = [0, 3, 10_000][number(0...2)]
         // Checkpoints are written when a client asks: a task of the log's own has no place in a seed's order.
         log.checkpointEntryCount = 0
+        // In memory nothing is far away, so the others never do.
+        log.carriesAlways = number(0...1) == 0
         if bug == .takesDoubtForLoss { log.idCountMax = 0 }
+        if bug == .showsIncompleteEntries || bug == .writesFilesTooLate { log.carriesAlways = true }
+        if bug == .showsIncompleteEntries { mishapCount += 4 }
         if bug == .forgetsIDsInCheckpoints {
             log.startsFromCheckpoint = true
             mishapCount += 4

@@ -73,7 +73,10 @@ struct HistoryRun: Sendable {
                 operations: run.recorder.operations,
                 writings: witness.writings,
                 metadata: metadata,
-                foreignIDs: foreign
+                foreignIDs: foreign,
+                written: Dictionary(
+                    uniqueKeysWithValues: witness.written.map { (memory.url(of: $0.key), $0.value) }
+                )
             )
             return Result(
                 history: history,

@@ -38,6 +38,10 @@ enum PlantedBug: String, CaseIterable, Sendable {
     case skipsWriteValidation
     /// Of those who share a snapshot, leaves one out.
     case losesSharedFile
+    /// Takes an entry that carries files for complete without looking.
+    case showsIncompleteEntries
+    /// Goes on to the next entry before the files of its own are there.
+    case writesFilesTooLate
 
     /// Of what kind is what histories show, at least one of these.
     var kinds: Set<HistoryViolation.Kind> {
@@ -50,6 +54,7 @@ enum PlantedBug: String, CaseIterable, Sendable {
         case .writesHalf, .losesSharedFile: [.wrongEffect]
         case .trustsBoundaryForever: [.lostCommit, .staleRead]
         case .skipsReadValidation, .skipsWriteValidation: [.brokenIsolation]
+        case .showsIncompleteEntries, .writesFilesTooLate: [.missingFile]
         }
     }
 
@@ -64,7 +69,8 @@ enum PlantedBug: String, CaseIterable, Sendable {
         switch self {
         case .trustsBoundaryForever where number != 0: nil
         case .overwritesEntries, .skipsReadingBack, .acknowledgesEarly, .forgetsIDsInCheckpoints,
-            .checkpointLacksLast, .trustsBoundaryForever:
+            .checkpointLacksLast, .trustsBoundaryForever, .showsIncompleteEntries,
+            .writesFilesTooLate:
             PervertedStore(below: store, bug: self, world: world)
         default: nil
         }
@@ -130,6 +136,29 @@ private final class PervertedStore: ForwardingStore {
             object.bytes = sealed(index)
         }
         return object
+    }
+
+    func head(_ key: String) async throws -> ObjectMetadata {
+        guard bug == .showsIncompleteEntries else { return try await below.head(key) }
+        return ObjectMetadata(key: key, size: 1, entityTag: "hope", lastModifiedMicros: 0)
+    }
+
+    func put(_ key: String, _ bytes: [UInt8]) async throws -> ObjectMetadata {
+        guard bug == .writesFilesTooLate, !key.hasPrefix("_varve/") else {
+            return try await below.put(key, bytes)
+        }
+        let (below, world) = (below, world)
+        let wait: Int64 = world.number(in: 0...60_000_000)
+        world.runInBackground {
+            try? await world.sleep(nanoseconds: wait)
+            _ = try? await below.put(key, bytes)
+        }
+        return ObjectMetadata(
+            key: key,
+            size: bytes.count,
+            entityTag: "hope",
+            lastModifiedMicros: 0
+        )
     }
 
     private func getTyped(_ key: String) async throws(ObjectStoreError) -> ObjectData {
