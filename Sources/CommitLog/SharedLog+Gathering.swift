@@ -12,7 +12,7 @@ struct GatheringHint: Sendable {
     /// How many had committed or waited when it was done.
     var count = 0
     var endNanos: Int64 = 0
-    /// How long it took.
+    /// How long its last attempt took.
     var tookNanos: Int64 = 0
 }
 
@@ -36,14 +36,14 @@ extension SharedLog {
     }
 
     /// Notes how an entry went.
-    func noteGathering(committed count: Int, beganNanos: Int64) {
+    func noteGathering(committed count: Int) {
         let now = ambient.time.monotonicNanos()
         let waiting = queue.queuedCount
         core.withLock {
             $0.gathering = GatheringHint(
                 count: count + waiting,
                 endNanos: now,
-                tookNanos: now - beganNanos
+                tookNanos: $0.attemptNanos
             )
         }
     }
