@@ -71,9 +71,9 @@ struct StreamingClientTests {
         }
     }
 
-    /// The kernel puts acknowledgements off for at least 40 ms, once it has seen that we answer; then every
-    /// one of these would take so long, however quick the machine is. Slowness alone makes some take longer,
-    /// not all of two hundred.
+    // The kernel puts acknowledgements off for at least 40 ms, once it has seen that we answer; then every
+    // one of these would take so long, however quick the machine is. Slowness alone makes some take longer,
+    // not all of two hundred.
     @Test("A body that is held back until its head is acknowledged comes at once")
     func acknowledges() async throws {
         let server = try LoopbackServer { _ in .answerInTwo(status: 200, body: [1, 2, 3]) }
