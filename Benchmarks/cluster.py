@@ -16,9 +16,11 @@ import collections
 import contextlib
 import http.client
 import json
+import multiprocessing
 import os
 import pathlib
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -95,14 +97,14 @@ def free_port():
 class Asker:
     """Connections to all servers, kept open."""
 
-    def __init__(self, servers, seconds):
-        self.servers, self.seconds, self.connections = servers, seconds, {}
+    def __init__(self, ports, seconds):
+        self.ports, self.seconds, self.connections = ports, seconds, {}
 
     def ask(self, number, method, path, body=None, headers=None):
         """The status and body of an answer; OSError or HTTPException when there is none."""
         connection = self.connections.get(number)
         if connection is None:
-            connection = http.client.HTTPConnection("127.0.0.1", self.servers.ports[number], timeout=self.seconds)
+            connection = http.client.HTTPConnection("127.0.0.1", self.ports[number], timeout=self.seconds)
             self.connections[number] = connection
         try:
             connection.request(method, path, body, headers or {})
@@ -114,14 +116,76 @@ class Asker:
             raise
 
 
+class Probes:
+    """What a server that is up is measured by: clients in a process of their own, so that nobody waits for these threads."""
+
+    def __init__(self, servers):
+        self.servers = servers
+        context = multiprocessing.get_context("spawn")
+        self.flags, self.end = context.Array("b", len(servers.ports)), context.Event()
+        self.results, theirs = context.Pipe(False)
+        self.process = context.Process(target=self.run, args=(servers.ports, self.flags, self.end, theirs))
+        self.process.start()
+        self.results.recv()
+
+    def mark(self):
+        for number in range(len(self.flags)):
+            self.flags[number] = self.servers.is_up(number)
+
+    def finish(self):
+        """The answers of each server, (began, ended) by kind; and what else came, by name."""
+        self.end.set()
+        results = self.results.recv()
+        self.process.join()
+        return results
+
+    @staticmethod
+    def run(ports, flags, end, results):
+        answers = [{"read": [], "commit": []} for _ in ports]
+        others = collections.Counter()
+        threads = [threading.Thread(target=Probes.ask, args=(ports, number, kind, flags, end, answers, others)) for number in range(len(ports)) for kind in answers[number]]
+        for thread in threads:
+            thread.start()
+        results.send(None)
+        for thread in threads:
+            thread.join()
+        results.send((answers, others))
+
+    @staticmethod
+    def ask(ports, server, kind, flags, end, answers, others):
+        asker, count = Asker(ports, 30), 0
+        while not end.is_set():
+            if not flags[server]:
+                time.sleep(0.005)
+                continue
+            began = time.monotonic()
+            try:
+                if kind == "read":
+                    status, _ = asker.ask(server, "GET", "/v1/namespaces/main")
+                else:
+                    count += 1
+                    body = json.dumps({"updates": {f"probe-{server}": str(count)}})
+                    headers = {"Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4())}
+                    status, _ = asker.ask(server, "POST", "/v1/namespaces/main/properties", body, headers)
+            except (OSError, http.client.HTTPException):
+                status = None
+            if status == 200:
+                answers[server][kind].append((began, time.monotonic()))
+            else:
+                others[f"probe {kind}: {status or 'no answer'}"] += 1
+            time.sleep(0.02)
+
+
 class Run:
     def __init__(self, servers, minutes, seed):
         self.servers, self.chance = servers, random.Random(seed)
-        self.end = time.monotonic() + minutes * 60
+        self.probes = Probes(servers)
+        self.began = time.monotonic()
+        self.end = self.began + minutes * 60
         self.lock = threading.Lock()
         # What was acknowledged: (table, client, number, key or None, log position or None); and what nobody knows of.
         self.acknowledged, self.unknown = [], []
-        self.answers = [collections.defaultdict(list) for _ in servers.ports]
+        self.answers = []
         self.latencies = collections.defaultdict(list)
         self.counts = collections.Counter()
         self.errors = []
@@ -134,7 +198,7 @@ class Run:
 
     def append_rows(self, client):
         """Appends with a key and asks again until there is an answer."""
-        chance, asker, number = random.Random(client * 7919 + 1), Asker(self.servers, 30), 0
+        chance, asker, number = random.Random(client * 7919 + 1), Asker(self.servers.ports, 30), 0
         while not self.is_over:
             # Most to a table of the client's own, some to one that all fight for.
             shared = chance.random() < 0.15
@@ -171,7 +235,7 @@ class Run:
 
     def insert_by_sql(self, client):
         """Inserts by statements, which have no key: without an answer nobody knows."""
-        chance, asker, number = random.Random(client * 7919 + 2), Asker(self.servers, 30), 0
+        chance, asker, number = random.Random(client * 7919 + 2), Asker(self.servers.ports, 30), 0
         while not self.is_over:
             table = f"own_{client}_{number // APPENDS_PER_TABLE}"
             values = ", ".join(f"({client}, {number}, {part})" for part in range(ROWS))
@@ -236,33 +300,6 @@ class Run:
                         number += 1 if (number + 1) % APPENDS_PER_TABLE else 0
                 time.sleep(0.05)
 
-    # Probes: what a server that is up is measured by.
-
-    def probe(self, server, kind):
-        asker, count = Asker(self.servers, 30), 0
-        while not self.is_over:
-            if not self.servers.is_up(server):
-                time.sleep(0.005)
-                continue
-            began = time.monotonic()
-            try:
-                if kind == "read":
-                    status, _ = asker.ask(server, "GET", "/v1/namespaces/main")
-                else:
-                    count += 1
-                    body = json.dumps({"updates": {f"probe-{server}": str(count)}})
-                    headers = {"Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4())}
-                    status, _ = asker.ask(server, "POST", "/v1/namespaces/main/properties", body, headers)
-            except (OSError, http.client.HTTPException):
-                status = None
-            now = time.monotonic()
-            if status == 200:
-                self.answers[server][kind].append((began, now))
-            else:
-                with self.lock:
-                    self.counts[f"probe {kind}: {status or 'no answer'}"] += 1
-            time.sleep(0.02)
-
     # Whoever kills.
 
     def kill_servers(self):
@@ -273,36 +310,68 @@ class Run:
                 break
             victims = self.chance.sample(range(len(self.servers.ports)), 2 if self.chance.random() < 0.2 else 1)
             for victim in victims:
+                self.note_attempts(victim)
                 self.servers.kill(victim)
+                self.probes.mark()
                 kills += 1
             time.sleep(self.chance.uniform(0, 1))
             for victim in victims:
                 self.servers.start(victim)
+                self.probes.mark()
         self.counts["kills"] = kills
 
-    def longest_silence(self, kind):
-        """The longest time that a server which was up gave no answer, and which one."""
-        longest = (0.0, None)
+    def note_attempts(self, number):
+        """Adds up how a server's attempts at entries of the log went."""
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            _, answer = Asker(self.servers.ports, 5).ask(number, "GET", "/metrics")
+            for outcome, count in re.findall(r'entry_attempts_total\{outcome="(\w+)"\} (\d+)', answer.decode()):
+                self.counts[f"attempts {outcome}"] += int(count)
+
+    def silences(self, kind, least):
+        """The times in which a server that was up gave no answer, longest first: (seconds, server, when, since its start, until its death or None)."""
+        found = []
         for server, lives in enumerate(self.servers.lives):
             answered = [now for _, now in self.answers[server][kind]]
-            for start, end in lives:
-                end = min(end or self.end, self.end)
+            for start, death in lives:
+                start, end = max(start, self.began), min(death or self.end, self.end)
                 times = [start] + [now for now in answered if start <= now <= end] + [end]
-                gap = max((after - before for before, after in zip(times, times[1:])), default=0)
-                longest = max(longest, (gap, server))
-        return longest
+                for before, after in zip(times, times[1:]):
+                    if after - before > least:
+                        found.append((after - before, server, before, before - start, death and death - after))
+        return sorted(found, reverse=True)
+
+    def what_happened(self, silence):
+        """A silence in words, with the kills and starts of others while it lasted."""
+        seconds, server, when, since_start, until_death = silence
+        events = []
+        for other, lives in enumerate(self.servers.lives):
+            for start, death in lives:
+                events += [(moment - when, f"{word} {other}") for moment, word in ((start, "start"), (death, "kill")) if moment and -3 <= moment - when <= seconds]
+        near = ", ".join(f"{word} at {moment:+.2f} s" for moment, word in sorted(events))
+        return f"{seconds:.2f} s at {when - self.began:.1f} s, server {server}, {since_start:.1f} s after its start{'' if until_death is None else f', {until_death:.1f} s before its end'}: {near}"
 
     def live(self, clients, pyiceberg, sql):
         tasks = [(self.append_by_pyiceberg, number) for number in range(pyiceberg)]
         tasks += [(self.insert_by_sql, number) for number in range(pyiceberg, pyiceberg + sql)]
         tasks += [(self.append_rows, number) for number in range(pyiceberg + sql, clients)]
         threads = [threading.Thread(target=task, args=(number,)) for task, number in tasks]
-        threads += [threading.Thread(target=self.probe, args=(server, kind)) for server in range(len(self.servers.ports)) for kind in ("read", "commit")]
         for thread in threads:
             thread.start()
+        self.probes.mark()
         self.kill_servers()
+        self.answers, others = self.probes.finish()
+        self.counts.update(others)
         for thread in threads:
             thread.join()
+        for number in range(len(self.servers.ports)):
+            self.note_attempts(number)
+
+
+def store_probe(warehouse):
+    """A process of its own that asks the store itself, so that neither the servers nor this process's threads are measured."""
+    script = pathlib.Path(__file__).with_name("store_silence.py")
+    bucket = "/".join(warehouse.split("/")[:3])
+    return subprocess.Popen([sys.executable, script, f"{bucket}/silence", "--minutes", "10000"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def percentile(values, share):
@@ -314,7 +383,7 @@ def check(run, servers, binary, warehouse):
     """What is wrong, in words; nothing when all is well."""
     wrong = list(run.errors)
     number = 0
-    asker = Asker(servers, 600)
+    asker = Asker(servers.ports, 600)
     landed, position, commits = collections.defaultdict(list), 1, 0
     while position is not None:
         status, answer = asker.ask(number, "GET", f"/varve/v1/log?from={position}&limit=1000")
@@ -348,10 +417,12 @@ def check(run, servers, binary, warehouse):
     possible = expected | {one[:3] for one in run.unknown}
     wrong += [f"{one} was acknowledged and is not there" for one in sorted(expected - set(found))]
     wrong += [f"{one} is there, and nobody asked for it" for one in sorted(set(found) - possible)]
+    began = time.monotonic()
     verified = subprocess.run([binary, "audit", "verify", "--warehouse", warehouse], capture_output=True, text=True)
     if verified.returncode != 0:
         wrong.append(f"audit verify: {verified.stdout}{verified.stderr}")
-    return wrong, commits, len(tables), len(set(found) - expected), verified.stdout.strip()
+    words = f"{verified.stdout.strip()} (audit verify took {time.monotonic() - began:.1f} s)"
+    return wrong, commits, len(tables), len(set(found) - expected), words
 
 
 @contextlib.contextmanager
@@ -375,6 +446,7 @@ def main():
     parser.add_argument("--clients", type=int, default=32)
     parser.add_argument("--sql", type=int, default=6, help="how many of the clients insert by SQL")
     parser.add_argument("--pyiceberg", type=int, default=2, help="how many of the clients are PyIceberg's")
+    parser.add_argument("--silences", type=int, default=0, help="how many of the longest silences to describe")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     os.environ.setdefault("AWS_REGION", "us-east-1")
@@ -392,16 +464,27 @@ def main():
         for number in range(options.servers):
             servers.start(number)
         print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors; servers write to {folder}", flush=True)
+        store = store_probe(options.warehouse)
         run, began = Run(servers, options.minutes, options.seed), time.monotonic()
         run.live(options.clients, options.pyiceberg, options.sql)
         seconds = time.monotonic() - began
+        # Ends it by closing its input.
+        store = json.loads(store.communicate()[0] or "{}")
         print(f"{seconds:.0f} s, {run.counts['kills']} kills, starts took {percentile(servers.starts, 0.5):.2f} s (median), {max(servers.starts):.2f} s (longest); load {os.getloadavg()[0]:.1f}")
         for kind, values in sorted(run.latencies.items()):
             print(f"{kind}: {len(values)}, median {percentile(values, 0.5) * 1000:.0f} ms, 99 % below {percentile(values, 0.99) * 1000:.0f} ms")
         for kind in ("read", "commit"):
             times = [after - before for answers in run.answers for before, after in answers[kind]]
-            gap, server = run.longest_silence(kind)
+            silences = run.silences(kind, 0.01)
+            gap, server = silences[0][:2] if silences else (0, None)
             print(f"probe {kind}: {len(times)}, median {percentile(times, 0.5) * 1000:.0f} ms, 99 % below {percentile(times, 0.99) * 1000:.0f} ms; longest time without an answer of a server that was up: {gap:.2f} s (server {server})")
+            if options.silences:
+                print("\n".join(f"  {run.what_happened(one)}" for one in silences[:options.silences]))
+        for kind, one in store.items():
+            if not one["count"]:
+                print(f"store {kind}: no answer, {one['refused']} refused")
+                continue
+            print(f"store {kind}: {one['count']}, median {one['median'] * 1000:.0f} ms, 99 % below {one['p99'] * 1000:.0f} ms, slowest {one['slowest']:.2f} s; longest time without an answer: {one['silence']:.2f} s")
         for name, count in sorted(run.counts.items()):
             print(f"  {name}: {count}", flush=True)
         # On a store far away this takes longer than all before it.

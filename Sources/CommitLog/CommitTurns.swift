@@ -7,9 +7,10 @@ import Synchronization
 // machine) would lose to the others again and again: each of their entries makes it begin anew. So who has
 // lost asks for a turn, an object that only one can create, and those who see it let its owner go first:
 //
-//     nobody has the turn            -> who has lost creates the object: it has the turn
+//     nobody has the turn            -> who has lost, or has busy rivals, creates the object: it has the turn
 //     somebody has it                -> who begins to commit waits, and looks at it now and then
-//     its owner's entry has landed   -> the owner removes it; who lost meanwhile may have it next
+//     its owner is at work           -> the owner writes it anew, again and again: it is alive
+//     its owner's entry has landed   -> the owner removes it, and lets others be first for a moment
 //     it stays as it is for too long -> its owner is gone: whoever waited takes it
 //
 // It is advice and nothing else: an entry is created by whoever is first, with a turn or without, and what
@@ -35,10 +36,11 @@ package final class CommitTurns: Sendable {
 
     private struct State {
         /// What we wrote last, and when.
-        var written: [UInt8] = []
         var entityTag = ""
         var writtenAtNanos: Int64 = 0
         var number: Int64 = 0
+        var isHeld = false
+        var gaveBackAtNanos: Int64?
     }
 
     /// Polls of a turn that stays as it is, should time stand still.
@@ -65,11 +67,18 @@ package final class CommitTurns: Sendable {
         self.ambient = ambient
     }
 
-    /// How long a turn that stays as it is counts: several times what an attempt takes.
+    /// How long a turn that stays as it is counts.
+    ///
+    /// However long an attempt takes, its owner says several times within this that it is alive.
     ///
     /// - Parameter createMillis: how long the store takes to create an object.
     static func turnMillisMax(createMillis: Int64) -> Int64 {
-        400 + 8 * createMillis
+        200 + 4 * createMillis
+    }
+
+    /// How often an owner says that it is alive.
+    static func beatMillis(createMillis: Int64) -> Int64 {
+        turnMillisMax(createMillis: createMillis) / 4
     }
 
     /// Waits while somebody else has the turn.
@@ -90,7 +99,11 @@ package final class CommitTurns: Sendable {
         let turnNanos = Self.turnMillisMax(createMillis: createMillis) * 1_000_000
         let began = time.monotonicNanos()
         var waited = Waited()
-        var seen: (entityTag: String, sinceNanos: Int64)?
+        if claims {
+            waited.hasWaited = try await letOthersBeFirst(createMillis: createMillis)
+        }
+        var seen: (entityTag: String, owner: String?, sinceNanos: Int64)?
+        var ownerCount = 0
         var pollCount = 0
         var triesToCreate = claims
         while true {
@@ -117,7 +130,9 @@ package final class CommitTurns: Sendable {
             let isFree = Self.isFree(found.bytes)
             if isFree, !claims { return waited }
             if seen?.entityTag != found.metadata.entityTag {
-                seen = (found.metadata.entityTag, now)
+                let owner = Self.owner(found.bytes)
+                if let seen, seen.owner != owner { ownerCount += 1 }
+                seen = (found.metadata.entityTag, owner, now)
                 pollCount = 0
             }
             pollCount += 1
@@ -129,7 +144,8 @@ package final class CommitTurns: Sendable {
                 continue
             }
             guard now - began <= Self.patience * turnNanos else { return waited }
-            let unitNanos = max(createMillis, 1) * 1_000_000
+            // Who has seen several come and go looks more often, and so is before who has just come.
+            let unitNanos = (max(createMillis, 1) * 1_000_000) >> Int64(min(ownerCount, 3))
             try await time.sleep(
                 nanoseconds: unitNanos / 2 + ambient.random.number(below: unitNanos)
             )
@@ -142,29 +158,58 @@ package final class CommitTurns: Sendable {
         return !Self.isFree(found.bytes)
     }
 
-    /// Says that our turn, which lasts already, goes on.
+    /// Waits until those who look for the turn now and then can have seen that we gave it back.
     ///
-    /// - Returns: false when somebody else has it.
-    package func renew(createMillis: Int64) async throws -> Bool {
-        let (tag, writtenAt) = state.withLock { ($0.entityTag, $0.writtenAtNanos) }
-        let elapsedNanos = ambient.time.monotonicNanos() - writtenAt
-        let turnNanos = Self.turnMillisMax(createMillis: createMillis) * 1_000_000
-        guard elapsedNanos > turnNanos / 3 else { return true }
-        do {
-            return try await replace(tag)
-        } catch {
-            try Task.checkCancellation()
-            return false
+    /// - Returns: whether there was anything to wait for.
+    private func letOthersBeFirst(createMillis: Int64) async throws -> Bool {
+        guard let gaveBackAt = state.withLock({ $0.gaveBackAtNanos }) else { return false }
+        let elapsedNanos = ambient.time.monotonicNanos() - gaveBackAt
+        let leftNanos = 2 * max(createMillis, 1) * 1_000_000 - elapsedNanos
+        guard leftNanos > 0 else { return false }
+        try await ambient.time.sleep(nanoseconds: leftNanos)
+        return true
+    }
+
+    /// Says again and again that our turn goes on, until we have it no more or the task is cancelled.
+    package func beat(createMillis: Int64) async {
+        let nanos = Self.beatMillis(createMillis: createMillis) * 1_000_000
+        // Bounded, should time fly.
+        for _ in 0..<Self.pollCountMax {
+            do { try await ambient.time.sleep(nanoseconds: nanos) } catch { return }
+            // A clock of a test's need not have waited.
+            await Task.yield()
+            if Task.isCancelled { return }
+            let (isHeld, tag, writtenAt) = state.withLock {
+                ($0.isHeld, $0.entityTag, $0.writtenAtNanos)
+            }
+            guard isHeld else { return }
+            guard ambient.time.monotonicNanos() - writtenAt >= nanos / 2 else { continue }
+            do {
+                if try await replace(tag) { continue }
+                // Somebody took it; or an answer was lost that said that we wrote it.
+                let found = try await store.get(Self.key)
+                guard isOurs(found) else { return state.withLock { $0.isHeld = false } }
+            } catch {
+                // Others will take it, if that lasts.
+            }
         }
     }
 
-    /// Gives our turn back.
+    /// Whether we have the turn, as far as we know.
+    package var isHeld: Bool { state.withLock { $0.isHeld } }
+
+    /// Gives our turn back; where that fails or the task is cancelled, others wait until it is over.
     package func giveBack() async {
         do {
             try await store.delete([Self.key])
         } catch {
-            // Who may not remove it says so in it; if that fails too, others wait for us once.
+            // Who may not remove it says so in it.
             _ = try? await store.put(Self.key, encoded(server: ""))
+        }
+        let now = ambient.time.monotonicNanos()
+        state.withLock { state in
+            state.isHeld = false
+            state.gaveBackAtNanos = now
         }
     }
 
@@ -172,7 +217,7 @@ package final class CommitTurns: Sendable {
         let bytes = next()
         do {
             let written = try await store.putIfAbsent(Self.key, bytes)
-            took(bytes, written)
+            took(written)
             return true
         } catch let error as ObjectStoreError {
             guard error.code == .alreadyExists else { throw error }
@@ -185,7 +230,7 @@ package final class CommitTurns: Sendable {
         let bytes = next()
         do {
             let written = try await store.replace(Self.key, bytes, ifMatch: entityTag)
-            took(bytes, written)
+            took(written)
             return true
         } catch let error as ObjectStoreError {
             guard error.code == .preconditionFailed || error.code == .notFound else { throw error }
@@ -196,33 +241,38 @@ package final class CommitTurns: Sendable {
     private func next() -> [UInt8] {
         state.withLock { state in
             state.number += 1
-            state.written = encoded(server: server, number: state.number)
-            return state.written
+            return encoded(server: server, number: state.number)
         }
     }
 
-    private func took(_ bytes: [UInt8], _ written: ObjectMetadata) {
+    private func took(_ written: ObjectMetadata) {
         let now = ambient.time.monotonicNanos()
         state.withLock { state in
             state.entityTag = written.entityTag
             state.writtenAtNanos = now
+            state.isHeld = true
         }
     }
 
-    /// Whether an object is the one that we wrote last, the answer to which was lost.
+    /// Whether an object is one that we wrote, the answer to which was lost.
     private func isOurs(_ found: ObjectData) -> Bool {
+        guard Self.owner(found.bytes) == server, !server.isEmpty else { return false }
         let now = ambient.time.monotonicNanos()
-        return state.withLock { state in
-            guard found.bytes == state.written else { return false }
+        state.withLock { state in
             state.entityTag = found.metadata.entityTag
             state.writtenAtNanos = now
-            return true
+            state.isHeld = true
         }
+        return true
     }
 
     private static func isFree(_ bytes: [UInt8]) -> Bool {
         // What cannot be read is somebody's turn: it, too, counts only as long as it does not change.
-        (try? unsealed(bytes, key: key))?["server"]?.string == ""
+        owner(bytes) == ""
+    }
+
+    private static func owner(_ bytes: [UInt8]) -> String? {
+        (try? unsealed(bytes, key: key))?["server"]?.string
     }
 
     private func encoded(server: String, number: Int64 = 0) -> [UInt8] {
@@ -242,7 +292,7 @@ package struct CommitContention: Sendable, Equatable {
     package var lostCount = 0
     /// The most attempts lost one after the other.
     package var lostInARowMax = 0
-    /// Turns that it took after a loss.
+    /// Turns that it took.
     package var turnCount = 0
 }
 

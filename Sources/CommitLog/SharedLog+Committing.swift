@@ -26,12 +26,12 @@ extension SharedLog {
             do {
                 // What did not fit last time is in the queue again.
                 tickets = []
-                try await gather()
+                // Among busy rivals there is a turn to wait for, and those who come meanwhile come along.
+                if !hasBusyRivals { try await gather() }
                 tickets = queue.take(countMax: max(options.commitCountMax, 1))
-                let began = ambient.time.monotonicNanos()
                 let count = tickets.count
                 try await drive(&tickets)
-                noteGathering(committed: count, beganNanos: began)
+                noteGathering(committed: count)
             } catch {
                 // Only cancellation of this very task leads here; the others go on without us.
                 queue.handOver(tickets)
@@ -63,25 +63,29 @@ extension SharedLog {
     ///
     /// - Throws: only when the task is cancelled; `pending` then holds what is not finished.
     private func drive(_ pending: inout [Ticket]) async throws {
-        var hasTurn = false
         do {
-            if isToLookForTurn() {
-                // Beside the attempt: whoever always wins sees no entries of others, but may see that one waits.
-                try await withThrowingTaskGroup(of: Void.self) { group in
-                    group.addTask { await self.lookForTurn() }
-                    try await drive(&pending, &hasTurn)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                defer { group.cancelAll() }
+                guard isToLookForTurn() else {
+                    return try await drive(&pending, besides: &group)
                 }
-            } else {
-                try await drive(&pending, &hasTurn)
+                // Beside the attempt: whoever always wins sees no entries of others, but may see that one waits.
+                async let look: Void = lookForTurn()
+                try await drive(&pending, besides: &group)
+                await look
             }
         } catch {
-            if hasTurn { await turns.giveBack() }
+            if turns.isHeld { await turns.giveBack() }
             throw error
         }
-        if hasTurn { await turns.giveBack() }
+        if turns.isHeld { await turns.giveBack() }
     }
 
-    private func drive(_ pending: inout [Ticket], _ hasTurn: inout Bool) async throws {
+    /// - Parameter group: has what is to be done beside the attempts, and ends with them.
+    private func drive(
+        _ pending: inout [Ticket],
+        besides group: inout ThrowingTaskGroup<Void, any Error>
+    ) async throws {
         var lostCount = 0
         var failedCount = 0
         var looksFirst = expectsRivals
@@ -96,11 +100,12 @@ extension SharedLog {
             try Task.checkCancellation()
             do {
                 if asksForTurn {
-                    try await takeTurn(lostCount, &hasTurn)
+                    try await takeTurn(lostCount, &pending, besides: &group)
                     asksForTurn = false
                 } else if looksFirst {
                     try await look(checksEnd: false)
                 }
+                let beganNanos = ambient.time.monotonicNanos()
                 let base = try await answerLanded(&pending)
                 guard let attempt = try await makeAttempt(pending, base, isFresh: looksFirst) else {
                     looksFirst = true
@@ -123,7 +128,7 @@ extension SharedLog {
                     asksForTurn = true
                     continue
                 }
-                noteWin()
+                noteWin(tookNanos: ambient.time.monotonicNanos() - beganNanos)
                 return queue.putBack(attempt.left)
             } catch {
                 try Task.checkCancellation()
@@ -173,10 +178,19 @@ extension SharedLog {
     private static var busyNanosMax: Int64 { 1_000_000_000 }
     private static var peekNanosMin: Int64 { 100_000_000 }
 
-    private func noteWin() {
+    /// Whether others committed just now, so that who does not take turns with them would lose to them.
+    private var hasBusyRivals: Bool {
+        let now = ambient.time.monotonicNanos()
+        return core.withLock { core in
+            core.rivalSeenAtNanos.map { now - $0 < Self.busyNanosMax } ?? false
+        }
+    }
+
+    private func noteWin(tookNanos: Int64) {
         let now = ambient.time.monotonicNanos()
         core.withLock { core in
             core.wonAtNanos = now
+            core.attemptNanos = tookNanos
             core.contention.wonCount += 1
         }
     }
@@ -190,27 +204,37 @@ extension SharedLog {
         }
     }
 
-    /// Lets those go first whose turn it is, takes the turn after a loss, and moves on to the log's end.
-    private func takeTurn(_ lostCount: Int, _ hasTurn: inout Bool) async throws {
+    /// Lets those go first whose turn it is, takes the turn after a loss or among busy rivals, and moves on to
+    /// the log's end.
+    private func takeTurn(
+        _ lostCount: Int,
+        _ pending: inout [Ticket],
+        besides group: inout ThrowingTaskGroup<Void, any Error>
+    ) async throws {
         let createMillis = core.withLock { $0.createMillis }
+        let claims = lostCount > 0 || hasBusyRivals
         var waited = CommitTurns.Waited()
         // In most cases nobody has the turn, and there is one wait for both answers.
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await self.look(checksEnd: false) }
-            if hasTurn { hasTurn = try await turns.renew(createMillis: createMillis) }
-            if !hasTurn {
-                waited = try await turns.wait(claims: lostCount > 0, createMillis: createMillis)
-                hasTurn = waited.isOurs
-                if waited.isOurs { core.withLock { $0.contention.turnCount += 1 } }
+        try await withThrowingTaskGroup(of: Void.self) { looks in
+            looks.addTask { try await self.look(checksEnd: false) }
+            if !turns.isHeld {
+                waited = try await turns.wait(claims: claims, createMillis: createMillis)
             }
-            try await group.waitForAll()
+            try await looks.waitForAll()
         }
-        if !hasTurn, lostCount > 0 {
+        if waited.isOurs {
+            core.withLock { $0.contention.turnCount += 1 }
+            group.addTask { await self.turns.beat(createMillis: createMillis) }
+        }
+        if !turns.isHeld, lostCount > 0 {
             // There are no turns to be had.
             try await giveWay(lostCount)
             waited.hasWaited = true
         }
-        if waited.hasWaited { try await look(checksEnd: false) }
+        guard waited.hasWaited else { return }
+        // Who came meanwhile comes along: before the look, which shall show what each of them may know.
+        pending += queue.take(countMax: max(options.commitCountMax - pending.count, 0))
+        try await look(checksEnd: false)
     }
 
     /// Fails what is pending, after a last look for attempts that landed unseen.

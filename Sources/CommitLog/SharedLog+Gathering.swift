@@ -12,8 +12,8 @@ struct GatheringHint: Sendable {
     /// How many had committed or waited when it was done.
     var count = 0
     var endNanos: Int64 = 0
-    /// How long it took, or would have taken had its files been written before it: those who come need the same
-    /// time either way.
+    /// How long its last attempt took, or would have taken had its files been written before it: those who come
+    /// need the same time either way.
     var tookNanos: Int64 = 0
 }
 
@@ -37,14 +37,14 @@ extension SharedLog {
     }
 
     /// Notes how an entry went.
-    func noteGathering(committed count: Int, beganNanos: Int64) {
+    func noteGathering(committed count: Int) {
         let now = ambient.time.monotonicNanos()
         let waiting = queue.queuedCount
         core.withLock {
             $0.gathering = GatheringHint(
                 count: count + waiting,
                 endNanos: now,
-                tookNanos: (now - beganNanos) * ($0.carrying.didCarry ? 2 : 1)
+                tookNanos: $0.attemptNanos * ($0.carrying.didCarry ? 2 : 1)
             )
         }
     }

@@ -43,8 +43,10 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
         var wonAtNanos: Int64?
         var peekedAtNanos: Int64?
         var checkpoints = CheckpointProgress()
-        /// How long the store took to create the last entry: the measure of waiting for rivals.
+        /// How long the store takes to create an entry, lately: the measure of waiting for rivals.
         var createMillis: Int64 = 5
+        /// How long the attempt took that created it.
+        var attemptNanos: Int64 = 0
         var gathering = GatheringHint()
         var carrying = CarryingHint()
     }

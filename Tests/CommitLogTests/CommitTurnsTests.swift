@@ -62,8 +62,9 @@ private final class Slowest: Sendable {
         #expect(try await one.wait(claims: false, createMillis: 5) == .init())
         #expect(try await one.wait(claims: true, createMillis: 5).isOurs)
         #expect(try await one.wait(claims: true, createMillis: 5).isOurs)
-        #expect(try await one.renew(createMillis: 5))
+        #expect(one.isHeld && !two.isHeld)
         await one.giveBack()
+        #expect(!one.isHeld)
         #expect(try await two.wait(claims: false, createMillis: 5) == .init())
         #expect(try await two.wait(claims: true, createMillis: 5).isOurs)
         await two.giveBack()
@@ -80,10 +81,49 @@ private final class Slowest: Sendable {
         let waited = try await one.wait(claims: false, createMillis: 5)
         #expect(waited == .init(isOurs: true, hasWaited: true))
         let millis = (time.monotonicNanos() - began) / 1_000_000
-        #expect((440...500).contains(millis))
-        #expect(try await dead.renew(createMillis: 5) == false)
-        time.advance(byNanos: 300_000_000)
-        #expect(try await one.renew(createMillis: 5))
+        #expect((220...250).contains(millis))
+        // Who comes back to life finds out.
+        await dead.beat(createMillis: 5)
+        #expect(!dead.isHeld && one.isHeld)
+    }
+
+    @Test("an owner that is at work says so, however long it takes")
+    func beats() async throws {
+        try await SimulatedWorld.run(seed: 1) { world in
+            let time = SimulatedClock(world)
+            let store = SimulatedConnection(
+                MemoryStore(time: time),
+                world: world,
+                faults: NetworkFaults()
+            )
+            let (one, two) = (turns(store, "one", time), turns(store, "two", time))
+            #expect(try await one.wait(claims: true, createMillis: 5).isOurs)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await one.beat(createMillis: 5) }
+                // The most that anybody waits is several turns.
+                let waited = try await two.wait(claims: true, createMillis: 5)
+                #expect(waited == .init(isOurs: false, hasWaited: true))
+                #expect(world.nowNanos > 800_000_000)
+                #expect(one.isHeld)
+                await one.giveBack()
+                #expect(try await two.wait(claims: true, createMillis: 5).isOurs)
+                group.cancelAll()
+            }
+        }
+    }
+
+    @Test("who gave the turn back lets others be first for a moment")
+    func manners() async throws {
+        let (store, time) = (MemoryStore(), ManualTime())
+        let one = turns(store, "one", time)
+        #expect(try await one.wait(claims: true, createMillis: 5) == .init(isOurs: true))
+        await one.giveBack()
+        let again = try await one.wait(claims: true, createMillis: 5)
+        #expect(again == .init(isOurs: true, hasWaited: true))
+        #expect(time.monotonicNanos() == 10_000_000)
+        await one.giveBack()
+        time.advance(byNanos: 10_000_000)
+        #expect(try await one.wait(claims: true, createMillis: 5) == .init(isOurs: true))
     }
 
     @Test(

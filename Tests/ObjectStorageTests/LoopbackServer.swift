@@ -16,6 +16,8 @@ enum ServerAction: Sendable {
     case answer(status: Int, headers: [(String, String)] = [], body: [UInt8] = [])
     /// Answers, and then closes the connection although it said nothing of that.
     case answerAndClose(status: Int, headers: [(String, String)] = [], body: [UInt8] = [])
+    /// Sends the head and the body one after the other, as a server does that has not heard of Nagle.
+    case answerInTwo(status: Int, body: [UInt8])
     /// Announces a body and sends only a part of it.
     case cutOff(announced: Int, body: [UInt8])
     /// Closes the connection by a reset.
@@ -123,6 +125,9 @@ private func serve(_ socket: Int32, _ handler: @Sendable (SeenRequest) -> Server
         case .answerAndClose(let status, let headers, let body):
             _ = send(socket, response(status, headers, body, request))
             return
+        case .answerInTwo(let status, let body):
+            let head = "HTTP/1.1 \(status) X\r\ncontent-length: \(body.count)\r\n\r\n"
+            guard send(socket, Array(head.utf8)), send(socket, body) else { return }
         case .cutOff(let announced, let body):
             let head = "HTTP/1.1 200 OK\r\ncontent-length: \(announced)\r\n\r\n"
             _ = send(socket, Array(head.utf8) + body)

@@ -110,6 +110,28 @@ import Testing
         #expect(fixture.s3.count("GET") >= 2)
     }
 
+    @Test(
+        "a request that the store lost is tried again soon, also when a slow one has more time",
+        .timeLimit(.minutes(5))
+    )
+    func lostRequests() async throws {
+        let fixture = try FaultyS3Fixture {
+            $0.firstStallSeconds = [1]
+            $0.stallSeconds = 3600
+            $0.attemptTimeoutMillis = 3_600_000
+        }
+        fixture.s3.setObject("k", [1])
+        fixture.s3.fault("GET", .stall)
+        #expect(try await fixture.store.get("k").bytes == [1])
+        #expect(fixture.s3.count("GET") >= 2)
+        // Whether this one landed is found out before it is sent again.
+        fixture.s3.fault("PUT", .stall)
+        try await fixture.store.putIfAbsent("new", [2])
+        #expect(try await fixture.store.get("new").bytes == [2])
+        let code = await fixture.code { try await fixture.store.putIfAbsent("new", [3]) }
+        #expect(code == .alreadyExists)
+    }
+
     /// No attempt here ends by its own time, so the test ends only when cancelling ends the transfers.
     @Test("cancelling a task ends its transfer", .timeLimit(.minutes(10)))
     func cancelling() async throws {

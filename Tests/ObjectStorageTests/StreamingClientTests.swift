@@ -70,4 +70,32 @@ struct StreamingClientTests {
             _ = try await post(to: server) { _ in false }
         }
     }
+
+    // The kernel puts acknowledgements off for at least 40 ms, once it has seen that we answer; then every
+    // one of these would take so long, however quick the machine is. Slowness alone makes some take longer,
+    // not all of two hundred.
+    @Test("A body that is held back until its head is acknowledged comes at once")
+    func acknowledges() async throws {
+        let server = try LoopbackServer { _ in .answerInTwo(status: 200, body: [1, 2, 3]) }
+        let client = StreamingClient()
+        var isQuick = false
+        for number in 0..<240 where !isQuick {
+            let received = Received()
+            let clock = ContinuousClock()
+            let began = clock.now
+            _ = try await client.post(
+                "http://127.0.0.1:\(server.port)/",
+                headers: [],
+                body: Array("{}".utf8)
+            ) {
+                received.add($0)
+                return true
+            }
+            #expect(received.all == [1, 2, 3])
+            // A new connection is acknowledged promptly by itself.
+            isQuick = number >= 40 && began.duration(to: clock.now) < .milliseconds(35)
+        }
+        #expect(isQuick)
+        withExtendedLifetime(server) {}
+    }
 }

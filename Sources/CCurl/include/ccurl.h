@@ -9,6 +9,9 @@ typedef size_t (*ccurl_data_function)(char *data, size_t size, size_t count, voi
 typedef int (*ccurl_seek_function)(void *context, curl_off_t offset, int origin);
 typedef int (*ccurl_before_request_function)(
     void *context, char *remote_address, char *local_address, int remote_port, int local_port);
+typedef curl_socket_t (*ccurl_open_socket_function)(
+    void *context, curlsocktype purpose, struct curl_sockaddr *address);
+typedef int (*ccurl_close_socket_function)(void *context, curl_socket_t socket);
 
 static inline CURLcode ccurl_set_long(CURL *easy, CURLoption option, long value) {
     return curl_easy_setopt(easy, option, value);
@@ -42,6 +45,16 @@ static inline CURLcode ccurl_set_seek_function(CURL *easy, ccurl_seek_function f
 static inline CURLcode ccurl_set_before_request_function(
     CURL *easy, ccurl_before_request_function function) {
     return curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, function);
+}
+
+static inline CURLcode ccurl_set_open_socket_function(
+    CURL *easy, ccurl_open_socket_function function) {
+    return curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, function);
+}
+
+static inline CURLcode ccurl_set_close_socket_function(
+    CURL *easy, ccurl_close_socket_function function) {
+    return curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, function);
 }
 
 static inline CURLcode ccurl_get_long(CURL *easy, CURLINFO info, long *value) {

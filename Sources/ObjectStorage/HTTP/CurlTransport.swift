@@ -82,6 +82,8 @@ private final class CurlCore: @unchecked Sendable {
     private let inbox = Mutex(Inbox())
     private let multi: UnsafeMutableRawPointer?
     private let connectionCountMax: Int
+    /// For the thread, and for libcurl when it closes them at the end.
+    private let sockets = ConnectionSockets()
 
     init(connectionCountMax: Int) {
         self.connectionCountMax = connectionCountMax
@@ -172,7 +174,8 @@ private final class CurlCore: @unchecked Sendable {
                     transfer.resume(throwing: CancellationError())
                     continue
                 }
-                guard let easy = idle.popLast() ?? curl_easy_init(), transfer.prepare(easy),
+                guard let easy = idle.popLast() ?? curl_easy_init(),
+                    transfer.prepare(easy, sockets),
                     curl_multi_add_handle(multi, easy) == CURLM_OK
                 else {
                     transfer.release()
@@ -230,7 +233,8 @@ private final class CurlTransfer: @unchecked Sendable {
     private var response: HTTPResponse
     private var headerBytes = 0
     private var isTooLarge = false
-    private var errorText = [CChar](repeating: 0, count: Int(CURL_ERROR_SIZE))
+    private var sockets: ConnectionSockets?
+    private var localPort = 0
 
     init(id: UInt64, request: HTTPRequest, settings: CurlSettings) {
         self.id = id
@@ -251,7 +255,8 @@ private final class CurlTransfer: @unchecked Sendable {
     }
 
     /// Sets every option of a fresh handle; false when libcurl refuses one.
-    func prepare(_ easy: UnsafeMutableRawPointer) -> Bool {
+    func prepare(_ easy: UnsafeMutableRawPointer, _ sockets: ConnectionSockets) -> Bool {
+        self.sockets = sockets
         let this = Unmanaged.passUnretained(self).toOpaque()
         var isFine = true
         func check(_ code: CURLcode) { isFine = isFine && code == CURLE_OK }
@@ -264,7 +269,8 @@ private final class CurlTransfer: @unchecked Sendable {
         check(ccurl_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, settings.connectTimeoutMillis))
         check(ccurl_set_long(easy, CURLOPT_TIMEOUT_MS, settings.attemptTimeoutMillis))
         check(ccurl_set_long(easy, CURLOPT_LOW_SPEED_LIMIT, settings.lowSpeedBytesPerSecond))
-        check(ccurl_set_long(easy, CURLOPT_LOW_SPEED_TIME, settings.lowSpeedSeconds))
+        let stallSeconds = min(request.stallSeconds ?? Int.max, settings.lowSpeedSeconds)
+        check(ccurl_set_long(easy, CURLOPT_LOW_SPEED_TIME, stallSeconds))
         check(ccurl_set_long(easy, CURLOPT_BUFFERSIZE, 512 << 10))
         check(ccurl_set_long(easy, CURLOPT_UPLOAD_BUFFERSIZE, 512 << 10))
         check(ccurl_set_long(easy, CURLOPT_TCP_KEEPALIVE, 1))
@@ -286,6 +292,12 @@ private final class CurlTransfer: @unchecked Sendable {
         check(ccurl_set_pointer(easy, CURLOPT_WRITEDATA, this))
         check(ccurl_set_before_request_function(easy, countRequest))
         check(ccurl_set_pointer(easy, CURLOPT_PREREQDATA, this))
+        // A connection may outlive the transfer, but not the sockets' owner.
+        let owner = Unmanaged.passUnretained(sockets).toOpaque()
+        check(ccurl_set_open_socket_function(easy, openSocket))
+        check(ccurl_set_pointer(easy, CURLOPT_OPENSOCKETDATA, owner))
+        check(ccurl_set_close_socket_function(easy, closeSocket))
+        check(ccurl_set_pointer(easy, CURLOPT_CLOSESOCKETDATA, owner))
         if let body = request.body {
             check(ccurl_set_long(easy, CURLOPT_UPLOAD, 1))
             check(ccurl_set_offset(easy, CURLOPT_INFILESIZE_LARGE, curl_off_t(body.count)))
@@ -340,6 +352,8 @@ private final class CurlTransfer: @unchecked Sendable {
             isTooLarge = true
             return false
         }
+        // The empty line: a server may hold back the body until it knows that we have the head.
+        if line.count <= 2 { sockets?.acknowledge(localPort: localPort) }
         let text = String(decoding: line, as: UTF8.self)
         if text.hasPrefix("HTTP/") {
             // A final answer follows an interim one.
@@ -389,7 +403,8 @@ private final class CurlTransfer: @unchecked Sendable {
     }
 
     /// Called before every sending, the one that libcurl repeats by itself too.
-    func countSend() {
+    func countSend(localPort: Int) {
+        self.localPort = localPort
         response.sendCount += 1
         // Every sending begins with the body's first byte, whatever libcurl has read of it before.
         sentBytes = 0
@@ -442,7 +457,22 @@ private let seekInBody: ccurl_seek_function = { context, offset, origin in
     return CURL_SEEKFUNC_OK
 }
 
-private let countRequest: ccurl_before_request_function = { context, _, _, _, _ in
-    transfer(context)?.countSend()
+private let countRequest: ccurl_before_request_function = { context, _, _, _, port in
+    transfer(context)?.countSend(localPort: Int(port))
     return CURL_PREREQFUNC_OK
+}
+
+// The context of these is the sockets' owner.
+
+private func sockets(_ context: UnsafeMutableRawPointer?) -> ConnectionSockets? {
+    context.map { Unmanaged<ConnectionSockets>.fromOpaque($0).takeUnretainedValue() }
+}
+
+private let openSocket: ccurl_open_socket_function = { context, _, address in
+    guard let address, let sockets = sockets(context) else { return -1 }
+    return sockets.open(address.pointee)
+}
+
+private let closeSocket: ccurl_close_socket_function = { context, socket in
+    sockets(context)?.close(socket) ?? close(socket)
 }

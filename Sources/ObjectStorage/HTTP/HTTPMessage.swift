@@ -15,6 +15,8 @@ struct HTTPRequest: Sendable {
     ///
     /// Called on the transport's thread, which it may hold up; false ends the transfer.
     var receive: (@Sendable (UnsafeBufferPointer<UInt8>) -> Bool)?
+    /// After so long without progress the attempt is given up; nil for as long as the transport's settings say.
+    var stallSeconds: Int?
     /// Whether the body of an answer is of no interest, however long it is.
     var ignoresBody = false
 }

@@ -23,6 +23,11 @@ struct S3Request: Sendable {
         self.body = body
         payloadHash = sha256Text(body ?? [])
     }
+
+    /// Whether a store that is well answers at once: listings and joining parts may take it a while.
+    var isQuick: Bool {
+        key != nil && method != "POST" && query.isEmpty && (body?.count ?? 0) <= 256 << 10
+    }
 }
 
 /// Why one try of a request failed, and what that means for the next.

@@ -31,6 +31,12 @@ package struct S3Options: Sendable, Equatable {
     package var attemptTimeoutMillis: Int
     /// After so long with less than 1 KiB a second an attempt is given up.
     package var stallSeconds: Int
+    /// The same for the first tries of requests that are answered quickly by a store that is well: reads of
+    /// objects, and writes of small ones.
+    ///
+    /// A request that the store has lost costs no more than this, and one that only takes long has more time
+    /// at the next try.
+    package var firstStallSeconds: [Int]
     /// The largest object that `get` reads whole.
     package var wholeObjectBytesMax: Int
 
@@ -43,7 +49,14 @@ package struct S3Options: Sendable, Equatable {
         connectTimeoutMillis = 5000
         attemptTimeoutMillis = 300_000
         stallSeconds = 20
+        firstStallSeconds = [2, 5]
         wholeObjectBytesMax = 4 << 30
+    }
+
+    /// How long a try of a request may stand still; nil for as long as any.
+    func stallSeconds(tryCount: Int, isQuick: Bool) -> Int? {
+        guard isQuick, firstStallSeconds.indices.contains(tryCount - 1) else { return nil }
+        return firstStallSeconds[tryCount - 1]
     }
 }
 

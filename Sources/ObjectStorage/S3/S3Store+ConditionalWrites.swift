@@ -66,7 +66,7 @@ extension S3Store {
         var isInDoubt = false
         var hasTriedOtherForm = false
         while true {
-            switch try await attempt(request) {
+            switch try await attempt(request, tryCount: retry.tryCount) {
             case .success(let response):
                 if isBare { sendsBareEntityTags.store(true, ordering: .relaxed) }
                 let metadata = writtenMetadata(key, response, size: bytes.count)

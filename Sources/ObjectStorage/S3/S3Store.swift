@@ -257,7 +257,7 @@ extension S3Store {
         )
         var mayHaveLanded = false
         while true {
-            switch try await attempt(request) {
+            switch try await attempt(request, tryCount: retry.tryCount) {
             case .success(let response):
                 return response
             case .failure(var failure):
@@ -293,18 +293,23 @@ extension S3Store {
 
     /// Sends a request once, or twice when the credentials have been renewed meanwhile.
     ///
+    /// - Parameter tryCount: 1 for the operation's first try.
     /// - Throws: `CancellationError`; `invalid` for headers that cannot be sent.
-    func attempt(_ request: S3Request) async throws -> Attempt {
-        let first = try await attemptOnce(request)
+    func attempt(_ request: S3Request, tryCount: Int) async throws -> Attempt {
+        let first = try await attemptOnce(request, tryCount)
         guard case .failure(let failure) = first, failure.isExpired, renewCredentials() else {
             return first
         }
-        return try await attemptOnce(request)
+        return try await attemptOnce(request, tryCount)
     }
 
-    private func attemptOnce(_ request: S3Request) async throws -> Attempt {
+    private func attemptOnce(_ request: S3Request, _ tryCount: Int) async throws -> Attempt {
         try Task.checkCancellation()
-        let message = try message(request)
+        var message = try message(request)
+        message.stallSeconds = settings.options.stallSeconds(
+            tryCount: tryCount,
+            isQuick: request.isQuick
+        )
         do {
             let response = try await limit.run { try await transport.send(message) }
             if response.status / 100 == 2 && !isErrorInSuccess(response, request) {

@@ -192,7 +192,7 @@ final class S3Upload: ObjectUpload {
         )
         var isInDoubt = false
         while true {
-            switch try await store.attempt(request) {
+            switch try await store.attempt(request, tryCount: retry.tryCount) {
             case .success(let response):
                 let tag = (try? parseXML(response.body))?.text(of: "ETag").map(bareEntityTag) ?? ""
                 var metadata = store.writtenMetadata(key, response, size: size)
