@@ -177,8 +177,8 @@ class Probes:
 
 
 class Run:
-    def __init__(self, servers, minutes, seed):
-        self.servers, self.chance = servers, random.Random(seed)
+    def __init__(self, servers, minutes, seed, pause=0):
+        self.servers, self.chance, self.pause = servers, random.Random(seed), pause
         self.probes = Probes(servers)
         self.began = time.monotonic()
         self.end = self.began + minutes * 60
@@ -195,6 +195,11 @@ class Run:
         return time.monotonic() > self.end
 
     # Clients.
+
+    def think(self, chance):
+        """What a client does before it asks for the next thing: nothing, or something else for a while."""
+        if self.pause:
+            time.sleep(min(chance.expovariate(1 / self.pause), 10 * self.pause))
 
     def append_rows(self, client):
         """Appends with a key and asks again until there is an answer."""
@@ -232,6 +237,7 @@ class Run:
                 # Nobody is up for a moment, or the servers are busy.
                 time.sleep(chance.uniform(0.01, 0.1))
             number += 1
+            self.think(chance)
 
     def insert_by_sql(self, client):
         """Inserts by statements, which have no key: without an answer nobody knows."""
@@ -262,6 +268,7 @@ class Run:
                         self.errors.append(f"{status} {answer[:300]!r}")
             # A table that could not be made is made by the next statement.
             number += 1 if status == 200 or number % APPENDS_PER_TABLE else APPENDS_PER_TABLE
+            self.think(chance)
 
     def append_by_pyiceberg(self, client):
         """Appends as PyIceberg does: it writes the files and asks the server to commit."""
@@ -299,6 +306,7 @@ class Run:
                         self.unknown.append((name[5:], client, number))
                         number += 1 if (number + 1) % APPENDS_PER_TABLE else 0
                 time.sleep(0.05)
+            self.think(chance)
 
     # Whoever kills.
 
@@ -447,6 +455,7 @@ def main():
     parser.add_argument("--sql", type=int, default=6, help="how many of the clients insert by SQL")
     parser.add_argument("--pyiceberg", type=int, default=2, help="how many of the clients are PyIceberg's")
     parser.add_argument("--silences", type=int, default=0, help="how many of the longest silences to describe")
+    parser.add_argument("--pause", type=float, default=0, help="seconds, in the mean, between an answer and a client's next request")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     os.environ.setdefault("AWS_REGION", "us-east-1")
@@ -465,7 +474,7 @@ def main():
             servers.start(number)
         print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors; servers write to {folder}", flush=True)
         store = store_probe(options.warehouse)
-        run, began = Run(servers, options.minutes, options.seed), time.monotonic()
+        run, began = Run(servers, options.minutes, options.seed, options.pause), time.monotonic()
         run.live(options.clients, options.pyiceberg, options.sql)
         seconds = time.monotonic() - began
         # Ends it by closing its input.
