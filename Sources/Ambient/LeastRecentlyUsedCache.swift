@@ -1,40 +1,60 @@
-import Synchronization
+package import Synchronization
 
 /// Values by key, bounded by what they weigh; the least recently used go first.
+///
+/// Inlinable, since a generic type of another module that is not made for its key and value costs several times
+/// as much per look-up.
 package final class LeastRecentlyUsedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
-    private struct Entry {
-        var value: Value
-        var byteCount: Int
-        var lastUse: UInt64
+    @usableFromInline
+    struct Entry {
+        @usableFromInline var value: Value
+        @usableFromInline var byteCount: Int
+        @usableFromInline var lastUse: UInt64
+
+        @inlinable
+        init(value: Value, byteCount: Int, lastUse: UInt64) {
+            self.value = value
+            self.byteCount = byteCount
+            self.lastUse = lastUse
+        }
     }
 
-    private struct State {
-        var entries: [Key: Entry] = [:]
-        var byteCount = 0
-        var useCount: UInt64 = 0
+    @usableFromInline
+    struct State {
+        @usableFromInline var entries: [Key: Entry] = [:]
+        @usableFromInline var byteCount = 0
+        @usableFromInline var useCount: UInt64 = 0
+
+        @inlinable
+        init() {}
     }
 
-    private let byteCountMax: Int
-    private let state = Mutex(State())
+    @usableFromInline let byteCountMax: Int
+    @usableFromInline let state: Mutex<State>
 
+    @inlinable
     package init(byteCountMax: Int) {
         self.byteCountMax = byteCountMax
+        state = Mutex(State())
     }
 
     /// What all of them weigh.
+    @inlinable
     package var byteCount: Int { state.withLock { $0.byteCount } }
 
     /// The value of a key, which is used by this.
+    @inlinable
     package func find(_ key: Key) -> Value? {
         state.withLock { state in
-            guard let entry = state.entries[key] else { return nil }
+            guard let index = state.entries.index(forKey: key) else { return nil }
             state.useCount += 1
-            state.entries[key]?.lastUse = state.useCount
-            return entry.value
+            state.entries.values[index].lastUse = state.useCount
+            return state.entries.values[index].value
         }
     }
 
     /// Keeps a value, unless it alone is heavier than the cache may be.
+    @inlinable
     package func insert(_ value: Value, for key: Key, byteCount: Int) {
         guard byteCount <= byteCountMax else { return }
         state.withLock { state in

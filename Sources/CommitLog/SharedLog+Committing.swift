@@ -70,9 +70,11 @@ extension SharedLog {
                     return try await drive(&pending, besides: &group)
                 }
                 // Beside the attempt: whoever always wins sees no entries of others, but may see that one waits.
-                async let look: Void = lookForTurn()
-                try await drive(&pending, besides: &group)
-                await look
+                try await withThrowingTaskGroup(of: Void.self) { looks in
+                    looks.addTask { await self.lookForTurn() }
+                    try await drive(&pending, besides: &group)
+                    try await looks.waitForAll()
+                }
             }
         } catch {
             if turns.isHeld { await turns.giveBack() }

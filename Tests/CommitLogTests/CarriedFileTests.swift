@@ -153,6 +153,18 @@ private final class FarStore: ForwardingStore {
         #expect(try await missingFiles(memory).count == 1)
     }
 
+    /// A log of two entries, the last of which lacks its file, and what that entry says.
+    private func lastEntryOfTwo() async throws -> (
+        memory: MemoryStore, key: String, entry: JSONObject, file: JSONObject, data: String
+    ) {
+        let memory = MemoryStore()
+        try await makeIncomplete(memory, entryCount: 2)
+        let key = LogEntry.key(of: 2)
+        let entry = try #require(try JSON.parse(try await memory.get(key).bytes).object)
+        let file = try #require(entry["files"]?[0]?.object)
+        return (memory, key, entry, file, try #require(file["data"]?.string))
+    }
+
     @Test(
         "an entry carries the files of its commits, marked so that no other reader takes it for its own"
     )
@@ -365,13 +377,7 @@ private final class FarStore: ForwardingStore {
 
     @Test("damaged files of an entry are found by verify, and before they are written")
     func damage() async throws {
-        let memory = MemoryStore()
-        try await makeIncomplete(memory, entryCount: 2)
-        let key = LogEntry.key(of: 2)
-        let sound = try await memory.get(key).bytes
-        let entry = try #require(try JSON.parse(sound).object)
-        let file = try #require(entry["files"]?[0]?.object)
-        let data = try #require(file["data"]?.string)
+        let (memory, key, entry, file, data) = try await lastEntryOfTwo()
         let other = try CarriedBytes(Array("another".utf8))
         func damaged(_ change: (inout JSONObject) -> Void) -> [UInt8] {
             var (file, entry) = (file, entry)
@@ -432,13 +438,7 @@ private final class FarStore: ForwardingStore {
     @Test("random changes of carried files never trap", arguments: 0..<6 as Range<UInt64>)
     func fuzz(seed: UInt64) async throws {
         var random = SeededGenerator(seed: seed)
-        let memory = MemoryStore()
-        try await makeIncomplete(memory, entryCount: 2)
-        let key = LogEntry.key(of: 2)
-        let sound = try await memory.get(key).bytes
-        let entry = try #require(try JSON.parse(sound).object)
-        let file = try #require(entry["files"]?[0]?.object)
-        let data = try #require(file["data"]?.string)
+        let (memory, key, entry, file, data) = try await lastEntryOfTwo()
         let wanted = Array("file of item-last".utf8)
         for _ in 0..<150 {
             var compressed = try #require(

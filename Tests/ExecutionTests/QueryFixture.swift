@@ -19,7 +19,8 @@ func queryRows(
     tables: [String: SourceTable] = [:],
     provider: any ScanProvider = NoTables(),
     threadCount: Int = 1,
-    memory: MemoryBudget = .process
+    memory: MemoryBudget = .process,
+    spills: SpillArea = .system
 ) async throws -> [[Value]] {
     var environment = BindingEnvironment(nowMicros: 0, evaluate: { try evaluateConstant($0) })
     for (name, table) in tables {
@@ -34,7 +35,7 @@ func queryRows(
         of: plan,
         schema: Schema(bound.columns.map { Field($0.name, $0.type) }),
         provider: provider,
-        options: QueryOptions(threadCount: threadCount, memory: memory)
+        options: QueryOptions(threadCount: threadCount, memory: memory, spills: spills)
     ) { stream in
         var rows: [[Value]] = []
         while let batch = try await stream.next() {

@@ -144,32 +144,19 @@ private struct RandomTables: ScanProvider {
         budget: MemoryBudget,
         folder: String = SpillArea.systemFolder
     ) async throws -> (rows: [[Value]], spilledByteCount: Int) {
-        var environment = BindingEnvironment(nowMicros: 0, evaluate: { try evaluateConstant($0) })
+        var named: [String: SourceTable] = [:]
         for (index, table) in tables.enumerated() {
-            environment.tables[.named([table.name], version: nil)] = .success(
-                SourceTable(sourceID: index, name: table.name, schema: table.schema)
-            )
+            named[table.name] = SourceTable(sourceID: index, name: table.name, schema: table.schema)
         }
-        var binder = Binder(environment: environment)
-        let bound = try binder.bind(query: try Parser.parseQuery(text))
-        let plan = try PhysicalPlanner().plan(
-            Optimiser(evaluate: { try evaluateConstant($0) }).optimise(bound)
-        )
         let spills = SpillArea(folder: folder)
-        let rows = try await withResult(
-            of: plan,
-            schema: Schema(bound.columns.map { Field($0.name, $0.type) }),
+        let rows = try await queryRows(
+            text,
+            tables: named,
             provider: self,
-            options: QueryOptions(threadCount: threadCount, memory: budget, spills: spills)
-        ) { stream in
-            var rows: [[Value]] = []
-            while let batch = try await stream.next() {
-                for row in 0..<batch.rowCount {
-                    rows.append(batch.columns.map { $0.value(at: row) })
-                }
-            }
-            return rows
-        }
+            threadCount: threadCount,
+            memory: budget,
+            spills: spills
+        )
         return (rows, spills.writtenByteCount)
     }
 }

@@ -1,3 +1,5 @@
+import Bytes
+
 extension Transform {
     /// The value of a partition field as people write it in paths: `2024-01-05`, `2017-11`, `null`.
     ///
@@ -33,20 +35,7 @@ extension Transform {
     }
 
     private func base64(_ bytes: [UInt8]) -> String {
-        let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-        var text: [UInt8] = []
-        for start in stride(from: 0, to: bytes.count, by: 3) {
-            let group = bytes[start..<min(start + 3, bytes.count)]
-            var bits = 0
-            for offset in 0..<3 {
-                bits = bits << 8 | (offset < group.count ? Int(bytes[start + offset]) : 0)
-            }
-            for digit in 0..<4 {
-                let isPadding = digit > group.count
-                text.append(isPadding ? UInt8(ascii: "=") : digits[bits >> (18 - 6 * digit) & 63])
-            }
-        }
-        return String(decoding: text, as: UTF8.self)
+        String(decoding: bytes.withUnsafeBytes { base64Encoded($0) }, as: UTF8.self)
     }
 }
 

@@ -1,3 +1,4 @@
+import Bytes
 package import Columnar
 
 /// Bytes as text and back: hexadecimal, binary, base64, percent-encoding, UTF-8.
@@ -126,27 +127,10 @@ package enum TextEncoding {
 
     // MARK: Base64
 
-    private static let alphabet = Array(
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8
-    )
-
     /// Bytes in base64 (RFC 4648), with padding.
     package static func toBase64(_ column: Column) throws(KernelError) -> Column {
         try Rowwise.texts([column], "t") { arguments, row, result in
-            let bytes = arguments.text(0, row)
-            var index = 0
-            while index < bytes.count {
-                let left = bytes.count - index
-                let word =
-                    UInt32(bytes[index]) << 16 | (left > 1 ? UInt32(bytes[index + 1]) << 8 : 0)
-                    | (left > 2 ? UInt32(bytes[index + 2]) : 0)
-                for place in 0..<4 {
-                    result.append(
-                        place <= left ? alphabet[Int(word >> UInt32(18 - 6 * place) & 63)] : 61
-                    )
-                }
-                index += 3
-            }
+            result += base64Encoded(UnsafeRawBufferPointer(arguments.text(0, row)))
         }
     }
 

@@ -1,3 +1,4 @@
+import Bytes
 import Columnar
 
 /// Text on its way out: grows, and gives up what it holds.
@@ -251,22 +252,9 @@ final class OutputBuffer {
         }
     }
 
-    private static let base64Digits: [UInt8] = Array(
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8
-    )
-
     /// RFC 4648, section 4, with padding.
     func append(base64 bytes: UnsafeBufferPointer<UInt8>) {
-        for start in stride(from: 0, to: bytes.count, by: 3) {
-            let left = bytes.count - start
-            var word = UInt32(bytes[start]) << 16
-            if left > 1 { word |= UInt32(bytes[start + 1]) << 8 }
-            if left > 2 { word |= UInt32(bytes[start + 2]) }
-            append(Self.base64Digits[Int(word >> 18)])
-            append(Self.base64Digits[Int(word >> 12 & 63)])
-            append(left > 1 ? Self.base64Digits[Int(word >> 6 & 63)] : UInt8(ascii: "="))
-            append(left > 2 ? Self.base64Digits[Int(word & 63)] : UInt8(ascii: "="))
-        }
+        append(base64Encoded(UnsafeRawBufferPointer(bytes)))
     }
 
     /// Text as a JSON string; broken UTF-8 does not occur in string columns.

@@ -21,11 +21,7 @@ struct LineageRoutes: Sendable {
     private func events(_ request: ServerRequest) async throws -> Reply {
         let first = try request.target.integer("from", in: 0...(Int64.max - 1001)) ?? 1
         let limit = try request.target.integer("limit", in: 1...1000) ?? 100
-        let session = Session(
-            engine: parts.engine,
-            context: RequestContext(actor: request.principal, requestID: request.id)
-        )
-        let graph = try await session.lineageGraph()
+        let graph = try await parts.engine.lineageGraph()
         let newest = graph.lastPosition ?? 0
         let begin = max(first, 1)
         let last = min(begin + limit - 1, newest)

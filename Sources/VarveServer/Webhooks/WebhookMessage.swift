@@ -18,8 +18,8 @@ struct WebhookMessage: Sendable {
 
 /// Puts the events that a webhook wants into messages, in the order of the log.
 struct WebhookMessages: Sendable {
-    /// What a commit is to receivers: any number of events.
-    typealias Events = @Sendable (HistoricCommit) async throws -> [JSON]
+    /// What each of some commits is to receivers: any number of events.
+    typealias Events = @Sendable ([HistoricCommit]) async throws -> [[JSON]]
 
     /// A message takes no more events once it has as many bytes.
     private static let bytesMax = 1 << 20
@@ -30,7 +30,7 @@ struct WebhookMessages: Sendable {
     private let events: Events
     private let eventsMax: Int
 
-    /// - Parameter lineage: the events of OpenLineage of a commit.
+    /// - Parameter lineage: the events of OpenLineage of some commits.
     init(_ settings: WebhookSettings, warehouseID: String, lineage: @escaping Events) {
         filter = WebhookFilter(settings)
         format = settings.format
@@ -38,7 +38,7 @@ struct WebhookMessages: Sendable {
         self.warehouseID = warehouseID
         let source = "urn:uuid:\(warehouseID)"
         switch settings.format {
-        case .cloudEvents: events = { [$0.cloudEvent(source: source)] }
+        case .cloudEvents: events = { $0.map { [$0.cloudEvent(source: source)] } }
         case .openLineage: events = lineage
         }
     }
@@ -59,10 +59,12 @@ struct WebhookMessages: Sendable {
             messages.append(message(bodies, ids, end: end))
             (bodies, ids, byteCount) = ([], [], 0)
         }
-        for commit in commits {
+        let wanted = commits.filter { commit in
             let place = WebhookRecord.Place(position: commit.position, index: commit.index)
-            guard place >= start, filter.takes(commit) else { continue }
-            let found = try await events(commit)
+            return place >= start && filter.takes(commit)
+        }
+        for (commit, found) in zip(wanted, wanted.isEmpty ? [] : try await events(wanted)) {
+            let place = WebhookRecord.Place(position: commit.position, index: commit.index)
             for (number, event) in found.enumerated() {
                 let body = event.serialized()
                 if !bodies.isEmpty, byteCount + body.count > Self.bytesMax { finish() }

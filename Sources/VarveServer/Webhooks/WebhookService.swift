@@ -34,9 +34,11 @@ final class WebhookService: Service {
         let client = PostingClient()
         let agent = "varve/\(Engine.version)"
         let writer = OpenLineageWriter(namespace: engine.warehouseURL)
-        let lineage: WebhookMessages.Events = { [engine] commit in
+        let lineage: WebhookMessages.Events = { [engine] commits in
             let graph = try await engine.lineageGraph()
-            return writer.events(in: graph, position: commit.position, index: commit.index)
+            return commits.map {
+                writer.events(in: graph, position: $0.position, index: $0.index)
+            }
         }
         let all = settings.map { one in
             WebhookDelivery(
