@@ -173,7 +173,7 @@ extension Engine {
 /// while the first reads the log waits behind it only for what it needs: both read from where the
 /// graph ends, and the one that comes back second finds its entries applied already.
 package actor LineageFold {
-    private var graph = LineageGraph()
+    private let graph = LineageGraph()
 
     func graph(of catalog: WarehouseCatalog) async throws -> LineageGraph {
         let last = try await catalog.read().position

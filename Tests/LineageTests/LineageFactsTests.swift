@@ -206,7 +206,7 @@ import Lineage
             let json = mutate(sample)
             guard let lineage = try? CommitLineage(json: json) else { continue }
             #expect(throws: Never.self) { try lineage.encoded() }
-            var graph = LineageGraph()
+            let graph = LineageGraph()
             try graph.apply([
                 LineageCommit(
                     position: 1,

@@ -261,7 +261,7 @@ import Lineage
     @Test("says when the log does not reach back to the beginning")
     func lateStart() throws {
         let log = chain()
-        var graph = LineageGraph()
+        let graph = LineageGraph()
         try graph.apply(log.commits.dropFirst(4))
         let answer = try graph.upstream(of: NodeName("ns.b"))
         #expect(!answer.isComplete)
@@ -292,7 +292,7 @@ import Lineage
     @Test("gives the same whether commits come at once or one by one, or twice")
     func incremental() throws {
         let log = chain()
-        var graph = LineageGraph()
+        let graph = LineageGraph()
         for commit in log.commits {
             try graph.apply([commit])
             try graph.apply([commit])
@@ -377,7 +377,7 @@ import Lineage
             log.run("u", from: ["t"], map: map)
         }
         let graph = try log.graph()
-        #expect(graph.resolvedMapCount == 5001)
+        #expect(graph.resolvedMapCount == 1)
         #expect(try graph.upstream(of: NodeName("ns.u")).nodes.count == 5002)
         #expect(try graph.upstream(of: NodeName("ns.u.c3")).isComplete)
         #expect(try graph.downstream(of: NodeName("data/7.csv")).nodes.count == 3)

@@ -129,7 +129,7 @@ struct LogBuilder {
     func snapshot(_ name: String) -> Int64 { snapshots[name] ?? -1 }
 
     func graph() throws -> LineageGraph {
-        var graph = LineageGraph()
+        let graph = LineageGraph()
         try graph.apply(commits)
         return graph
     }

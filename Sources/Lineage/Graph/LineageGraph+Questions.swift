@@ -43,48 +43,9 @@ extension LineageGraph {
         to target: NodeName,
         _ options: LineageOptions = LineageOptions()
     ) throws(LineageError) -> LineageAnswer {
-        let count = try commitCount(checked: options)
-        let from = try root(node, namespace: options.namespace, before: count)
-        let to = try root(target, namespace: options.namespace, before: count)
-        var options = options
-        // A way between a column and a dataset is one between columns.
-        options.columns =
-            options.columns || from.key.column != NodeKey.whole || to.key.column != NodeKey.whole
-        let ends = roots(of: to, options)
-        let starts = roots(of: from, options)
-        var walk = Traversal(self, options, commitCount: count)
-        walk.goUpstream(from: ends, event: to.event)
-        // Of what leads to the end, what the start leads to.
-        var reached = Set(starts.filter { walk.depths[$0] != nil })
-        var depths: [NodeKey: Int] = [:]
-        for key in reached { depths[key] = 0 }
-        var frontier = Array(reached)
-        let outgoing = Dictionary(grouping: walk.edges.keys, by: \.from)
-        while !frontier.isEmpty {
-            var next: [NodeKey] = []
-            for key in frontier {
-                for edge in outgoing[key] ?? [] where reached.insert(edge.to).inserted {
-                    depths[edge.to] = (depths[key] ?? 0) + 1
-                    next.append(edge.to)
-                }
-            }
-            frontier = next
+        try storage.read { (index: borrowing IndexStorage) throws(LineageError) in
+            try index.path(from: node, to: target, options)
         }
-        let edges = walk.edges.filter {
-            reached.contains($0.key.from) && reached.contains($0.key.to)
-        }
-        var answer = answer(
-            .path,
-            root: from.key,
-            roots: starts,
-            depths: depths,
-            edges: edges,
-            count
-        )
-        answer.target = describe(to.key, 0, count).name
-        answer.gaps = walk.gaps.union(generalGaps(before: count)).sorted(by: bytesPrecede)
-        answer.isCut = walk.isCut
-        return answer
     }
 
     private func ask(
@@ -92,29 +53,56 @@ extension LineageGraph {
         _ node: NodeName,
         _ options: LineageOptions
     ) throws(LineageError) -> LineageAnswer {
+        try storage.read { (index: borrowing IndexStorage) throws(LineageError) in
+            try index.ask(question, node, options)
+        }
+    }
+}
+
+extension IndexStorage {
+    fileprivate func ask(
+        _ question: LineageAnswer.Question,
+        _ node: NodeName,
+        _ options: LineageOptions
+    ) throws(LineageError) -> LineageAnswer {
         let count = try commitCount(checked: options)
         let root = try root(node, namespace: options.namespace, before: count)
         let roots = roots(of: root, options)
-        var walk = Traversal(self, options, commitCount: count)
+        var walk = LineageWalk(options, commitCount: count)
         if question == .upstream {
-            walk.goUpstream(from: roots, event: root.event)
+            walk.goUpstream(self, from: roots, event: root.event)
         } else {
-            walk.goDownstream(from: roots, event: root.event)
+            walk.goDownstream(self, from: roots, event: root.event)
         }
-        var answer = answer(
-            question,
-            root: root.key,
-            roots: roots,
-            depths: walk.depths,
-            edges: walk.edges,
-            count
-        )
-        answer.gaps = walk.gaps.union(generalGaps(before: count)).sorted(by: bytesPrecede)
-        answer.isCut = walk.isCut
+        var part = AnswerPart(nodes: Array(walk.reached), edges: walk.edges)
+        part.reach(from: roots.compactMap { walk.place(of: $0) }, isForward: question != .upstream)
+        return answer(question, root.key, part, walk)
+    }
+
+    fileprivate func path(
+        from node: NodeName,
+        to target: NodeName,
+        _ options: LineageOptions
+    ) throws(LineageError) -> LineageAnswer {
+        let count = try commitCount(checked: options)
+        let from = try root(node, namespace: options.namespace, before: count)
+        let to = try root(target, namespace: options.namespace, before: count)
+        var options = options
+        // A way between a column and a dataset is one between columns.
+        options.columns = options.columns || !from.key.isWhole || !to.key.isWhole
+        var walk = LineageWalk(options, commitCount: count)
+        walk.goUpstream(self, from: roots(of: to, options), event: to.event)
+        // Of what leads to the end, what the start leads to.
+        let starts = roots(of: from, options).compactMap { walk.place(of: $0) }
+        var part = AnswerPart(nodes: Array(walk.reached), edges: walk.edges)
+        part.keep(reachableFrom: starts)
+        var answer = answer(.path, from.key, part, walk)
+        var describer = Describer(count)
+        answer.target = describer.describe(to.key, 0, self).name
         return answer
     }
 
-    private func commitCount(checked options: LineageOptions) throws(LineageError) -> Int {
+    private func commitCount(checked options: LineageOptions) throws(LineageError) -> UInt32 {
         if let depth = options.depth, depth < 1 {
             throw LineageError(.invalid, "the depth is at least 1, not \(depth)")
         }
@@ -131,12 +119,10 @@ extension LineageGraph {
 
     /// The node itself, or all columns of the dataset when they are asked for.
     private func roots(of root: Root, _ options: LineageOptions) -> [NodeKey] {
-        guard options.columns, root.key.column == NodeKey.whole else { return [root.key] }
+        guard options.columns, root.key.isWhole else { return [root.key] }
         let dataset = root.key.dataset
-        var keys = datasets[dataset].columns.indices.map { NodeKey(dataset: dataset, column: $0) }
-        if options.selection == .all {
-            keys.append(NodeKey(dataset: dataset, column: NodeKey.rows))
-        }
+        var keys = (0..<datasets[dataset].columnCount).map { NodeKey(dataset, $0) }
+        if options.selection == .all { keys.append(.rows(dataset)) }
         return keys.isEmpty ? [root.key] : keys
     }
 
@@ -144,158 +130,330 @@ extension LineageGraph {
 
     private func answer(
         _ question: LineageAnswer.Question,
-        root: NodeKey,
-        roots: [NodeKey],
-        depths: [NodeKey: Int],
-        edges: [Traversal.EdgeKey: Traversal.EdgeRuns],
-        _ count: Int
+        _ root: NodeKey,
+        _ part: AnswerPart,
+        _ walk: LineageWalk
     ) -> LineageAnswer {
-        let isForward = question != .upstream
-        let direct = reach(roots, edges.keys, isForward) { $0.kind == .direct }
-        let unmasked = reach(roots, edges.keys, isForward) { !$0.isMasked }
-        var described = depths.map { key, depth in
-            var node = describe(key, depth, count)
-            node.isDirect = direct.contains(key)
-            node.isMasked = !unmasked.contains(key)
-            return (key: key, node: node)
-        }
-        described.sort { a, b in
-            if a.node.depth != b.node.depth { return a.node.depth < b.node.depth }
-            if (a.key == root) != (b.key == root) { return a.key == root }
-            if a.node.name != b.node.name { return bytesPrecede(a.node.name, b.node.name) }
-            return (a.key.dataset, a.key.column) < (b.key.dataset, b.key.column)
-        }
-        var places: [NodeKey: Int] = [:]
-        for (index, entry) in described.enumerated() { places[entry.key] = index }
-        var result: [LineageAnswer.Edge] = []
-        for (key, runs) in edges {
-            guard let from = places[key.from], let to = places[key.to] else { continue }
-            result.append(
-                LineageAnswer.Edge(
-                    from: from,
-                    to: to,
-                    kind: key.kind,
-                    subtype: key.subtype,
-                    isMasked: key.isMasked,
-                    run: runs.count > 0 ? run(runs.lastRun, from: key.from.dataset) : nil,
-                    runCount: runs.count,
-                    firstPosition: runs.count > 0
-                        ? commits[self.runs[runs.firstRun].commit].position : nil
-                )
+        let count = walk.commitCount
+        var describer = Describer(count)
+        // By depth, then by name; the one asked about first.
+        var order = part.nodes.indices.map { place in
+            let node = part.nodes[place]
+            return (
+                depth: node.depth, isOther: node.key != root,
+                name: describer.sortName(node.key, self), place: place
             )
         }
-        result.sort(by: Self.precedes)
+        order.sort { a, b in
+            if a.depth != b.depth { return a.depth < b.depth }
+            if a.isOther != b.isOther { return !a.isOther }
+            return precedes((a.name, part.nodes[a.place].key), (b.name, part.nodes[b.place].key))
+        }
+        var places = Array(repeating: 0, count: order.count)
+        var nodes: [LineageAnswer.Node] = []
+        nodes.reserveCapacity(order.count)
+        for (index, entry) in order.enumerated() {
+            places[entry.place] = index
+            var node = describer.describe(part.nodes[entry.place].key, entry.depth, self)
+            node.isDirect = part.isDirect[entry.place]
+            node.isMasked = part.isMasked[entry.place]
+            nodes.append(node)
+        }
         let last = count > 0 ? commits[count - 1] : nil
         return LineageAnswer(
             question: question,
-            root: describe(root, 0, count).name,
+            root: describer.describe(root, 0, self).name,
             target: nil,
             position: last?.position ?? 0,
             timeMillis: last?.timeMillis ?? 0,
-            nodes: described.map(\.node),
-            edges: result,
-            gaps: [],
-            isCut: false
+            nodes: nodes,
+            edges: shownEdges(part, places),
+            gaps: walk.gaps.union(generalGaps(before: count)).sorted(by: bytesPrecede),
+            isCut: walk.isCut
         )
     }
 
-    private static func precedes(_ a: LineageAnswer.Edge, _ b: LineageAnswer.Edge) -> Bool {
-        if a.from != b.from { return a.from < b.from }
-        if a.to != b.to { return a.to < b.to }
-        let (x, y) = (sortText(a), sortText(b))
-        return bytesPrecede(x, y)
+    /// Whether a node sorts before another of the same depth.
+    private func precedes(_ a: (Describer.SortName, NodeKey), _ b: (Describer.SortName, NodeKey))
+        -> Bool
+    {
+        if a.0.dataset != b.0.dataset { return text(a.0.dataset, precedes: b.0.dataset) }
+        if a.1.dataset != b.1.dataset { return a.1.dataset < b.1.dataset }
+        if a.0.column != b.0.column, a.0.column != none, b.0.column != none {
+            return text(a.0.column, precedes: b.0.column)
+        }
+        // The dataset itself, its rows, then its columns.
+        func rank(_ key: NodeKey) -> Int { key.isWhole ? 0 : key.isRows ? 1 : 2 }
+        if rank(a.1) != rank(b.1) { return rank(a.1) < rank(b.1) }
+        return a.1.column < b.1.column
     }
 
-    private static func sortText(_ edge: LineageAnswer.Edge) -> String {
-        [
-            edge.run?.jobName ?? "", edge.run?.jobKind ?? "", edge.run?.jobVersion ?? "",
-            edge.kind?.rawValue ?? "", edge.subtype ?? "", edge.isMasked ? "1" : "0",
-        ].joined(separator: "\u{1}")
+    private func shownEdges(_ part: AnswerPart, _ places: [Int]) -> [LineageAnswer.Edge] {
+        var order = part.edges.indices.map { index in
+            let edge = part.edges[index]
+            return (
+                from: places[Int(edge.from)], to: places[Int(edge.to)], job: edge.job, index: index
+            )
+        }
+        order.sort { a, b in
+            if a.from != b.from { return a.from < b.from }
+            if a.to != b.to { return a.to < b.to }
+            let (x, y) = (part.edges[a.index], part.edges[b.index])
+            if a.job != b.job {
+                if a.job == none || b.job == none { return a.job == none }
+                let (j, k) = (jobs[a.job], jobs[b.job])
+                if j.name != k.name { return text(j.name, precedes: k.name) }
+                if j.kind != k.kind { return text(j.kind, precedes: k.kind) }
+                if j.version == none || k.version == none { return j.version == none }
+                return text(j.version, precedes: k.version)
+            }
+            return sortsBefore(x.attributes, y.attributes)
+        }
+        var runs: [UInt32: LineageAnswer.Run] = [:]
+        return order.map { entry in
+            let edge = part.edges[entry.index]
+            let dataset = part.nodes[Int(edge.from)].key.dataset
+            var shown: LineageAnswer.Run?
+            if edge.runCount > 0 {
+                var run = runs[edge.lastRun] ?? describe(run: edge.lastRun)
+                runs[edge.lastRun] = run
+                run.inputSnapshotID = snapshotRead(by: edge.lastRun, of: dataset)
+                shown = run
+            }
+            return LineageAnswer.Edge(
+                from: entry.from,
+                to: entry.to,
+                kind: edge.attributes.kind,
+                subtype: optionalString(subtypes[edge.attributes.subtype]),
+                isMasked: edge.attributes.isMasked,
+                run: shown,
+                runCount: edge.runCount,
+                firstPosition: edge.runCount > 0
+                    ? commits[self.runs[edge.firstRun].commit].position : nil
+            )
+        }
     }
 
-    /// What the roots reach over edges that pass.
-    private func reach(
-        _ roots: [NodeKey],
-        _ edges: some Collection<Traversal.EdgeKey>,
-        _ isForward: Bool,
-        _ passes: (Traversal.EdgeKey) -> Bool
-    ) -> Set<NodeKey> {
-        var steps: [NodeKey: [NodeKey]] = [:]
-        for edge in edges where passes(edge) {
-            if isForward {
-                steps[edge.from, default: []].append(edge.to)
-            } else {
-                steps[edge.to, default: []].append(edge.from)
+    private func sortsBefore(_ a: EdgeAttributes, _ b: EdgeAttributes) -> Bool {
+        let (x, y) = (a.kind?.rawValue ?? "", b.kind?.rawValue ?? "")
+        if x != y { return bytesPrecede(x, y) }
+        let (s, t) = (subtypes[a.subtype], subtypes[b.subtype])
+        if s != t {
+            if s == none || t == none { return s == none }
+            return text(s, precedes: t)
+        }
+        return !a.isMasked && b.isMasked
+    }
+
+    private func snapshotRead(by run: UInt32, of dataset: UInt32) -> Int64? {
+        let record = runs[run]
+        for input in (record.firstInput..<record.firstInput + record.inputCount).reversed()
+        where inputs[input].dataset == dataset {
+            return inputs[input].flags & InputRecord.hasSnapshotFlag != 0
+                ? inputs[input].snapshotID : nil
+        }
+        return nil
+    }
+
+    /// A run, without what it read.
+    func describe(run number: UInt32) -> LineageAnswer.Run {
+        let run = runs[number]
+        let commit = commits[run.commit]
+        let job = jobs[run.job]
+        return LineageAnswer.Run(
+            jobKind: string(job.kind),
+            jobName: string(job.name),
+            jobVersion: optionalString(job.version),
+            runID: string(run.runID),
+            commitID: string(commit.id),
+            actor: string(commit.actor),
+            position: commit.position,
+            timeMillis: commit.timeMillis,
+            operation: string(run.operation),
+            inputSnapshotID: nil,
+            outputSnapshotID: run.flags & RunRecord.hasSnapshotFlag != 0 ? run.snapshotID : nil,
+            number: Int(number)
+        )
+    }
+}
+
+/// What of a walk is the answer.
+private struct AnswerPart {
+    var nodes: [LineageWalk.Node]
+    var edges: [LineageWalk.Edge]
+    /// Of each node, whether values flow between it and where the walk began.
+    var isDirect: [Bool] = []
+    var isMasked: [Bool] = []
+
+    init(nodes: [LineageWalk.Node], edges: [LineageWalk.Edge]) {
+        self.nodes = nodes
+        self.edges = edges
+    }
+
+    /// Edges by the node where they begin, or end.
+    private struct Steps {
+        private var starts: [Int]
+        private var places: [Int]
+
+        init(_ edges: [LineageWalk.Edge], _ nodeCount: Int, isForward: Bool) {
+            starts = Array(repeating: 0, count: nodeCount + 1)
+            for edge in edges { starts[Int(isForward ? edge.from : edge.to) + 1] += 1 }
+            for index in 0..<nodeCount { starts[index + 1] += starts[index] }
+            places = Array(repeating: 0, count: edges.count)
+            var free = starts
+            for (place, edge) in edges.enumerated() {
+                let node = Int(isForward ? edge.from : edge.to)
+                places[free[node]] = place
+                free[node] += 1
             }
         }
-        var reached = Set(roots)
-        var open = roots
-        while let key = open.popLast() {
-            for next in steps[key] ?? [] where reached.insert(next).inserted { open.append(next) }
+
+        subscript(node: Int) -> ArraySlice<Int> { places[starts[node]..<starts[node + 1]] }
+    }
+
+    /// Finds what the roots reach by values alone, and past all masks.
+    mutating func reach(from roots: [UInt32], isForward: Bool) {
+        let steps = Steps(edges, nodes.count, isForward: isForward)
+        isDirect = marks(roots, steps, isForward) { $0.isDirect }
+        isMasked = marks(roots, steps, isForward) { !$0.isMasked }.map { !$0 }
+    }
+
+    private func marks(
+        _ roots: [UInt32],
+        _ steps: Steps,
+        _ isForward: Bool,
+        _ passes: (EdgeAttributes) -> Bool
+    ) -> [Bool] {
+        var reached = Array(repeating: false, count: nodes.count)
+        var open = roots.map { Int($0) }
+        for root in open { reached[root] = true }
+        while let node = open.popLast() {
+            for place in steps[node] where passes(edges[place].attributes) {
+                let next = Int(isForward ? edges[place].to : edges[place].from)
+                if !reached[next] {
+                    reached[next] = true
+                    open.append(next)
+                }
+            }
         }
         return reached
     }
 
-    private func run(_ number: Int, from dataset: Int) -> LineageAnswer.Run {
-        let run = runs[number]
-        let commit = commits[run.commit]
-        return LineageAnswer.Run(
-            jobKind: run.job.kind,
-            jobName: run.job.name,
-            jobVersion: run.job.version,
-            runID: run.runID,
-            commitID: commit.id,
-            actor: commit.actor,
-            position: commit.position,
-            timeMillis: commit.timeMillis,
-            operation: run.operation,
-            inputSnapshotID: run.inputs.last { $0.dataset == dataset }?.snapshotID,
-            outputSnapshotID: run.snapshotID,
-            number: number
+    /// Leaves out what the starts do not lead to, and counts depths from them.
+    mutating func keep(reachableFrom starts: [UInt32]) {
+        let steps = Steps(edges, nodes.count, isForward: true)
+        var depths: [Int?] = Array(repeating: nil, count: nodes.count)
+        var frontier = starts.map { Int($0) }
+        for start in frontier { depths[start] = 0 }
+        var depth = 0
+        while !frontier.isEmpty {
+            depth += 1
+            var next: [Int] = []
+            for node in frontier {
+                for place in steps[node] where depths[Int(edges[place].to)] == nil {
+                    depths[Int(edges[place].to)] = depth
+                    next.append(Int(edges[place].to))
+                }
+            }
+            frontier = next
+        }
+        var places = Array(repeating: UInt32(0), count: nodes.count)
+        var kept: [LineageWalk.Node] = []
+        for (place, depth) in depths.enumerated() {
+            guard let depth else { continue }
+            places[place] = UInt32(kept.count)
+            kept.append(LineageWalk.Node(key: nodes[place].key, depth: depth))
+        }
+        edges = edges.filter { depths[Int($0.from)] != nil && depths[Int($0.to)] != nil }
+        for index in edges.indices {
+            edges[index].from = places[Int(edges[index].from)]
+            edges[index].to = places[Int(edges[index].to)]
+        }
+        nodes = kept
+        reach(from: starts.map { places[Int($0)] }, isForward: true)
+    }
+}
+
+/// Names nodes as they were called then; what columns of one dataset share is made once.
+private struct Describer {
+    /// Texts that a node sorts by.
+    struct SortName {
+        var dataset: UInt32
+        /// `none` for datasets and rows.
+        var column: UInt32
+    }
+
+    private let commitCount: UInt32
+    private var datasets: [UInt32: LineageAnswer.Node] = [:]
+
+    init(_ commitCount: UInt32) { self.commitCount = commitCount }
+
+    func sortName(_ key: NodeKey, _ index: borrowing IndexStorage) -> SortName {
+        let record = index.datasets[key.dataset]
+        let name = record.isFile ? nil : index.name(of: key.dataset, before: commitCount).name
+        return SortName(
+            dataset: name ?? record.identity,
+            column: key.isWhole || key.isRows
+                ? none : index.columnName(key.column, of: key.dataset, before: commitCount)
         )
     }
 
-    func describe(_ key: NodeKey, _ depth: Int, _ count: Int) -> LineageAnswer.Node {
-        let dataset = datasets[key.dataset]
-        let (name, isDropped) = dataset.name(before: count)
+    mutating func describe(
+        _ key: NodeKey,
+        _ depth: Int,
+        _ index: borrowing IndexStorage
+    ) -> LineageAnswer.Node {
         var node: LineageAnswer.Node
-        switch dataset.identity {
-        case .file(let path):
-            node = LineageAnswer.Node(
-                kind: .file,
-                name: path,
-                dataset: path,
-                isDropped: false,
-                depth: depth,
-                isDirect: false,
-                isMasked: false
-            )
-        case .table(let uuid):
-            let text = name.map(NodeName.written) ?? uuid
-            node = LineageAnswer.Node(
-                kind: .table,
-                name: text,
-                dataset: text,
-                tableName: name,
-                tableUUID: uuid,
-                isDropped: isDropped,
-                depth: depth,
-                isDirect: false,
-                isMasked: false
-            )
+        if let known = datasets[key.dataset] {
+            node = known
+        } else {
+            node = whole(key.dataset, index)
+            datasets[key.dataset] = node
         }
-        let separator = dataset.isFile ? "#" : "."
-        if key.column == NodeKey.rows {
+        node.depth = depth
+        let separator = node.kind == .file ? "#" : "."
+        if key.isRows {
             node.kind = .rows
             node.name += "\(separator)*"
-        } else if key.column >= 0 {
-            let column = dataset.columns[key.column]
-            let text = column.name(before: count)
+        } else if !key.isWhole {
+            let text = index.string(
+                index.columnName(key.column, of: key.dataset, before: commitCount)
+            )
+            let id = index.column(key.column, of: key.dataset).fieldID
+            node.name += separator + (node.kind == .file ? text : NodeName.written([text]))
             node.kind = .column
             node.column = text
-            node.fieldID = column.fieldID
-            node.name += separator + (dataset.isFile ? text : NodeName.written([text]))
+            node.fieldID = id < 0 ? nil : id
         }
         return node
+    }
+
+    private func whole(_ dataset: UInt32, _ index: borrowing IndexStorage) -> LineageAnswer.Node {
+        let record = index.datasets[dataset]
+        let identity = index.string(record.identity)
+        if record.isFile {
+            return LineageAnswer.Node(
+                kind: .file,
+                name: identity,
+                dataset: identity,
+                isDropped: false,
+                depth: 0,
+                isDirect: false,
+                isMasked: false
+            )
+        }
+        let (name, isDropped) = index.name(of: dataset, before: commitCount)
+        let text = name.map { index.string($0) } ?? identity
+        return LineageAnswer.Node(
+            kind: .table,
+            name: text,
+            dataset: text,
+            tableName: name.map { NodeName.parts(written: index.string($0)) },
+            tableUUID: identity,
+            isDropped: isDropped,
+            depth: 0,
+            isDirect: false,
+            isMasked: false
+        )
     }
 }

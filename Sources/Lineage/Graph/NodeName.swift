@@ -74,12 +74,35 @@ package struct NodeName: Sendable, Hashable {
     }
 }
 
-extension LineageGraph {
+extension NodeName {
+    /// The parts of a name as `written` gave it.
+    static func parts(written text: String) -> [String] {
+        var parts: [String] = []
+        var part = ""
+        var (isQuoted, wasQuoted) = (false, false)
+        for scalar in text.unicodeScalars {
+            if scalar == "\"" {
+                if wasQuoted, !isQuoted { part += "\"" }
+                isQuoted.toggle()
+                wasQuoted = true
+            } else if scalar == ".", !isQuoted {
+                parts.append(part)
+                (part, wasQuoted) = ("", false)
+            } else {
+                part.unicodeScalars.append(scalar)
+            }
+        }
+        parts.append(part)
+        return parts
+    }
+}
+
+extension IndexStorage {
     /// A node that a question starts from.
     struct Root {
         var key: NodeKey
         /// The event of the snapshot, when the question names one.
-        var event: Int?
+        var event: UInt32?
     }
 
     /// Finds what a name stands for after the first commits.
@@ -88,7 +111,7 @@ extension LineageGraph {
     func root(
         _ name: NodeName,
         namespace: [String],
-        before commitCount: Int
+        before commitCount: UInt32
     ) throws(LineageError) -> Root {
         if let file = try fileRoot(name, commitCount) { return file }
         let parts = name.parts
@@ -98,8 +121,10 @@ extension LineageGraph {
         if parts.count > 2 { candidates.append((Array(parts.dropLast()), parts.last)) }
         if parts.count > 1 { candidates.append((namespace + parts.dropLast(), parts.last)) }
         for (tableName, column) in candidates {
-            guard let table = table(tableName, before: commitCount) else { continue }
-            var root = Root(key: NodeKey(dataset: table, column: NodeKey.whole))
+            guard let text = findText(NodeName.written(tableName)),
+                let table = dataset(named: text, before: commitCount)
+            else { continue }
+            var root = Root(key: .whole(table))
             if let column {
                 guard let index = self.column(column, of: table, commitCount) else {
                     throw LineageError(
@@ -111,8 +136,8 @@ extension LineageGraph {
                 root.key.column = index
             }
             if let snapshot = name.snapshotID {
-                guard let event = datasets[table].snapshotEvents[snapshot],
-                    event < datasets[table].eventCount(before: commitCount)
+                guard let event = event(ofSnapshot: snapshot, of: table),
+                    events[event].commit < commitCount
                 else {
                     throw LineageError(
                         .notFound,
@@ -123,7 +148,9 @@ extension LineageGraph {
             }
             return root
         }
-        let wasThere = candidates.contains { names[$0.table] != nil }
+        let wasThere = candidates.contains { candidate in
+            findText(NodeName.written(candidate.table)).map { lastUse(ofName: $0) != none } ?? false
+        }
         throw LineageError(
             .notFound,
             wasThere
@@ -134,22 +161,22 @@ extension LineageGraph {
 
     private func fileRoot(
         _ name: NodeName,
-        _ commitCount: Int
+        _ commitCount: UInt32
     ) throws(LineageError) -> Root? {
-        if let file = file(name.text) {
-            return Root(key: NodeKey(dataset: file, column: NodeKey.whole))
-        }
-        guard let hash = name.text.lastIndex(of: "#"), let file = file(String(name.text[..<hash]))
+        if let file = findDataset(name.text, isFile: true) { return Root(key: .whole(file)) }
+        guard let hash = name.text.lastIndex(of: "#"),
+            let file = findDataset(String(name.text[..<hash]), isFile: true)
         else { return nil }
         let column = String(name.text[name.text.index(after: hash)...])
         guard let index = self.column(column, of: file, commitCount) else {
             throw LineageError(.notFound, "lineage knows no column \"\(column)\" of that file")
         }
-        return Root(key: NodeKey(dataset: file, column: index))
+        return Root(key: NodeKey(file, index))
     }
 
-    private func column(_ name: String, of dataset: Int, _ commitCount: Int) -> Int? {
-        if name == "*" { return NodeKey.rows }
-        return datasets[dataset].column(named: name, before: commitCount)
+    private func column(_ name: String, of dataset: UInt32, _ commitCount: UInt32) -> UInt32? {
+        if name == "*" { return NodeKey.rowsColumn }
+        guard let text = findText(name) else { return nil }
+        return column(named: text, of: dataset, before: commitCount)
     }
 }

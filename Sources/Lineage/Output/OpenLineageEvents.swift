@@ -23,58 +23,73 @@ package struct OpenLineageWriter: Sendable {
 
     /// The events of the runs behind an answer's edges, in the order of the log.
     package func events(of answer: LineageAnswer, in graph: LineageGraph) -> [JSON] {
-        Set(answer.edges.compactMap { $0.run?.number }).sorted().compactMap {
-            graph.runs.indices.contains($0) ? event($0, graph) : nil
+        graph.storage.read { index in
+            Set(answer.edges.compactMap { $0.run?.number }).sorted().compactMap {
+                $0 < index.runs.count ? event(UInt32($0), index) : nil
+            }
         }
     }
 
     /// The events of all runs of some entries, in the order of the log.
     package func events(in graph: LineageGraph, positions: ClosedRange<Int64>) -> [JSON] {
-        let first = graph.runIndex(from: positions.lowerBound)
-        return graph.runs.indices[first...].prefix {
-            graph.commits[graph.runs[$0].commit].position <= positions.upperBound
-        }.map { event($0, graph) }
+        events(in: graph, positions) { _ in true }
     }
 
     /// The events of one commit.
     ///
     /// - Parameter index: its place in the entry.
     package func events(in graph: LineageGraph, position: Int64, index: Int) -> [JSON] {
-        graph.runs.indices[graph.runIndex(from: position)...].prefix {
-            graph.commits[graph.runs[$0].commit].position == position
-        }.filter { graph.commits[graph.runs[$0].commit].index == index }.map { event($0, graph) }
+        events(in: graph, position...position) { $0.index == index }
     }
 
-    private func event(_ number: Int, _ graph: LineageGraph) -> JSON {
-        let run = graph.runs[number]
-        let commit = graph.commits[run.commit]
-        // Of a dataset that was read at several snapshots, one input each.
-        let inputs = run.inputs.map { input in
-            dataset(input.dataset, input.snapshotID, run.commit, graph, lineage: nil)
+    private func events(
+        in graph: LineageGraph,
+        _ positions: ClosedRange<Int64>,
+        where isWanted: (CommitRecord) -> Bool
+    ) -> [JSON] {
+        graph.storage.read { index in
+            var events: [JSON] = []
+            for run in index.runIndex(from: positions.lowerBound)..<index.runs.count {
+                let commit = index.commits[index.runs[run].commit]
+                if commit.position > positions.upperBound { break }
+                if isWanted(commit) { events.append(event(UInt32(run), index)) }
+            }
+            return events
         }
-        var lineage: JSON?
-        if let map = run.map { lineage = columnLineage(run, graph.maps[map], graph) }
+    }
+
+    private func event(_ number: UInt32, _ index: borrowing IndexStorage) -> JSON {
+        let run = index.runs[number]
+        let commit = index.commits[run.commit]
+        let job = index.jobs[run.job]
+        // Of a dataset that was read at several snapshots, one input each.
+        var inputs: [JSON] = []
+        for place in run.firstInput..<run.firstInput + run.inputCount {
+            let input = index.inputs[place]
+            let snapshot = input.flags & InputRecord.hasSnapshotFlag != 0 ? input.snapshotID : nil
+            inputs.append(dataset(input.dataset, snapshot, run.commit, index, lineage: nil))
+        }
+        let lineage = run.map == none ? nil : columnLineage(run, index)
+        let snapshot = run.flags & RunRecord.hasSnapshotFlag != 0 ? run.snapshotID : nil
         return [
             "eventType": "COMPLETE", "eventTime": .string(isoTime(millis: commit.timeMillis)),
             "producer": .string(producer),
             "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
-            "run": ["runId": .string(uuid(run.runID))],
+            "run": ["runId": .string(uuid(index.string(run.runID)))],
             "job": [
-                "namespace": .string(namespace), "name": .string(run.job.name),
+                "namespace": .string(namespace), "name": .string(index.string(job.name)),
                 "facets": [
                     "jobType": facet(
                         "2-0-4/JobTypeJobFacet.json#/$defs/JobTypeJobFacet",
                         [
                             "processingType": "BATCH", "integration": "VARVE",
-                            "jobType": .string(run.job.kind.uppercased()),
+                            "jobType": .string(index.string(job.kind).uppercased()),
                         ]
                     )
                 ],
             ],
             "inputs": .array(inputs),
-            "outputs": [
-                dataset(run.output, run.snapshotID, run.commit, graph, lineage: lineage)
-            ],
+            "outputs": [dataset(run.output, snapshot, run.commit, index, lineage: lineage)],
         ]
     }
 
@@ -88,14 +103,13 @@ package struct OpenLineageWriter: Sendable {
 
     /// The physical name: the place of a table's files, or a file's.
     private func physicalName(
-        _ index: Int,
-        _ graph: LineageGraph
+        _ dataset: UInt32,
+        _ index: borrowing IndexStorage
     ) -> (namespace: String, name: String) {
-        let dataset = graph.datasets[index]
-        switch dataset.identity {
-        case .file(let path): return Self.split(path)
-        case .table(let uuid): return dataset.location.map(Self.split) ?? (namespace, uuid)
-        }
+        let record = index.datasets[dataset]
+        let identity = index.string(record.identity)
+        if record.isFile { return Self.split(identity) }
+        return index.optionalString(record.location).map(Self.split) ?? (namespace, identity)
     }
 
     /// `s3://bucket` and the key; `file` and the path.
@@ -109,22 +123,22 @@ package struct OpenLineageWriter: Sendable {
     }
 
     private func dataset(
-        _ index: Int,
+        _ dataset: UInt32,
         _ snapshot: Int64?,
-        _ commit: Int,
-        _ graph: LineageGraph,
+        _ commit: UInt32,
+        _ index: borrowing IndexStorage,
         lineage: JSON?
     ) -> JSON {
-        let (space, name) = physicalName(index, graph)
+        let (space, name) = physicalName(dataset, index)
         var facets = JSONObject()
-        if let table = graph.datasets[index].name(before: commit + 1).name {
+        if let table = index.name(of: dataset, before: commit + 1).name {
             facets["symlinks"] = facet(
                 "1-0-1/SymlinksDatasetFacet.json#/$defs/SymlinksDatasetFacet",
                 [
                     "identifiers": [
                         [
                             "namespace": .string(namespace),
-                            "name": .string(NodeName.written(table)), "type": "TABLE",
+                            "name": .string(index.string(table)), "type": "TABLE",
                         ]
                     ]
                 ]
@@ -149,49 +163,57 @@ package struct OpenLineageWriter: Sendable {
         ]
     }
 
-    private func columnLineage(_ run: FoldedRun, _ map: ResolvedMap, _ graph: LineageGraph) -> JSON
-    {
+    private func columnLineage(_ run: RunRecord, _ index: borrowing IndexStorage) -> JSON {
+        let map = index.maps[run.map]
         /// One field for each input column, with all its transformations.
-        func inputFields(_ origins: [ResolvedMap.Origin]) -> JSON {
-            var fields: [(key: [Int], json: JSONObject, transformations: [JSON])] = []
-            for origin in origins {
-                var transformation: JSONObject = ["type": .string(origin.kind.rawValue)]
-                if let subtype = origin.subtype { transformation["subtype"] = .string(subtype) }
-                transformation["masking"] = .bool(origin.isMasked)
-                let key = [origin.input, origin.column]
-                if let known = fields.firstIndex(where: { $0.key == key }) {
-                    fields[known].transformations.append(.object(transformation))
+        func inputFields(_ row: UInt32, _ index: borrowing IndexStorage) -> JSON {
+            var fields: [(input: UInt16, column: UInt32, json: JSONObject, uses: [JSON])] = []
+            for place in index.edgeRange(row, of: map) {
+                let edge = index.edges[place]
+                var use: JSONObject = [
+                    "type": .string((edge.attributes.kind ?? .direct).rawValue)
+                ]
+                if let subtype = index.optionalString(index.subtypes[edge.attributes.subtype]) {
+                    use["subtype"] = .string(subtype)
+                }
+                use["masking"] = .bool(edge.attributes.isMasked)
+                if let known = fields.firstIndex(
+                    where: { $0.input == edge.input && $0.column == edge.column }
+                ) {
+                    fields[known].uses.append(.object(use))
                     continue
                 }
-                let source = run.inputs[origin.input].dataset
-                let (space, name) = physicalName(source, graph)
-                let column = graph.datasets[source].columns[origin.column]
-                fields.append(
-                    (
-                        key,
-                        [
-                            "namespace": .string(space), "name": .string(name),
-                            "field": .string(column.name(before: run.commit + 1)),
-                        ], [.object(transformation)]
-                    )
-                )
+                let source = index.inputs[run.firstInput + UInt32(edge.input)].dataset
+                let (space, name) = physicalName(source, index)
+                let column = index.columnName(edge.column, of: source, before: run.commit + 1)
+                let json: JSONObject = [
+                    "namespace": .string(space), "name": .string(name),
+                    "field": .string(index.string(column)),
+                ]
+                fields.append((edge.input, edge.column, json, [.object(use)]))
             }
             return .array(
                 fields.map { field in
                     var json = field.json
-                    json["transformations"] = .array(field.transformations)
+                    json["transformations"] = .array(field.uses)
                     return .object(json)
                 }
             )
         }
         var fields = JSONObject()
-        for column in map.origins.keys.sorted() {
-            let name = graph.datasets[run.output].columns[column].name(before: run.commit + 1)
-            fields[name] = ["inputFields": inputFields(map.origins[column] ?? [])]
+        var rows: JSON = []
+        for row in 0..<map.rowCount {
+            let column = index.rows[map.firstRow + row].column
+            if column == NodeKey.rowsColumn {
+                rows = inputFields(row, index)
+                continue
+            }
+            let name = index.columnName(column, of: run.output, before: run.commit + 1)
+            fields[index.string(name)] = ["inputFields": inputFields(row, index)]
         }
         return facet(
             "1-2-0/ColumnLineageDatasetFacet.json#/$defs/ColumnLineageDatasetFacet",
-            ["fields": .object(fields), "dataset": inputFields(map.rows)]
+            ["fields": .object(fields), "dataset": rows]
         )
     }
 

@@ -1,0 +1,529 @@
+// One walk through the index, step by step outward from a root.
+//
+// A step upstream goes from what a dataset held at one event to the runs that put it there, and from each to what
+// its inputs held when it read them. Going back through the events of a dataset ends where its contents were
+// replaced, or where the walk has been: an event that was visited stands for all those before it. So each pair of
+// node and event is looked at once, however many runs there are.
+//
+// A step downstream goes from a run's output to the runs that read it while the rows were still there. Only runs
+// count whose rows are left in some table now, or went from it to one where they are: `LiveRuns` tells.
+
+/// The state of one question.
+struct LineageWalk {
+    /// Many runs of a job between two nodes are one edge.
+    struct Edge {
+        /// Places in `nodes`.
+        var from: UInt32
+        var to: UInt32
+        /// `none` where the edge says only that columns stand in rows.
+        var job: UInt32
+        var attributes: EdgeAttributes
+        var firstRun: UInt32
+        var lastRun: UInt32
+        var runCount: Int
+    }
+
+    struct Node {
+        var key: NodeKey
+        var depth: Int
+    }
+
+    let options: LineageOptions
+    /// Commits that are seen.
+    let commitCount: UInt32
+
+    private var nodes: [Node] = []
+    private(set) var edges: [Edge] = []
+    private(set) var gaps: Set<String> = []
+    private(set) var isCut = false
+
+    private var places = PairTable()
+    private var edgePlaces = PairTable()
+    /// Pairs of an edge and a run, where a run may find an edge from both sides of a self join.
+    private var edgeRuns = PairTable()
+    /// Upstream, pairs of a node and an event; downstream, of a node and an input.
+    private var visits = PairTable()
+    private var live: LiveRuns
+    /// After the last step it is only looked for whether there is more.
+    private var isProbing = false
+    private var answerNodeCount: Int?
+    /// What the next step starts from: upstream, events that bound it; downstream, events it came from, `none` for
+    /// the dataset whenever it was read.
+    private var next: [(node: UInt32, event: UInt32)] = []
+    private var current: [(node: UInt32, event: UInt32)] = []
+
+    init(_ options: LineageOptions, commitCount: UInt32) {
+        self.options = options
+        self.commitCount = commitCount
+        live = LiveRuns(commitCount: commitCount, isAll: options.includesReplaced)
+    }
+
+    private var includesIndirect: Bool { options.selection == .all }
+
+    /// Those that were reached; edges refer to them by place.
+    var reached: ArraySlice<Node> { nodes.prefix(answerNodeCount ?? nodes.count) }
+
+    /// The place of a node; nil for one that was not reached.
+    func place(of key: NodeKey) -> UInt32? {
+        places.find(key.bits).flatMap { Int($0) < reached.count ? $0 : nil }
+    }
+
+    // MARK: Steps
+
+    mutating func goUpstream(
+        _ index: borrowing IndexStorage,
+        from roots: [NodeKey],
+        event: UInt32?
+    ) {
+        for root in roots {
+            let bound = event ?? index.lastEvent(of: root.dataset, before: commitCount)
+            next.append((node(root, depth: 0), bound))
+        }
+        while beginStep() {
+            var at = 0
+            // Grows by nodes that are no step further.
+            while at < current.count {
+                let (node, event) = current[at]
+                expandUpstream(index, node, event)
+                at += 1
+                if isProbing, isCut { return }
+            }
+            if isProbing { return }
+        }
+    }
+
+    mutating func goDownstream(
+        _ index: borrowing IndexStorage,
+        from roots: [NodeKey],
+        event: UInt32?
+    ) {
+        for root in roots { next.append((node(root, depth: 0), event ?? none)) }
+        while beginStep() {
+            var at = 0
+            while at < current.count {
+                let node = current[at].node
+                var events: [UInt32] = []
+                while at < current.count, current[at].node == node {
+                    events.append(current[at].event)
+                    at += 1
+                }
+                expandDownstream(index, node, events)
+                if isProbing, isCut { return }
+            }
+            if isProbing { return }
+        }
+    }
+
+    private var stepCount = 0
+
+    /// - Returns: false when there is nothing to go on from.
+    private mutating func beginStep() -> Bool {
+        guard !next.isEmpty else { return false }
+        if let limit = options.depth, stepCount >= limit {
+            isProbing = true
+            answerNodeCount = nodes.count
+        }
+        stepCount += 1
+        swap(&current, &next)
+        next.removeAll(keepingCapacity: true)
+        // Newest events first: they stand for those before them.
+        current.sort { a, b in a.node != b.node ? a.node < b.node : a.event > b.event }
+        return true
+    }
+
+    private mutating func node(_ key: NodeKey, depth: Int) -> UInt32 {
+        let place = places.value(key.bits, orSet: UInt32(nodes.count))
+        if Int(place) == nodes.count {
+            nodes.append(Node(key: key, depth: depth))
+        } else if nodes[Int(place)].depth > depth {
+            nodes[Int(place)].depth = depth
+        }
+        return place
+    }
+
+    /// Notes an edge from or to a node, and the node at its far end with what to go on from.
+    private mutating func note(
+        _ near: UInt32,
+        _ far: NodeKey,
+        _ attributes: EdgeAttributes,
+        isUpstream: Bool,
+        run: UInt32,
+        _ record: RunRecord,
+        event: UInt32
+    ) {
+        if isProbing {
+            isCut = true
+            return
+        }
+        let other = node(far, depth: nodes[Int(near)].depth + 1)
+        let (from, to) = isUpstream ? (other, near) : (near, other)
+        let shown = attributes.shown
+        let place = edgePlaces.value(
+            UInt64(from) << 32 | UInt64(to),
+            UInt64(record.job) << 32 | UInt64(shown.bits),
+            orSet: UInt32(edges.count)
+        )
+        let at = Int(place)
+        if at == edges.count {
+            edges.append(
+                Edge(
+                    from: from,
+                    to: to,
+                    job: record.job,
+                    attributes: shown,
+                    firstRun: run,
+                    lastRun: run,
+                    runCount: 0
+                )
+            )
+        }
+        edges[at].firstRun = min(edges[at].firstRun, run)
+        edges[at].lastRun = max(edges[at].lastRun, run)
+        // A run with one input finds each edge once.
+        if record.inputCount == 1 || edgeRuns.insert(UInt64(place) << 32 | UInt64(run)) {
+            edges[at].runCount += 1
+        }
+        next.append((other, event))
+    }
+
+    private mutating func noteGap(_ text: String) {
+        if !isProbing { gaps.insert(text) }
+    }
+
+    private func title(_ index: borrowing IndexStorage, _ dataset: UInt32) -> String {
+        let record = index.datasets[dataset]
+        let name = record.isFile ? nil : index.name(of: dataset, before: commitCount).name
+        return index.string(name ?? record.identity)
+    }
+
+    // MARK: Upstream
+
+    private mutating func expandUpstream(
+        _ index: borrowing IndexStorage,
+        _ node: UInt32,
+        _ bound: UInt32
+    ) {
+        let key = nodes[Int(node)].key
+        var event = bound
+        let isSeen = bound == none || index.events[bound].commit < commitCount
+        if options.includesReplaced || !isSeen {
+            event = index.lastEvent(of: key.dataset, before: commitCount)
+        }
+        while event != none {
+            guard visits.insert(UInt64(node) << 32 | UInt64(event)) else { return }
+            let happened = index.events[event]
+            switch happened.kind {
+            case EventRecord.run:
+                contribute(index, happened.payload, key, node)
+            case EventRecord.rollback:
+                if !options.includesReplaced {
+                    event = happened.payload
+                    continue
+                }
+            default:
+                let change =
+                    "\(title(index, key.dataset)) was changed at position "
+                    + "\(index.commits[happened.commit].position) from what is not known: "
+                    + index.string(happened.payload)
+                noteGap(change)
+            }
+            if happened.replaces != 0, !options.includesReplaced { return }
+            event = happened.earlier
+        }
+        let dataset = index.datasets[key.dataset]
+        if !dataset.isFile, !dataset.isBorn {
+            let name = title(index, key.dataset)
+            noteGap("\(name) was made before the log begins, or outside it")
+        }
+    }
+
+    private mutating func contribute(
+        _ index: borrowing IndexStorage,
+        _ number: UInt32,
+        _ key: NodeKey,
+        _ node: UInt32
+    ) {
+        let run = index.runs[number]
+        if key.isWhole {
+            for input in 0..<run.inputCount {
+                let attributes = wholeAttributes(index, run, input)
+                if attributes.isIndirect, !includesIndirect { continue }
+                addOrigin(index, number, run, input, NodeKey.wholeColumn, attributes, node)
+            }
+            return
+        }
+        let isTraced = run.map != none
+        if key.isRows {
+            guard includesIndirect else { return }
+            if isTraced { addOrigins(index, number, run, key.column, node) }
+            for input in 0..<run.inputCount {
+                addOrigin(index, number, run, input, NodeKey.rowsColumn, .indirect, node)
+            }
+            if !isTraced, run.inputCount > 0 { noteUntraced(index, run) }
+            return
+        }
+        guard isTraced else {
+            if run.inputCount > 0 { noteUntraced(index, run) }
+            for input in 0..<run.inputCount {
+                addOrigin(index, number, run, input, NodeKey.wholeColumn, .untraced, node)
+            }
+            return
+        }
+        addOrigins(index, number, run, key.column, node)
+        if includesIndirect { standInRows(key, node, at: run.event) }
+    }
+
+    /// How a dataset takes part in a run as a whole.
+    private func wholeAttributes(
+        _ index: borrowing IndexStorage,
+        _ run: RunRecord,
+        _ input: UInt32
+    ) -> EdgeAttributes {
+        guard run.map != none else { return .untraced }
+        return index.isDirect(input: input, of: index.maps[run.map]) ? .direct : .indirect
+    }
+
+    /// Notes the origins of a column, or of which rows there are, in a run.
+    private mutating func addOrigins(
+        _ index: borrowing IndexStorage,
+        _ number: UInt32,
+        _ run: RunRecord,
+        _ column: UInt32,
+        _ node: UInt32
+    ) {
+        let map = index.maps[run.map]
+        guard let row = index.row(column, of: map) else { return }
+        for place in index.edgeRange(row, of: map) {
+            let edge = index.edges[place]
+            if edge.attributes.isIndirect, !includesIndirect { continue }
+            addOrigin(
+                index,
+                number,
+                run,
+                UInt32(edge.input),
+                edge.column,
+                edge.attributes,
+                node
+            )
+        }
+    }
+
+    private mutating func addOrigin(
+        _ index: borrowing IndexStorage,
+        _ number: UInt32,
+        _ run: RunRecord,
+        _ input: UInt32,
+        _ column: UInt32,
+        _ attributes: EdgeAttributes,
+        _ node: UInt32
+    ) {
+        guard input < run.inputCount else { return }
+        let source = index.inputs[run.firstInput + input]
+        if !source.isExact { noteInexact(index, run, source.dataset) }
+        note(
+            node,
+            NodeKey(source.dataset, column),
+            attributes,
+            isUpstream: true,
+            run: number,
+            run,
+            event: source.bound
+        )
+    }
+
+    private mutating func noteInexact(
+        _ index: borrowing IndexStorage,
+        _ run: RunRecord,
+        _ dataset: UInt32
+    ) {
+        let (id, name) = (index.string(run.runID), title(index, dataset))
+        noteGap("run \(id) read a snapshot of \(name) that is not in the log")
+    }
+
+    private mutating func noteUntraced(_ index: borrowing IndexStorage, _ run: RunRecord) {
+        let (id, job) = (index.string(run.runID), index.string(index.jobs[run.job].name))
+        noteGap(
+            run.hash == none
+                ? "run \(id) of \(job) did not trace columns"
+                : "the column map of run \(id) of \(job) is not in the log"
+        )
+    }
+
+    /// Goes on, in the same step, to which rows the column's dataset has.
+    private mutating func standInRows(_ key: NodeKey, _ node: UInt32, at event: UInt32) {
+        let rows = self.node(.rows(key.dataset), depth: nodes[Int(node)].depth)
+        if !isProbing {
+            let place = edgePlaces.value(
+                UInt64(rows) << 32 | UInt64(node),
+                UInt64(none) << 32 | UInt64(EdgeAttributes.indirect.bits),
+                orSet: UInt32(edges.count)
+            )
+            if Int(place) == edges.count {
+                edges.append(
+                    Edge(
+                        from: rows,
+                        to: node,
+                        job: none,
+                        attributes: .indirect,
+                        firstRun: none,
+                        lastRun: none,
+                        runCount: 0
+                    )
+                )
+            }
+        }
+        if visits.find(UInt64(rows) << 32 | UInt64(event)) == nil {
+            current.append((rows, event))
+        }
+    }
+
+    // MARK: Downstream
+
+    private mutating func expandDownstream(
+        _ index: borrowing IndexStorage,
+        _ node: UInt32,
+        _ events: [UInt32]
+    ) {
+        let key = nodes[Int(node)].key
+        let isAny = events.contains(none) || options.includesReplaced
+        var place = index.datasets[key.dataset].lastReader
+        while place != none {
+            let input = index.inputs[place]
+            defer { place = input.earlierReader }
+            let run = index.runs[input.run]
+            guard run.commit < commitCount else { continue }
+            guard isAny || index.holds(key.dataset, input.bound, anyOf: events) else { continue }
+            let visit = UInt64(node) << 32 | UInt64(place)
+            guard visits.find(visit) == nil, live.contains(input.run, index) else { continue }
+            _ = visits.insert(visit)
+            spread(index, input.run, run, place - run.firstInput, key, node)
+        }
+    }
+
+    private mutating func spread(
+        _ index: borrowing IndexStorage,
+        _ number: UInt32,
+        _ run: RunRecord,
+        _ input: UInt32,
+        _ key: NodeKey,
+        _ node: UInt32
+    ) {
+        let source = index.inputs[run.firstInput + input]
+        if !source.isExact { noteInexact(index, run, key.dataset) }
+        func add(_ walk: inout LineageWalk, _ column: UInt32, _ attributes: EdgeAttributes) {
+            walk.note(
+                node,
+                NodeKey(run.output, column),
+                attributes,
+                isUpstream: false,
+                run: number,
+                run,
+                event: run.event
+            )
+        }
+        if key.isWhole {
+            let attributes = wholeAttributes(index, run, input)
+            if attributes.isIndirect, !includesIndirect { return }
+            add(&self, NodeKey.wholeColumn, attributes)
+        } else if key.isRows {
+            if includesIndirect { add(&self, NodeKey.rowsColumn, .indirect) }
+        } else if run.map == none {
+            noteUntraced(index, run)
+            add(&self, NodeKey.wholeColumn, .untraced)
+        } else if let range = index.targetRange(
+            input: input,
+            column: key.column,
+            of: index.maps[run.map]
+        ) {
+            for place in range {
+                let target = index.targets[place]
+                if target.attributes.isIndirect, !includesIndirect { continue }
+                add(&self, target.column, target.attributes)
+            }
+        }
+    }
+}
+
+extension IndexStorage {
+    /// Whether what some event left is among what the dataset held at `bound`.
+    func holds(_ dataset: UInt32, _ bound: UInt32, anyOf wanted: [UInt32]) -> Bool {
+        var bound = bound
+        while bound != none {
+            let start = events[bound].segmentStart
+            if wanted.contains(where: { $0 >= start && $0 <= bound }) { return true }
+            guard events[start].kind == EventRecord.rollback else { return false }
+            bound = events[start].payload
+        }
+        return false
+    }
+}
+
+/// Which runs' rows are still somewhere.
+struct LiveRuns {
+    private static let live: UInt32 = 1
+    private static let dead: UInt32 = 2
+
+    let commitCount: UInt32
+    let isAll: Bool
+    private var known = PairTable()
+    /// The way from the run that was asked for to the one that is looked at, each with the next reader to look at.
+    private var way: [(run: UInt32, reader: UInt32, isBegun: Bool)] = []
+
+    init(commitCount: UInt32, isAll: Bool) {
+        self.commitCount = commitCount
+        self.isAll = isAll
+    }
+
+    /// Whether the rows of a run are left in some table, or went from it to one where they are.
+    ///
+    /// A reader of a run's rows comes after it in the log, so the search ends.
+    mutating func contains(_ run: UInt32, _ index: borrowing IndexStorage) -> Bool {
+        if isAll { return true }
+        if let known = known.find(UInt64(run)) { return known == Self.live }
+        way.removeAll(keepingCapacity: true)
+        way.append((run, none, false))
+        while let last = way.last {
+            let top = way.count - 1
+            let record = index.runs[last.run]
+            if !last.isBegun {
+                if isLeft(record, index) { return end(Self.live) }
+                way[top] = (last.run, index.datasets[record.output].lastReader, true)
+                continue
+            }
+            var reader = last.reader
+            var goesOn = false
+            while reader != none, !goesOn {
+                let input = index.inputs[reader]
+                reader = input.earlierReader
+                guard input.run > last.run, index.runs[input.run].commit < commitCount,
+                    index.holds(record.output, input.bound, anyOf: [record.event])
+                else { continue }
+                switch known.find(UInt64(input.run)) {
+                case Self.live?: return end(Self.live)
+                case Self.dead?: continue
+                default:
+                    way[top].reader = reader
+                    way.append((input.run, none, false))
+                    goesOn = true
+                }
+            }
+            if !goesOn {
+                _ = known.value(UInt64(last.run), orSet: Self.dead)
+                way.removeLast()
+            }
+        }
+        return false
+    }
+
+    /// Notes what all on the way are.
+    private mutating func end(_ state: UInt32) -> Bool {
+        for step in way { _ = known.value(UInt64(step.run), orSet: state) }
+        return state == Self.live
+    }
+
+    private func isLeft(_ run: RunRecord, _ index: borrowing IndexStorage) -> Bool {
+        let last = index.lastEvent(of: run.output, before: commitCount)
+        guard index.holds(run.output, last, anyOf: [run.event]) else { return false }
+        return !index.name(of: run.output, before: commitCount).isDropped
+    }
+}
