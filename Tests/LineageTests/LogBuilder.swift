@@ -84,6 +84,13 @@ struct LogBuilder {
         uuids[name] = nil
     }
 
+    /// A table comes back as it was.
+    mutating func undrop(_ name: String, uuid: String, snapshot: Int64?) {
+        uuids[name] = uuid
+        snapshots[name] = snapshot
+        commit([write("create-table", name, snapshot)])
+    }
+
     /// A change without lineage.
     mutating func changeSilently(_ name: String, snapshot: Int64?) {
         snapshots[name] = snapshot

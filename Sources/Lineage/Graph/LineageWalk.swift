@@ -46,6 +46,8 @@ struct LineageWalk {
     private var live: LiveRuns
     /// After the last step it is only looked for whether there is more.
     private var isProbing = false
+    /// Steps that were begun; what they find is as far from the roots.
+    private var stepCount = 0
     private var answerNodeCount: Int?
     /// What the next step starts from: upstream, events that bound it; downstream, events it came from, `none` for
     /// the dataset whenever it was read.
@@ -114,8 +116,6 @@ struct LineageWalk {
         }
     }
 
-    private var stepCount = 0
-
     /// - Returns: false when there is nothing to go on from.
     private mutating func beginStep() -> Bool {
         guard !next.isEmpty else { return false }
@@ -155,7 +155,7 @@ struct LineageWalk {
             isCut = true
             return
         }
-        let other = node(far, depth: nodes[Int(near)].depth + 1)
+        let other = node(far, depth: stepCount)
         let (from, to) = isUpstream ? (other, near) : (near, other)
         let shown = attributes.shown
         let place = edgePlaces.value(
@@ -351,7 +351,7 @@ struct LineageWalk {
 
     /// Goes on, in the same step, to which rows the column's dataset has.
     private mutating func standInRows(_ key: NodeKey, _ node: UInt32, at event: UInt32) {
-        let rows = self.node(.rows(key.dataset), depth: nodes[Int(node)].depth)
+        let rows = self.node(.rows(key.dataset), depth: stepCount - 1)
         if !isProbing {
             let place = edgePlaces.value(
                 UInt64(rows) << 32 | UInt64(node),
