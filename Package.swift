@@ -176,6 +176,14 @@ let package = Package(
             swiftSettings: shipped
         ),
 
+        // Benchmarks that need the insides
+        .executableTarget(
+            name: "lineage-benchmark",
+            dependencies: ["Bytes", "Lineage"],
+            path: "Benchmarks/Lineage",
+            swiftSettings: shipped
+        ),
+
         // Tests
         .target(
             name: "TestSupport",

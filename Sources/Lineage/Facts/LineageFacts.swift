@@ -117,6 +117,12 @@ package struct CommitLineage: Sendable, Hashable {
         columnMaps = [:]
     }
 
+    /// Flows with their maps, by hashes that are taken as they are.
+    package init(facts: [LineageFacts], columnMaps: [String: ColumnMap]) {
+        self.facts = facts
+        self.columnMaps = columnMaps
+    }
+
     /// Adds a flow.
     ///
     /// - Parameters:

@@ -16,6 +16,8 @@ package struct LineageCommit: Sendable {
     package var changes: [JSON]
     /// nil when the commit says nothing about where its data came from.
     package var lineage: JSON?
+    /// What `lineage` says, from who knows it without reading.
+    package var facts: CommitLineage?
 
     package init(
         position: Int64,
@@ -25,7 +27,8 @@ package struct LineageCommit: Sendable {
         actor: String,
         message: String? = nil,
         changes: [JSON],
-        lineage: JSON?
+        lineage: JSON?,
+        facts: CommitLineage? = nil
     ) {
         self.position = position
         self.index = index
@@ -35,6 +38,7 @@ package struct LineageCommit: Sendable {
         self.message = message
         self.changes = changes
         self.lineage = lineage
+        self.facts = facts
     }
 
     /// The commits of an entry, in their order.

@@ -22,6 +22,14 @@ package final class LineageGraph: Sendable {
     /// How many resolved column maps are kept: what memory depends on beside commits.
     package var resolvedMapCount: Int { storage.read { $0.maps.count } }
 
+    /// How much there is, in words.
+    package var describedSize: String {
+        storage.read { index in
+            "\(index.datasets.count) datasets, \(index.columns.count) columns, \(index.runs.count) runs, "
+                + "\(index.maps.count) maps of \(index.edges.count) edges"
+        }
+    }
+
     /// Whether the log has carried the column map with this hash, so that a commit need not.
     package func knowsMap(_ hash: String) -> Bool { storage.read { $0.knowsMap(hash) } }
 

@@ -19,7 +19,9 @@ extension IndexStorage {
         for json in commit.changes { changes.append(try DatasetChange(json: json)) }
         var lineage: CommitLineage?
         var trouble = "it does not say where its data came from"
-        if let json = commit.lineage {
+        if let facts = commit.facts {
+            lineage = facts
+        } else if let json = commit.lineage {
             do {
                 lineage = try CommitLineage(json: json)
             } catch {

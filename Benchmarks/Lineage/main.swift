@@ -1,0 +1,124 @@
+// Questions about a generated lineage graph, in one process: how long, and how much memory.
+//
+//     lineage-benchmark [TABLES] [PROBES]
+//
+// TABLES of 50 columns with about 100 edges each: 1 000 000 make 100 million edges.
+
+import Bytes
+import Glibc
+import Lineage
+
+func now() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+}
+
+/// Memory in use, in GiB, and the most of it so far.
+func memory() -> String {
+    guard let file = fopen("/proc/self/status", "r") else { return "unknown" }
+    defer { fclose(file) }
+    var found: [String: Double] = [:]
+    var line = [CChar](repeating: 0, count: 256)
+    while fgets(&line, Int32(line.count), file) != nil {
+        let bytes = line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+        let words = String(decoding: bytes, as: UTF8.self).split {
+            $0 == " " || $0 == "\t" || $0 == "\n"
+        }
+        if words.count > 1, let kilobytes = Double(words[1]) {
+            found[String(words[0])] = kilobytes / 1_048_576
+        }
+    }
+    func text(_ key: String) -> String {
+        let hundredths = Int(((found[key] ?? 0) * 100).rounded())
+        return "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100)"
+    }
+    return "\(text("VmRSS:")) GiB, at most \(text("VmHWM:")) GiB"
+}
+
+func shown(_ micros: Double) -> String {
+    let tenths = Int((micros * 10).rounded())
+    return "\(tenths / 10).\(tenths % 10)"
+}
+
+/// Asks again and again, and prints how long it took.
+func measure(_ title: String, _ count: Int, _ ask: (Int) throws -> LineageAnswer) throws {
+    var micros: [Double] = []
+    var nodes: [Int] = []
+    for round in 0..<count {
+        let began = now()
+        let answer = try ask(round)
+        micros.append((now() - began) * 1e6)
+        nodes.append(answer.nodes.count)
+    }
+    micros.sort()
+    nodes.sort()
+    func at(_ share: Double) -> Int { min(Int(Double(count) * share), count - 1) }
+    print(
+        "\(title): p50 \(shown(micros[at(0.5)])) µs, p99 \(shown(micros[at(0.99)])) µs, "
+            + "max \(shown(micros[count - 1])) µs; nodes p50 \(nodes[at(0.5)]), p99 \(nodes[at(0.99)])"
+    )
+}
+
+let arguments = CommandLine.arguments.dropFirst().compactMap { Int($0) }
+let tableCount = arguments.first ?? 100_000
+let probeCount = arguments.count > 1 ? arguments[1] : 2000
+
+let graph = LineageGraph()
+var log = GeneratedLog(tableCount: tableCount)
+let began = now()
+try graph.apply(log.hub())
+for table in 0..<tableCount {
+    try graph.apply(log.table(table))
+    if (table + 1) % 100_000 == 0 {
+        print("\(table + 1) tables, \(Int(now() - began)) s, \(memory())")
+    }
+}
+print("\(graph.describedSize); folded in \(Int(now() - began)) s; \(memory())")
+
+/// Columns of tables in a layer, of any domains.
+func columns(
+    _ count: Int,
+    layer: Int,
+    of tableCount: Int,
+    _ log: inout GeneratedLog
+) throws -> [NodeName] {
+    try (0..<count).map { _ in
+        let table = log.number(tableCount / 200) * 200 + layer * 20 + log.number(20)
+        let column = "column_\(log.number(GeneratedLog.columnCount))"
+        return try NodeName((GeneratedLog.name(table) + [column]).joined(separator: "."))
+    }
+}
+
+let sources = try columns(probeCount, layer: 0, of: tableCount, &log)
+let targets = try columns(probeCount, layer: 9, of: tableCount, &log)
+let direct = LineageOptions(depth: 10, selection: .directOnly)
+try measure("upstream, 10 hops, values only", probeCount) { round in
+    try graph.upstream(of: targets[round], direct)
+}
+try measure("upstream, 10 hops, conditions too", probeCount) { round in
+    try graph.upstream(of: targets[round], LineageOptions(depth: 10))
+}
+// Two commits a table, and the hub's.
+let half = LineageOptions(depth: 10, asOf: .position(Int64(tableCount + 2)), selection: .directOnly)
+let early = try columns(probeCount, layer: 9, of: tableCount / 2, &log)
+try measure("upstream, 10 hops, values only, as of the middle", probeCount) { round in
+    try graph.upstream(of: early[round], half)
+}
+try measure("downstream of a source's column, values only", probeCount) { round in
+    try graph.downstream(of: sources[round], direct)
+}
+let ends = try targets.map { target in
+    let found = try graph.upstream(of: target, direct)
+    let source = found.nodes.last { $0.kind == .column }
+    return (try NodeName(source?.name ?? target.text), target)
+}
+try measure("path between two columns", probeCount) { round in
+    try graph.path(from: ends[round].0, to: ends[round].1, direct)
+}
+let hub = try NodeName((GeneratedLog.hubName + ["column_0"]).joined(separator: "."))
+try measure("impact of the hub, one step", 50) { _ in
+    try graph.impact(of: hub, LineageOptions(depth: 1))
+}
+try measure("impact of the hub, all", 5) { _ in try graph.impact(of: hub) }
+print(memory())
