@@ -55,8 +55,6 @@ package struct LineageAnswer: Sendable, Hashable {
         package var name: String
         /// The name of the table or the path of the file.
         package var dataset: String
-        /// The parts of the table's name; nil for files.
-        package var tableName: [String]?
         package var tableUUID: String?
         package var column: String?
         package var fieldID: Int32?

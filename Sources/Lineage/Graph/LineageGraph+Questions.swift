@@ -209,14 +209,17 @@ extension IndexStorage {
             }
             return sortsBefore(x.attributes, y.attributes)
         }
-        var runs: [UInt32: LineageAnswer.Run] = [:]
+        // Edges of one run come one behind the other more often than not.
+        var last: (number: UInt32, run: LineageAnswer.Run)?
         return order.map { entry in
             let edge = part.edges[entry.index]
             let dataset = part.nodes[Int(edge.from)].key.dataset
             var shown: LineageAnswer.Run?
             if edge.runCount > 0 {
-                var run = runs[edge.lastRun] ?? describe(run: edge.lastRun)
-                runs[edge.lastRun] = run
+                if last?.number != edge.lastRun {
+                    last = (edge.lastRun, describe(run: edge.lastRun))
+                }
+                var run = last?.run ?? describe(run: edge.lastRun)
                 run.inputSnapshotID = snapshotRead(by: edge.lastRun, of: dataset)
                 shown = run
             }
@@ -448,7 +451,6 @@ private struct Describer {
             kind: .table,
             name: text,
             dataset: text,
-            tableName: name.map { NodeName.parts(written: index.string($0)) },
             tableUUID: identity,
             isDropped: isDropped,
             depth: 0,

@@ -57,13 +57,23 @@ package struct NodeName: Sendable, Hashable {
         self.parts = parts
     }
 
+    /// Whether a part needs no quotes.
+    private static func isPlain(_ part: String) -> Bool {
+        // Most names are ASCII, and looking up properties of other scalars takes long.
+        let isASCII = part.utf8.allSatisfy { byte in
+            byte == 0x5F || byte == 0x2D || (0x30...0x39).contains(byte)
+                || (0x61...0x7A).contains(byte | 0x20)
+        }
+        if isASCII { return !part.isEmpty }
+        return part.unicodeScalars.allSatisfy {
+            $0 == "_" || $0 == "-" || $0.properties.isAlphabetic || ("0"..."9").contains($0)
+        }
+    }
+
     /// The name of a table written so that it reads back.
     static func written(_ parts: [String]) -> String {
         parts.map { part in
-            let isPlain = part.unicodeScalars.allSatisfy {
-                $0 == "_" || $0 == "-" || $0.properties.isAlphabetic || ("0"..."9").contains($0)
-            }
-            if isPlain, !part.isEmpty { return part }
+            if isPlain(part) { return part }
             var text = "\""
             for scalar in part.unicodeScalars {
                 if scalar == "\"" { text += "\"" }
@@ -71,29 +81,6 @@ package struct NodeName: Sendable, Hashable {
             }
             return text + "\""
         }.joined(separator: ".")
-    }
-}
-
-extension NodeName {
-    /// The parts of a name as `written` gave it.
-    static func parts(written text: String) -> [String] {
-        var parts: [String] = []
-        var part = ""
-        var (isQuoted, wasQuoted) = (false, false)
-        for scalar in text.unicodeScalars {
-            if scalar == "\"" {
-                if wasQuoted, !isQuoted { part += "\"" }
-                isQuoted.toggle()
-                wasQuoted = true
-            } else if scalar == ".", !isQuoted {
-                parts.append(part)
-                (part, wasQuoted) = ("", false)
-            } else {
-                part.unicodeScalars.append(scalar)
-            }
-        }
-        parts.append(part)
-        return parts
     }
 }
 
