@@ -70,6 +70,9 @@ final class SourceResolver: @unchecked Sendable {
         _ arguments: [Value],
         _ named: [TableRequest.NamedArgument]
     ) async throws -> ResolvedSource {
+        if let function = LineageFunction(rawValue: name) {
+            return try await lineageFunction(function, arguments, named)
+        }
         let format: FileFormat
         switch name {
         case "read_csv", "read_csv_auto": format = .csv
@@ -81,10 +84,11 @@ final class SourceResolver: @unchecked Sendable {
         case "varve_branch_diff", "varve_merge_conflicts":
             return try await branchFunction(name, arguments)
         default:
-            let known = [
-                "read_csv", "read_json", "read_parquet", "read_arrow", "range", "varve_branch_diff",
-                "varve_merge_conflicts",
-            ]
+            let known =
+                [
+                    "read_csv", "read_json", "read_parquet", "read_arrow", "range",
+                    "varve_branch_diff", "varve_merge_conflicts",
+                ] + LineageFunction.allCases.map(\.rawValue)
             throw PlanError(
                 .invalid,
                 "table function \(name) does not exist",
