@@ -137,17 +137,27 @@ extension IndexStorage {
         let count = walk.commitCount
         var describer = Describer(count)
         // By depth, then by name; the one asked about first.
-        var order = part.nodes.indices.map { place in
-            let node = part.nodes[place]
-            return (
-                depth: node.depth, isOther: node.key != root,
-                name: describer.sortName(node.key, self), place: place
-            )
+        // Names lie together while they are compared, not all over the index.
+        var names: [UInt8] = []
+        var order: [(depth: Int, isOther: Bool, name: Range<Int>, place: Int)] = []
+        order.reserveCapacity(part.nodes.count)
+        for (place, node) in part.nodes.enumerated() {
+            let start = names.count
+            describer.appendSortName(node.key, self, to: &names)
+            order.append((node.depth, node.key != root, start..<names.count, place))
         }
-        order.sort { a, b in
-            if a.depth != b.depth { return a.depth < b.depth }
-            if a.isOther != b.isOther { return !a.isOther }
-            return precedes((a.name, part.nodes[a.place].key), (b.name, part.nodes[b.place].key))
+        names.withUnsafeBufferPointer { names in
+            order.sort { a, b in
+                if a.depth != b.depth { return a.depth < b.depth }
+                if a.isOther != b.isOther { return !a.isOther }
+                let (x, y) = (
+                    UnsafeBufferPointer(rebasing: names[a.name]),
+                    UnsafeBufferPointer(rebasing: names[b.name])
+                )
+                if bytesPrecede(x, y) { return true }
+                if bytesPrecede(y, x) { return false }
+                return part.nodes[a.place].key.bits < part.nodes[b.place].key.bits
+            }
         }
         var places = Array(repeating: 0, count: order.count)
         var nodes: [LineageAnswer.Node] = []
@@ -171,21 +181,6 @@ extension IndexStorage {
             gaps: walk.gaps.union(generalGaps(before: count)).sorted(by: bytesPrecede),
             isCut: walk.isCut
         )
-    }
-
-    /// Whether a node sorts before another of the same depth.
-    private func precedes(_ a: (Describer.SortName, NodeKey), _ b: (Describer.SortName, NodeKey))
-        -> Bool
-    {
-        if a.0.dataset != b.0.dataset { return text(a.0.dataset, precedes: b.0.dataset) }
-        if a.1.dataset != b.1.dataset { return a.1.dataset < b.1.dataset }
-        if a.0.column != b.0.column, a.0.column != none, b.0.column != none {
-            return text(a.0.column, precedes: b.0.column)
-        }
-        // The dataset itself, its rows, then its columns.
-        func rank(_ key: NodeKey) -> Int { key.isWhole ? 0 : key.isRows ? 1 : 2 }
-        if rank(a.1) != rank(b.1) { return rank(a.1) < rank(b.1) }
-        return a.1.column < b.1.column
     }
 
     private func shownEdges(_ part: AnswerPart, _ places: [Int]) -> [LineageAnswer.Edge] {
@@ -379,26 +374,24 @@ private struct AnswerPart {
 
 /// Names nodes as they were called then; what columns of one dataset share is made once.
 private struct Describer {
-    /// Texts that a node sorts by.
-    struct SortName {
-        var dataset: UInt32
-        /// `none` for datasets and rows.
-        var column: UInt32
-    }
-
     private let commitCount: UInt32
     private var datasets: [UInt32: LineageAnswer.Node] = [:]
 
     init(_ commitCount: UInt32) { self.commitCount = commitCount }
 
-    func sortName(_ key: NodeKey, _ index: borrowing IndexStorage) -> SortName {
+    /// Adds what a node sorts by: the dataset's name, then itself, its rows, its columns by name.
+    func appendSortName(
+        _ key: NodeKey,
+        _ index: borrowing IndexStorage,
+        to names: inout [UInt8]
+    ) {
         let record = index.datasets[key.dataset]
         let name = record.isFile ? nil : index.name(of: key.dataset, before: commitCount).name
-        return SortName(
-            dataset: name ?? record.identity,
-            column: key.isWhole || key.isRows
-                ? none : index.columnName(key.column, of: key.dataset, before: commitCount)
-        )
+        index.appendBytes(ofText: name ?? record.identity, to: &names)
+        names += [0, key.isWhole ? 0 : key.isRows ? 1 : 2]
+        if key.isWhole || key.isRows { return }
+        let column = index.columnName(key.column, of: key.dataset, before: commitCount)
+        index.appendBytes(ofText: column, to: &names)
     }
 
     mutating func describe(

@@ -76,6 +76,10 @@ struct IndexStorage: ~Copyable {
         textBytes.withElements(textRange(text)) { String(decoding: $0, as: UTF8.self) }
     }
 
+    func appendBytes(ofText text: UInt32, to bytes: inout [UInt8]) {
+        textBytes.withElements(textRange(text)) { bytes += $0 }
+    }
+
     func optionalString(_ text: UInt32) -> String? { text == none ? nil : string(text) }
 
     /// Whether the bytes of a text sort before those of another.

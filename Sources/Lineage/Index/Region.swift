@@ -8,6 +8,8 @@ import Glibc
 struct Region<Element: BitwiseCopyable>: ~Copyable {
     /// Address space of one region; memory is taken only for what is used.
     static var byteCountMax: Int { 16 << 30 }
+    /// From as many bytes on large pages are asked for.
+    private static var hugePagesFrom: Int { 16 << 20 }
     /// What a region grows by at least, in bytes.
     private static var growthMin: Int { 64 << 10 }
 
@@ -87,6 +89,10 @@ struct Region<Element: BitwiseCopyable>: ~Copyable {
         guard needed <= bytes,
             mprotect(base + capacityBytes, bytes - capacityBytes, PROT_READ | PROT_WRITE) == 0
         else { fatalError("no memory for the lineage index") }
+        // Questions jump about in it: with small pages most of their time goes into finding pages.
+        if bytes >= Self.hugePagesFrom, capacityBytes < Self.hugePagesFrom {
+            madvise(base, Self.byteCountMax, MADV_HUGEPAGE)
+        }
         capacityBytes = bytes
     }
 
