@@ -109,7 +109,8 @@ def test_nested_values_nulls_and_nan_are_followed(varve):
     commits = {commit["id"]: commit["position"] for commit in report["commits"]}
     for row in report["rows"]["list"]:
         assert [commits[id] for id in row["written-by"]] == [3] and [commits[id] for id in row["moved-by"]] == [4]
-        assert row["evidence"] == "added" and row["certain"]
+        assert row["evidence"] == "values" and row["certain"]
+    assert {row["evidence"] for row in explain(varve, "t", "--where", "TRUE", "--as-of", "3")["rows"]["list"]} == {"added"}
     assert report["rows"]["list"][0]["values"]["st"] == {"a": 1, "b": None}
 
 

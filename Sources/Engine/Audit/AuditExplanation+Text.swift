@@ -136,7 +136,8 @@ extension AuditExplanation.Commit {
                 + (commit.index > 0 ? ".\(commit.index)" : "")
                 + " by \(commit.actor), \(isoTime(millis: commit.timeMillis)): "
                 + sortedRoles.map(\.rawValue).joined(separator: ", ")
-                + (heldCount > 0 ? " (\(heldCount) rows in its files)" : "")
+                + (heldCount > 0
+                    ? " (\(heldCount == 1 ? "1 row" : "\(heldCount) rows") in its files)" : "")
         ]
         if let message = commit.message { lines.append("  message: \(message)") }
         lines.append("  \(commit.summary)")

@@ -22,11 +22,11 @@ import Tables
 struct RowTrace: Sendable {
     /// How it is known.
     enum Evidence: String, Sendable {
-        /// The commit that added the file took nothing away: it wrote the row.
+        /// The commit that added the file took nothing away: it wrote the row, which lies there still.
         case added
         /// The row kept its id, and its last-updated sequence number names the snapshot.
         case rowLineage = "row-lineage"
-        /// Files that a commit took away had no equal row: that commit wrote it, or changed it.
+        /// Files that commits took away have an equal row, or have none: then that commit wrote it.
         case values
         /// Files of before are gone, or cannot be read: what is known is who moved the row last.
         case unfollowed
@@ -41,7 +41,13 @@ struct RowTrace: Sendable {
     /// The snapshot in which the row's id was given, where that is another one.
     var insertedBy: Int64?
 
-    var isCertain: Bool { writers.count == 1 && evidence != .unfollowed }
+    /// Notes what was needed; what counts in the end is the weakest.
+    mutating func weaken(to needed: Evidence) {
+        let order: [Evidence] = [.added, .rowLineage, .values, .unfollowed]
+        if (order.firstIndex(of: needed) ?? 0) > (order.firstIndex(of: evidence) ?? 0) {
+            evidence = needed
+        }
+    }
 }
 
 /// Follows rows through the files that commits wrote anew.
@@ -135,12 +141,7 @@ struct RowTracer: Sendable {
         snapshotID: Int64? = nil
     ) {
         traces[stop.row].writers.append((snapshotID ?? stop.entry.snapshotID, stop.found.place))
-        // The weakest that was needed.
-        let order: [RowTrace.Evidence] = [.added, .rowLineage, .values, .unfollowed]
-        let (new, old) = (
-            order.firstIndex(of: evidence), order.firstIndex(of: traces[stop.row].evidence)
-        )
-        if (new ?? 0) > (old ?? 0) { traces[stop.row].evidence = evidence }
+        traces[stop.row].weaken(to: evidence)
     }
 
     /// Follows rows through one snapshot.
@@ -208,6 +209,7 @@ struct RowTracer: Sendable {
             // Some of them are new, and nobody can say which.
             if copies.count < copyCounts[key] ?? 0 { end(stop, &traces, .values) }
             traces[stop.row].carriers.append(snapshotID)
+            traces[stop.row].weaken(to: .values)
             for (_, row) in copies.prefix(Self.copyCountMax) {
                 guard let entry = entries[row.place.file] else { continue }
                 next.append(Stop(row: stop.row, found: row, entry: entry))
