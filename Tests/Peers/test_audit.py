@@ -214,6 +214,17 @@ def test_hashes_are_those_of_the_files(varve):
     assert explain(varve, "t", "--where", "TRUE")["commits"][-1]["proof"]["metadata"]["state"] == "differs"
 
 
+def test_archived_entries_are_named_by_their_archive(varve):
+    varve.execute("CREATE TABLE t (id INT); INSERT INTO t VALUES (1); INSERT INTO t VALUES (2)")
+    before = explain(varve, "t", "--where", "id = 1")
+    assert varve.run("maintain", "--archive", "--archive-older-than", "0s", "--grace", "1h").returncode == 0
+    after = explain(varve, "t", "--where", "id = 1", "--as-of", "3")
+    [commit], [old] = after["commits"], before["commits"]
+    assert commit["proof"]["object"].startswith("_varve/archive/") and old["proof"]["object"].startswith("_varve/log/")
+    assert commit["proof"]["sha256"] == old["proof"]["sha256"] and commit["id"] == old["id"]
+    assert any("zstd" in line and after["as-of"]["sha256"] in line for line in after["proof"]["check"])
+
+
 def test_the_page_takes_nothing_for_markup(varve, tmp_path):
     evil = "<script>alert('&amp;\"')</script>"
     quoted = evil.replace("'", "''")

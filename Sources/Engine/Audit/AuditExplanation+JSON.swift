@@ -58,9 +58,10 @@ extension AuditExplanation {
                 + "and commits, as long as their files are kept",
         ]
         lines.append(
-            "sha256sum of \(asOf.key) in the warehouse is \(asOf.sha256)"
-                + (asOf.key.hasSuffix(".json")
-                    ? "" : " for entry \(asOf.position) of what zstd -d makes of it")
+            asOf.key.hasSuffix(".json")
+                ? "sha256sum of \(asOf.key) in the warehouse is \(asOf.sha256)"
+                : "entry \(asOf.position) lies in the archive \(asOf.key), which zstd -d unpacks; the "
+                    + "SHA-256 of its bytes there is \(asOf.sha256)"
         )
         lines.append(
             "each entry names the SHA-256 of the one before it (previous) and of the metadata files that it "
