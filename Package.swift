@@ -224,7 +224,10 @@ let package = Package(
         ),
         tests(
             of: "Engine",
-            ["Ambient", "Catalog", "Columnar", "Engine", "Execution", "Kernels", "ObjectStorage", "SQL"],
+            [
+                "Ambient", "Bytes", "Catalog", "Columnar", "Engine", "Execution", "Iceberg",
+                "Kernels", "ObjectStorage", "Parquet", "SQL", "Tables",
+            ],
             exclude: ["sqllogic"]
         ),
         tests(

@@ -114,6 +114,16 @@ final class MetadataFiles: Sendable {
         return bytes.count
     }
 
+    /// The bytes of a file as they lie in the store; nil when it is gone.
+    func bytesIfKept(_ location: String) async throws -> [UInt8]? {
+        do {
+            return try await read(location)
+        } catch let error as ObjectStoreError {
+            guard error.code == .notFound else { throw error }
+            return nil
+        }
+    }
+
     private func bytes(of location: String) async throws -> [UInt8] {
         do {
             return try await read(location)

@@ -286,6 +286,29 @@ package final class WarehouseCatalog: Sendable {
         try await files.load(view: view, entry)
     }
 
+    /// A table in one of its states; nil when its metadata file is gone.
+    ///
+    /// - Throws: `corrupt` when the file is not that table's, or not the one that the log was told of.
+    package func loadIfKept(
+        _ table: TableIdentifier,
+        at entry: TableEntry
+    ) async throws -> TableMetadata? {
+        do {
+            return try await files.load(table, entry)
+        } catch let error as CatalogError {
+            // Asked only now, for it is rare.
+            guard error.code == .corrupt,
+                try await files.bytesIfKept(entry.metadataLocation) == nil
+            else { throw error }
+            return nil
+        }
+    }
+
+    /// The bytes of a metadata file as they lie in the store; nil when it is gone.
+    package func metadataBytes(at location: String) async throws -> [UInt8]? {
+        try await files.bytesIfKept(location)
+    }
+
     // MARK: - Places
 
     /// The full URI where a new table's files go when nobody says where.
@@ -323,10 +346,20 @@ package final class WarehouseCatalog: Sendable {
     // MARK: - History
 
     /// Entries of the log in order, from a position; fewer than asked for at the log's end.
-    func entries(from first: Int64, countMax: Int) async throws -> [LogEntry] {
+    ///
+    /// Each with the SHA-256 of its bytes.
+    func entries(
+        from first: Int64,
+        countMax: Int
+    ) async throws -> [(entry: LogEntry, hash: String)] {
         try await CatalogError.translating {
-            try await log.entries(from: first, countMax: countMax)
+            try await log.hashedEntries(from: first, countMax: countMax)
         }
+    }
+
+    /// The key of the object that an entry of the log is read from: its own, or the archive that has it.
+    package func key(ofEntry position: Int64) async throws -> String {
+        try await CatalogError.translating { try await log.key(ofEntry: position) }
     }
 
     /// Walks the whole log: checksums, hash chain, that every change fits what was before it, and that

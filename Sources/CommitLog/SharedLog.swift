@@ -289,18 +289,34 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
     ///
     /// - Returns: fewer than asked for at the log's end, none beyond it.
     package func entries(from first: Int64, countMax: Int) async throws -> [LogEntry] {
+        try await hashedEntries(from: first, countMax: countMax).map(\.entry)
+    }
+
+    /// As `entries`, each with the SHA-256 of its bytes.
+    package func hashedEntries(
+        from first: Int64,
+        countMax: Int
+    ) async throws -> [(entry: LogEntry, hash: String)] {
         let last = try await read().tip.sequence
         guard first >= 1, first <= last, countMax > 0 else { return [] }
         let end = first + min(last - first, Int64(countMax) - 1)
-        var entries: [LogEntry] = []
+        var entries: [(entry: LogEntry, hash: String)] = []
         let start = try await tip(at: first - 1)
-        let tip = try await reader.read(after: start, through: end, checksEnd: false) { entry, _ in
+        let tip = try await reader.read(after: start, through: end, checksEnd: false) {
+            entry,
+            tip in
             var entry = entry
             entry.files = []
-            entries.append(entry)
+            entries.append((entry, tip.hash))
         }
         if tip.sequence < end { throw missing(tip.sequence + 1) }
         return entries
+    }
+
+    /// The key of the object that an entry is read from: its own, or the archive that has it.
+    package func key(ofEntry position: Int64) async throws -> String {
+        let archive = try await reader.archive.boundary()?.archive(of: position)
+        return archive?.key ?? LogEntry.key(of: position)
     }
 
     /// One entry that is known to be there, checked by itself.

@@ -39,7 +39,8 @@ package struct VarveServer: Sendable {
         self.parts = parts
         let routes =
             IcebergRoutes(parts: parts).all + QueryRoutes(parts: parts).all
-            + LogRoutes(parts: parts).all + EventRoutes(parts: parts).all
+            + LogRoutes(parts: parts).all + AuditRoutes(parts: parts).all
+            + EventRoutes(parts: parts).all
             + RowsRoutes(parts: parts).all + LineageRoutes(parts: parts).all
             + TransformRoutes(parts: parts).all + HealthRoutes(parts: parts).all
             + WebhookRoutes(parts: parts).all

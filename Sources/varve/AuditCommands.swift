@@ -1,36 +1,29 @@
 import ArgumentParser
-import Catalog
-import Columnar
+import Bytes
 import CommitLog
 import Engine
-import TextFiles
 
 struct HistoryCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "history",
         abstract: "List the commits of a table, or of the whole warehouse, newest first.",
         discussion: """
+            Pages of the log are read until there are as many as --limit; filters go together.
+
             Examples:
               varve history
               varve history sales.orders --format json
+              varve history sales.orders --column total --since 2024-05-01
+              varve history sales.orders --kind delete,overwrite --actor alice
             """
     )
 
-    @OptionGroup var global: GlobalOptions
+    @OptionGroup var options: HistoryOptions
 
     @Argument(help: "The table: NS.TABLE, or TABLE in --namespace; without one the warehouse.")
     var table: String?
 
-    @Option(help: "How many commits at most.")
-    var limit = 100
-
-    @Option(help: "How rows are written: \(OutputFormat.names).")
-    var format = OutputFormat.table
-
-    func run() async throws {
-        let session = try await global.session()
-        try show(try await session.history(of: table, limit: limit), format)
-    }
+    func run() async throws { try await options.list(table: table) }
 }
 
 struct AuditCommand: AsyncParsableCommand {
@@ -41,8 +34,9 @@ struct AuditCommand: AsyncParsableCommand {
             Examples:
               varve audit verify
               varve audit log --limit 20 --format csv
+              varve audit explain sales.orders --where "order_id = 17"
             """,
-        subcommands: [Verify.self, Log.self]
+        subcommands: [Verify.self, Log.self, Explain.self]
     )
 
     struct Verify: AsyncParsableCommand {
@@ -86,84 +80,116 @@ struct AuditCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Who did what, when and why: commits, newest first.",
             discussion: """
-                Example:
+                Filters go together: a commit is listed when all of them let it through. --table
+                finds a table through all its names, one that was dropped too.
+
+                Examples:
                   varve audit log --limit 20 --format json
+                  varve audit log --actor alice --since 2024-05-01 --until 2024-06-01
+                  varve audit log --table sales.orders --kind schema,drop,rename
+                  varve audit log --run 0190c3a2-7d1e-7000-8000-000000000001 --full
                 """
         )
 
+        @OptionGroup var options: HistoryOptions
+
+        @Option(help: "Only commits that changed this table or view, under whatever name.")
+        var table: String?
+
+        func run() async throws { try await options.list(table: table) }
+    }
+
+    struct Explain: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract:
+                "Which commits, runs, inputs and people made these rows, with what proves it.",
+            discussion: """
+                Rows are named by --where, or by --row-id in tables of format version 3; without
+                either the whole table is told by commit. Rows that an UPDATE, DELETE, MERGE or
+                compaction wrote to new files are followed to the commit that gave them their
+                values: by their row ids where these were kept, else by equal values in the files
+                before. A row id that is gone is told with the commit that removed it.
+
+                The report names for each commit the entry of the log and its hash, the runs, what
+                they read and where that came from; and the files that hold the rows, with hashes.
+
+                Examples:
+                  varve audit explain sales.orders --where "order_id = 17"
+                  varve audit explain sales.orders --row-id 4711 --format json
+                  varve audit explain sales.orders --as-of '2024-05-31 23:59:59+00' --format html --output may.html
+                """
+        )
+
+        /// How the report is written.
+        enum Format: String, ExpressibleByArgument, CaseIterable {
+            case text, json, html
+        }
+
         @OptionGroup var global: GlobalOptions
 
-        @Option(help: "How many commits at most.")
+        @Argument(help: "The table: NS.TABLE, or TABLE in --namespace.")
+        var table: String
+
+        @Option(
+            name: .customLong("row-id"),
+            help: "The row with this id (format version 3)."
+        )
+        var rowID: Int64?
+
+        @Option(name: .customLong("where"), help: "The rows that meet this SQL condition.")
+        var condition: String?
+
+        @Option(help: "How many rows are listed and followed at most; all are counted.")
         var limit = 100
 
-        @Option(help: "How rows are written: \(OutputFormat.names).")
-        var format = OutputFormat.table
+        @Option(help: "How many steps upstream are told; without it as far as it leads.")
+        var depth: Int?
+
+        @Flag(help: "Read the data files to their last byte, for their SHA-256.")
+        var hashData = false
+
+        @Option(help: "How the report is written: text, json, html.")
+        var format = Format.text
+
+        @Option(help: "The file that it is written to, instead of standard output.")
+        var output: String?
 
         func run() async throws {
+            if let depth, depth < 1 { throw Failure(usage: "--depth is 1 or more") }
+            guard (0...100_000).contains(limit) else {
+                throw Failure(usage: "--limit is 0 to 100000, not \(limit)")
+            }
+            if rowID != nil, condition != nil {
+                throw Failure(usage: "--row-id and --where exclude each other")
+            }
+            var request = ExplainRequest(table: table)
+            request.rowID = rowID
+            request.predicate = condition
+            request.listedCountMax = limit
+            request.hashesData = hashData
+            request.depth = depth
+            let line = ProgressLine()
             let session = try await global.session()
-            try show(try await session.history(of: nil, limit: limit), format)
+            let report = try await session.explain(request) { line.show($0.words) }
+            line.clear()
+            let text =
+                switch format {
+                case .text: report.text
+                case .json: report.json.text(pretty: true) + "\n"
+                case .html: report.html
+                }
+            writeAll(Array(text.utf8), to: try openOutput(output))
         }
     }
 }
 
-/// Writes commits as rows.
-private func show(_ commits: [HistoricCommit], _ format: OutputFormat) throws {
-    let schema = Schema([
-        Field("position", .int64, isNullable: false),
-        Field("time", .timestamptz, isNullable: false),
-        Field("actor", .string, isNullable: false), Field("changes", .string, isNullable: false),
-        Field("message", .string), Field("commit_id", .string, isNullable: false),
-    ])
-    let columns = [
-        Column(.int64, commits.map { .int64($0.position) }),
-        Column(.timestamptz, commits.map { .timestamptz($0.timeMillis * 1000) }),
-        Column(.string, commits.map { .string($0.actor) }),
-        Column(
-            .string,
-            commits.map { .string($0.summary) }
-        ),
-        Column(.string, commits.map { $0.message.map { .string($0) } ?? .null }),
-        Column(.string, commits.map { .string($0.id) }),
-    ]
-    if format == .parquet { throw Failure(usage: "--format parquet is for varve sql") }
-    var writer = try RowWriter(format: format, schema: schema, to: 1)
-    try writer.write(RecordBatch(schema: schema, columns: columns, rowCount: commits.count))
-    try writer.finish()
-}
-
-extension HistoricCommit {
-    /// What it changed, and on which branch, in a few words.
-    fileprivate var summary: String {
-        let isMerge = changes.contains { if case .mergeBranch = $0 { true } else { false } }
-        let place = isMerge ? "" : branch.map { "on \($0): " } ?? ""
-        return place + changes.map(\.summary).joined(separator: ", ")
-    }
-}
-
-extension CatalogChange {
-    /// The change in a few words.
-    fileprivate var summary: String {
+extension ExplainProgress {
+    fileprivate var words: String {
         switch self {
-        case .createNamespace(let namespace, _): "create namespace \(namespace)"
-        case .dropNamespace(let namespace): "drop namespace \(namespace)"
-        case .updateNamespace(let namespace, _, _): "change namespace \(namespace)"
-        case .createTable(let table, _, _): "create \(table)"
-        case .updateTable(let table, _, _, let snapshot, _),
-            .replaceTable(let table, _, _, let snapshot):
-            "change \(table)" + (snapshot.map { " (snapshot \($0))" } ?? "")
-        case .dropTable(let table, _, _): "drop \(table)"
-        case .renameTable(let table, let to, _): "rename \(table) to \(to)"
-        case .createView(let view, _): "create view \(view)"
-        case .updateView(let view, _, _): "change view \(view)"
-        case .dropView(let view, _): "drop view \(view)"
-        case .renameView(let view, let to, _): "rename view \(view) to \(to)"
-        case .onBranch(let branch, let changes):
-            "on \(branch): " + changes.map(\.summary).joined(separator: ", ")
-        case .createBranch(let start): "create branch \(start.name) from \(start.source)"
-        case .dropBranch(let branch): "drop branch \(branch)"
-        case .mergeBranch(let branch, let target, _): "merge branch \(branch) into \(target)"
-        case .createTag(let start): "create tag \(start.name) of \(start.source)"
-        case .dropTag(let tag): "drop tag \(tag)"
+        case .readingLog(let entries): "\(entries) entries of the log read"
+        case .findingRows: "finding the rows"
+        case .followingRows: "following the rows"
+        case .hashing(let files): "\(files) data files hashed"
         }
     }
 }

@@ -17,7 +17,7 @@ import pytest
 
 from support import BINARY, Varve, VarveError, free_port, server, wait_until_it_works
 
-COMMANDS = ["", "sql", "import", "export", "history", "diff", "audit", "audit verify", "audit log", "lineage",
+COMMANDS = ["", "sql", "import", "export", "history", "diff", "audit", "audit verify", "audit log", "audit explain", "lineage",
             "lineage upstream", "lineage downstream", "lineage path", "lineage impact", "transform", "transform validate",
             "transform plan", "transform run", "transform test", "maintain", "serve"]
 

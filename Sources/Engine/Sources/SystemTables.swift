@@ -411,16 +411,6 @@ extension LineageFacts.Dataset {
 }
 
 extension CatalogChange {
-    /// The snapshot that the change gave a table.
-    fileprivate var snapshotID: Int64? {
-        switch self {
-        case .createTable(_, _, let id), .updateTable(_, _, _, let id, _),
-            .replaceTable(_, _, _, let id):
-            id
-        default: nil
-        }
-    }
-
     /// The kind as the log names it, and the table or namespace concerned.
     fileprivate var kindAndName: (String, String?) {
         switch self {

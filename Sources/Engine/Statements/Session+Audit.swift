@@ -1,8 +1,6 @@
-package import Catalog
+import Catalog
 package import CommitLog
 import Iceberg
-import Planner
-import SQL
 import Tables
 
 /// What an audit found.
@@ -48,27 +46,6 @@ package struct AuditReport: Sendable {
 }
 
 extension Session {
-    /// Commits, newest first: of the whole warehouse, or of one table through all its names.
-    package func history(of table: String?, limit: Int = 1000) async throws -> [HistoricCommit] {
-        let catalog = try await engine.catalog(creating: false)
-        var uuid: String?
-        if let table {
-            let name = try Parser.parseObjectName(table).map(\.folded)
-            uuid = try await openTable(
-                name,
-                in: try await catalogSnapshot(creating: false)
-            ).metadata.tableUUID
-        }
-        var commits: [HistoricCommit] = []
-        var before: Int64?
-        repeat {
-            let page = try await catalog.history(ofTable: uuid, before: before)
-            commits += page.commits
-            before = page.next
-        } while before != nil && commits.count < limit
-        return Array(commits.prefix(limit))
-    }
-
     /// Checks everything that can be checked, from the store and past all caches: the log's hash chain;
     /// that checkpoints say what the log does; that every metadata file has the hash that the log says, with `readsData` those of the past too;
     /// every manifest list and manifest of every snapshot; and with `readsData` every data and delete

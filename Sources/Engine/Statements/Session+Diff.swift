@@ -123,21 +123,9 @@ extension Session {
     }
 }
 
-extension PlannedFile {
-    /// What decides about the rows that a file gives: itself and its deletes.
-    fileprivate var content: [String] {
-        [file.filePath]
-            + deletes.map { "\($0.file.filePath) \($0.file.contentOffset ?? 0)" }.sorted()
-    }
-}
-
 /// The queries that find differences.
 private struct DiffText {
     let keys: [String]
-
-    private func quoted(_ name: String) -> String {
-        "\"" + name.map { $0 == "\"" ? "\"\"" : String($0) }.joined() + "\""
-    }
 
     private var tables: String {
         """
@@ -154,8 +142,8 @@ private struct DiffText {
                 """
         }
         func side(_ table: String, _ other: String, _ paired: String, _ alone: String) -> String {
-            let list = keys.map(quoted).joined(separator: ", ")
-            let match = keys.map { "o.\(quoted($0)) IS NOT DISTINCT FROM s.\(quoted($0))" }
+            let list = keys.map(quotedName).joined(separator: ", ")
+            let match = keys.map { "o.\(quotedName($0)) IS NOT DISTINCT FROM s.\(quotedName($0))" }
                 .joined(separator: " AND ")
             return """
                 SELECT CASE WHEN o."varve hit" THEN '\(paired)' ELSE '\(alone)' END AS _change_type,
@@ -173,7 +161,7 @@ private struct DiffText {
     }
 
     var rows: String {
-        let order = (keys.map(quoted) + ["_change_type DESC"]).joined(separator: ", ")
+        let order = (keys.map(quotedName) + ["_change_type DESC"]).joined(separator: ", ")
         return "\(tables) SELECT * FROM (\(changes)) c"
             + (keys.isEmpty ? "" : " ORDER BY \(order)")
     }

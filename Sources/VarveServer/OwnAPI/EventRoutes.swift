@@ -2,6 +2,7 @@ import Ambient
 import Bytes
 import Catalog
 import CommitLog
+import Engine
 import HTTPTypes
 import HummingbirdCore
 import ServiceLifecycle

@@ -1,6 +1,7 @@
 import Bytes
 import Catalog
 import CommitLog
+import Engine
 import HTTPTypes
 import Iceberg
 
@@ -114,21 +115,5 @@ extension ServerParts {
             namespace = try Namespace(parts.map(String.init))
         }
         return try TableIdentifier(namespace, try request.capture("table"))
-    }
-}
-
-extension HistoricCommit {
-    /// As the routes of the log and of events give it; changes as the log itself has them.
-    var json: JSON {
-        [
-            "position": .integer(position), "index": .integer(index),
-            "time_ms": .integer(timeMillis),
-            "time": .string(isoTime(micros: timeMillis * 1000)), "server": .string(server),
-            "id": .string(id), "actor": .string(actor),
-            "request_id": requestID.map { .string($0) } ?? .null,
-            "message": message.map { .string($0) } ?? .null,
-            "branch": branch.map { .string($0) } ?? .null,
-            "changes": .array(logged.map(\.json)), "lineage": lineage ?? .null,
-        ]
     }
 }

@@ -59,6 +59,11 @@ let openAPIComponents = """
           in: query
           description: Where names without a namespace are looked up.
           schema: {type: string, default: main}
+        CatalogBranch:
+          name: branch
+          in: query
+          description: A branch or tag of the whole catalog.
+          schema: {type: string}
         LineageFormat:
           name: format
           in: query
@@ -238,7 +243,7 @@ let openAPIComponents = """
             replayed: {type: boolean, description: Whether an earlier request with this key had done it.}
         Commit:
           type: object
-          required: [position, index, time_ms, time, server, id, actor, changes]
+          required: [position, index, time_ms, time, server, id, actor, entry_sha256, previous_sha256, changes]
           properties:
             position: {type: integer, format: int64}
             index: {type: integer, description: Among the commits of the log entry.}
@@ -250,6 +255,8 @@ let openAPIComponents = """
             request_id: {type: [string, "null"]}
             message: {type: [string, "null"]}
             branch: {type: [string, "null"], description: "The branch that was changed, or merged into; null for main."}
+            entry_sha256: {type: string, description: SHA-256 of the bytes of the log entry.}
+            previous_sha256: {type: string, description: "SHA-256 of the entry before, as this one says it."}
             changes: {type: array, items: {type: object}, description: As Formats/catalog-log has them.}
             lineage: {type: [object, "null"], description: As Formats/lineage-facts has it.}
         Log:
@@ -259,6 +266,32 @@ let openAPIComponents = """
             commits: {type: array, items: {$ref: "#/components/schemas/Commit"}}
             position: {type: integer, format: int64, description: The log's end.}
             next: {type: [integer, "null"], description: "`from` of the next page; null at the end."}
+        Commits:
+          type: object
+          required: [commits, next_before]
+          properties:
+            commits: {type: array, items: {$ref: "#/components/schemas/Commit"}}
+            next_before: {type: [integer, "null"], description: "`before` of the next page; null at the end."}
+        AuditReport:
+          type: object
+          description: As Formats/audit-report has it.
+          required: [report, format-version, made, warehouse, asked, as-of, table, complete, gaps, rows, absence,
+            commit-count, commits, proof]
+          properties:
+            report: {type: string, const: varve-audit-explain}
+            format-version: {type: integer}
+            made: {type: object}
+            warehouse: {type: object}
+            asked: {type: object}
+            as-of: {type: object}
+            table: {type: object}
+            complete: {type: boolean}
+            gaps: {type: array, items: {type: string}}
+            rows: {type: object}
+            absence: {type: [object, "null"]}
+            commit-count: {type: integer}
+            commits: {type: array, items: {type: object}}
+            proof: {type: object}
         Verification:
           type: object
           required: [from, to, hash, commit_count, fault, checkpoint_count, checkpoint_faults, verified]

@@ -216,6 +216,127 @@ let openAPIPaths = """
                   schema: {$ref: "#/components/schemas/Log"}
             "400": {$ref: "#/components/responses/BadRequest"}
             "401": {$ref: "#/components/responses/Unauthorized"}
+      /varve/v1/commits:
+        get:
+          operationId: commits
+          tags: [audit]
+          summary: Commits that filters let through, newest first.
+          description: |
+            Filters go together; a commit is listed when all of them let it through. A page ends when it has
+            `limit` commits or 4096 log entries were read, so it may be short, or empty, and not the last.
+          parameters:
+            - name: actor
+              in: query
+              description: Who did it; several with commas between them.
+              schema: {type: string}
+            - name: since
+              in: query
+              description: A log position or a time; itself included.
+              schema: {type: string}
+            - name: until
+              in: query
+              description: A log position or a time; itself included.
+              schema: {type: string}
+            - name: table
+              in: query
+              description: The table or view that was changed, through all its names; one that was dropped, too.
+              schema: {type: string}
+            - name: column
+              in: query
+              description: |
+                A column of `table`, through all its names: what changed it, and what wrote rows (append,
+                overwrite) while the table had it.
+              schema: {type: string}
+            - name: kind
+              in: query
+              description: |
+                Kinds with commas between them: append, overwrite, delete, replace, create, drop, rename,
+                schema, partitioning, sort-order, properties, reference, expire, namespace, view, branch, tag,
+                merge, unknown, or what the log calls changes (`update-table`).
+              schema: {type: string}
+            - name: message
+              in: query
+              description: A part of the message, whatever the case.
+              schema: {type: string}
+            - name: run
+              in: query
+              description: The run whose flows the commit carries.
+              schema: {type: string}
+            - name: commit
+              in: query
+              description: How the commit's id begins.
+              schema: {type: string}
+            - name: before
+              in: query
+              description: Only entries before this log position; `next_before` of the page before.
+              schema: {type: integer, format: int64, minimum: 1}
+            - {$ref: "#/components/parameters/Limit"}
+            - {$ref: "#/components/parameters/AsOf"}
+            - {$ref: "#/components/parameters/CatalogBranch"}
+            - {$ref: "#/components/parameters/NamespaceQuery"}
+          responses:
+            "200":
+              description: One page.
+              content:
+                application/json:
+                  schema: {$ref: "#/components/schemas/Commits"}
+            "400": {$ref: "#/components/responses/BadRequest"}
+            "401": {$ref: "#/components/responses/Unauthorized"}
+            "404": {$ref: "#/components/responses/NotFound"}
+      /varve/v1/audit/explain:
+        get:
+          operationId: explain
+          tags: [audit]
+          summary: Which commits, runs, inputs and people made rows, with what proves it.
+          description: |
+            Rows are named by `where`, or by `row_id` in tables of format version 3; without either the whole
+            table is told by commit. The report is what `varve audit explain` gives.
+          parameters:
+            - name: table
+              in: query
+              required: true
+              schema: {type: string, minLength: 1}
+            - name: row_id
+              in: query
+              schema: {type: integer, format: int64, minimum: 0}
+            - name: where
+              in: query
+              description: An SQL condition.
+              schema: {type: string}
+            - name: limit
+              in: query
+              description: Rows that are listed and followed at most; all are counted.
+              schema: {type: integer, minimum: 0, maximum: 10000, default: 100}
+            - {$ref: "#/components/parameters/Depth"}
+            - name: hash_data
+              in: query
+              description: Whether data files are read to their last byte, for their SHA-256.
+              schema: {type: boolean, default: false}
+            - name: format
+              in: query
+              schema: {type: string, enum: [json, html, text], default: json}
+            - {$ref: "#/components/parameters/AsOf"}
+            - {$ref: "#/components/parameters/CatalogBranch"}
+            - name: table_branch
+              in: query
+              description: A branch of the table itself.
+              schema: {type: string}
+            - {$ref: "#/components/parameters/NamespaceQuery"}
+          responses:
+            "200":
+              description: The report, in the format that was asked for.
+              content:
+                application/json:
+                  schema: {$ref: "#/components/schemas/AuditReport"}
+                text/html:
+                  schema: {type: string}
+                text/plain:
+                  schema: {type: string}
+            "400": {$ref: "#/components/responses/BadRequest"}
+            "401": {$ref: "#/components/responses/Unauthorized"}
+            "404": {$ref: "#/components/responses/NotFound"}
+            "429": {$ref: "#/components/responses/Busy"}
+            "504": {$ref: "#/components/responses/TimedOut"}
       /varve/v1/events:
         get:
           operationId: events
