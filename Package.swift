@@ -235,7 +235,7 @@ let package = Package(
             ["Ambient", "Bytes", "Columnar", "Execution", "Kernels", "Planner", "SQL"]
         ),
         .testTarget(name: "TidyTests", swiftSettings: common),
-        tests(of: "Lineage", ["Bytes", "CommitLog", "Lineage"]),
+        tests(of: "Lineage", ["Ambient", "Bytes", "CommitLog", "Lineage", "ObjectStorage"]),
         tests(of: "Pipelines", ["Bytes", "Columnar", "Pipelines", "Planner", "SQL"]),
         tests(of: "TextFiles", ["Bytes", "Columnar", "TextFiles"]),
     ]

@@ -1,4 +1,5 @@
 package import Ambient
+import Bytes
 package import Catalog
 package import Execution
 import Glibc
@@ -27,6 +28,11 @@ package final class Engine: Sendable {
     package let options: Options
     private let opening = WarehouseOpening()
     let lineage = LineageFold()
+    let eventLogOpening = LineageEventLogOpening()
+    let openLineageFold = OpenLineageFold()
+    let eventCache = LeastRecentlyUsedCache<EventEntryKey, [JSON]>(
+        byteCountMax: Engine.eventCacheBytesMax
+    )
     /// What clients of this process reported.
     package let metricsReports = MetricsReports()
 
@@ -61,6 +67,7 @@ extension Engine {
     /// A process that ends without is as well: a later one does it.
     package func finishBackgroundWork(waitMillisMax: Int64) async {
         await opening.opened?.finishCheckpoint(waitMillisMax: waitMillisMax)
+        await eventLogOpening.opened?.finishBackgroundWork(waitMillisMax: waitMillisMax)
     }
 
     /// The store and key of a file that a statement names by path or URL.

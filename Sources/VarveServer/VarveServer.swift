@@ -43,7 +43,8 @@ package struct VarveServer: Sendable {
             + EventRoutes(parts: parts).all
             + RowsRoutes(parts: parts).all + LineageRoutes(parts: parts).all
             + TransformRoutes(parts: parts).all + HealthRoutes(parts: parts).all
-            + WebhookRoutes(parts: parts).all
+            + WebhookRoutes(parts: parts).all + EventIntakeRoutes(parts: parts).all
+            + MarquezRoutes(parts: parts).all
         let index = IndexRoutes(others: routes).all
         handler = RequestHandler(parts: parts, routes: RouteTable(routes + index))
     }

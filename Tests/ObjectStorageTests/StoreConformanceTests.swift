@@ -6,6 +6,8 @@ import TestSupport
 /// The stores that must all behave alike.
 enum StoreKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
     case memory, folder, s3
+    /// A part of a store in memory.
+    case prefixed
     /// A real store that whoever runs the tests named: `VARVE_TEST_S3=s3://bucket/prefix`, and the
     /// usual AWS variables.
     case named
@@ -23,6 +25,8 @@ struct StoreFixture {
         switch kind {
         case .memory:
             store = MemoryStore()
+        case .prefixed:
+            store = PrefixedStore(MemoryStore(), prefix: "some/folder")
         case .folder:
             let folder = try TemporaryFolder()
             self.folder = folder
@@ -47,7 +51,7 @@ struct StoreFixture {
 /// All kinds that can be tested here; S3 needs moto.
 let availableKinds = StoreKind.allCases.filter { kind in
     switch kind {
-    case .memory, .folder: true
+    case .memory, .folder, .prefixed: true
     case .s3: MotoServer.binary != nil
     case .named: EnvironmentVariables.process["VARVE_TEST_S3"] != nil
     }

@@ -118,3 +118,14 @@ def test_loads_and_commits(tmp_path):
             line = next(line for line in done.stdout.splitlines() if line.startswith(name))
             statuses = dict(part.split(":") for part in line.split() if part[:3].isdigit() and ":" in part)
             assert set(statuses) <= {"200", "304"}, line
+
+
+def test_events(tmp_path):
+    command = [sys.executable, BENCHMARKS / "events.py", "--seconds", "0.5", "--events", "2000", "--json", tmp_path / "figures"]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=3 * SECONDS,
+                          env={**os.environ, "VARVE_BIN": str(BINARY), "TMPDIR": str(tmp_path)})
+    assert done.returncode == 0, done.stdout + done.stderr
+    figures = json.loads((tmp_path / "figures").read_text())
+    assert figures["count"] > 0
+    for name, statuses in {"INSERTs alone, 4 clients": {"200"}, "events, one each, 64 clients": {"201"}, "batches of 100, 4 clients": {"204"}}.items():
+        assert set(figures[name]["statuses"]) == statuses, figures[name]

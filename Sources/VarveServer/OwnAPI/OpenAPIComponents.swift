@@ -537,5 +537,51 @@ let openAPIComponents = """
                 properties:
                   method: {type: string}
                   path: {type: string}
+        LineageEvent:
+          type: object
+          description: An event of OpenLineage 2-0-2.
+          required: [eventTime, producer, schemaURL]
+          properties:
+            eventTime: {type: string, format: date-time}
+            producer: {type: string, format: uri}
+            schemaURL: {type: string, format: uri}
+        BatchSummary:
+          type: object
+          required: [status, summary, failed_events]
+          properties:
+            status: {type: string, enum: [partial_success]}
+            summary:
+              type: object
+              required: [received, successful, failed, retriable, non_retriable]
+              additionalProperties: {type: integer}
+            failed_events:
+              type: array
+              items:
+                type: object
+                required: [index, reason, retriable]
+                properties:
+                  index: {type: integer}
+                  reason: {type: string}
+                  retriable: {type: boolean}
+        GraphNode:
+          type: object
+          required: [id, type, data, inEdges, outEdges]
+          properties:
+            id: {type: string}
+            type: {type: string, enum: [DATASET, JOB, DATASET_FIELD]}
+            data: {type: object}
+            inEdges: {type: array, items: {$ref: "#/components/schemas/GraphEdge"}}
+            outEdges: {type: array, items: {$ref: "#/components/schemas/GraphEdge"}}
+        GraphEdge:
+          type: object
+          required: [origin, destination]
+          properties:
+            origin: {type: string}
+            destination: {type: string}
+        MarquezGraph:
+          type: object
+          required: [graph]
+          properties:
+            graph: {type: array, items: {$ref: "#/components/schemas/GraphNode"}}
 
     """

@@ -28,6 +28,7 @@ let openAPIPaths = """
       - name: queries
       - name: tables
       - name: lineage
+      - name: openlineage
       - name: transforms
       - name: audit
       - name: operation
