@@ -109,7 +109,7 @@ let package = Package(
         ),
         .target(
             name: "Lineage",
-            dependencies: ["Ambient", "Bytes", "CommitLog", crypto],
+            dependencies: ["Ambient", "Bytes", "CommitLog", "ObjectStorage", crypto],
             swiftSettings: shipped
         ),
         .target(
@@ -224,7 +224,7 @@ let package = Package(
             ["Ambient", "Bytes", "Columnar", "Execution", "Kernels", "Planner", "SQL"]
         ),
         .testTarget(name: "TidyTests", swiftSettings: common),
-        tests(of: "Lineage", ["Bytes", "CommitLog", "Lineage"]),
+        tests(of: "Lineage", ["Ambient", "Bytes", "CommitLog", "Lineage", "ObjectStorage"]),
         tests(of: "Pipelines", ["Bytes", "Columnar", "Pipelines", "Planner", "SQL"]),
         tests(of: "TextFiles", ["Bytes", "Columnar", "TextFiles"]),
     ]

@@ -8,6 +8,9 @@ package final class LineageGraph: Sendable {
     /// A graph of nothing.
     package init() { storage = ReadWriteLock(IndexStorage()) }
 
+    /// A graph that is to be filled with an index of a file before anybody asks it.
+    init(unfilled: Void) { storage = ReadWriteLock(IndexStorage(unfilled: ())) }
+
     /// The first entry applied; lineage of what was there before it is not known.
     package var firstPosition: Int64? {
         storage.read { $0.commits.count > 0 ? $0.commits[0].position : nil }
@@ -21,6 +24,11 @@ package final class LineageGraph: Sendable {
 
     /// How many resolved column maps are kept: what memory depends on beside commits.
     package var resolvedMapCount: Int { storage.read { $0.maps.count } }
+
+    /// Bytes of everything that is kept.
+    package var byteCount: Int {
+        storage.read { index in index.regionBytes.reduce(0) { $0 + $1.count } }
+    }
 
     /// Whether the log has carried the column map with this hash, so that a commit need not.
     package func knowsMap(_ hash: String) -> Bool { storage.read { $0.knowsMap(hash) } }
