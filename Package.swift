@@ -109,7 +109,7 @@ let package = Package(
         ),
         .target(
             name: "Lineage",
-            dependencies: ["Ambient", "Bytes", "CommitLog", crypto],
+            dependencies: ["Ambient", "Bytes", "CommitLog", "ObjectStorage", crypto],
             swiftSettings: shipped
         ),
         .target(

@@ -46,6 +46,11 @@ extension WarehouseCatalog {
 }
 
 extension WarehouseCatalog {
+    /// SHA-256 of the log's entry at a position; nil when there is none.
+    package func entryHash(at position: Int64) async throws -> String? {
+        try await CatalogError.translating { try await log.entryHash(at: position) }
+    }
+
     /// Moves entries of the log up to a time to archives, from which they can still be read, and removes
     /// from the log those that were archived long enough ago; see `SharedLog.archive`.
     package func archive(

@@ -1,4 +1,4 @@
-import Bytes
+package import Bytes
 
 // The objects of the log are JSON texts whose last member is a checksum over everything before it:
 //
@@ -11,14 +11,14 @@ import Bytes
 /// Puts the checksum at the end of an object's text.
 ///
 /// - Parameter body: the text of a JSON object with at least one member, without its closing brace.
-func sealed(_ body: [UInt8]) -> [UInt8] {
+package func sealed(_ body: [UInt8]) -> [UInt8] {
     body + sealSuffix(of: body[...])
 }
 
 /// Checks the seal and parses the text.
 ///
 /// - Throws: `corrupt` when the checksum is not that of the bytes or they are not a JSON object.
-func unsealed(_ bytes: [UInt8], key: String) throws(CommitLogError) -> JSONObject {
+package func unsealed(_ bytes: [UInt8], key: String) throws(CommitLogError) -> JSONObject {
     guard bytes.count > sealByteCount else {
         throw CommitLogError(.corrupt, "\(bytes.count) bytes are too few for this object", key: key)
     }

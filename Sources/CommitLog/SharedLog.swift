@@ -340,6 +340,12 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
         return try before.following(bytes).tip
     }
 
+    /// SHA-256 of the entry that lies at a position now; nil when there is none.
+    package func entryHash(at position: Int64) async throws -> String? {
+        guard position > 0 else { return nil }
+        return try await reader.bytes(of: position).map { sha256Text($0) }
+    }
+
     func missing(_ position: Int64) -> CommitLogError {
         CommitLogError(
             .corrupt,

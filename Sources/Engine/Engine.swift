@@ -19,6 +19,9 @@ package final class Engine: Sendable {
         package var query = QueryOptions()
         package var store = StoreOptions()
         package var catalog = CatalogOptions()
+        /// Indexes of the lineage with more bytes are not written in the background, for a process that soon
+        /// ends would begin with one again and again; nil for a process that stays.
+        package var lineageIndexBytesMax: Int? = 256 << 20
 
         package init() {}
     }
@@ -27,7 +30,7 @@ package final class Engine: Sendable {
     package let warehouseURL: String
     package let options: Options
     private let opening = WarehouseOpening()
-    let lineage = LineageFold()
+    let lineage: LineageFold
     let eventLogOpening = LineageEventLogOpening()
     let openLineageFold = OpenLineageFold()
     let eventCache = LeastRecentlyUsedCache<EventEntryKey, [JSON]>(
@@ -39,6 +42,7 @@ package final class Engine: Sendable {
     package init(warehouseURL: String, options: Options = Options()) {
         self.warehouseURL = warehouseURL
         self.options = options
+        lineage = LineageFold(byteCountMax: options.lineageIndexBytesMax)
     }
 
     /// The warehouse's catalog.
@@ -62,12 +66,17 @@ package final class Engine: Sendable {
 }
 
 extension Engine {
-    /// Waits for what the warehouse's catalog does in the background, but not longer than said.
+    /// Waits for checkpoints and indexes that are written in the background, but not longer than said.
     ///
     /// A process that ends without is as well: a later one does it.
     package func finishBackgroundWork(waitMillisMax: Int64) async {
+        async let index: Void = lineage.finishWriting(
+            waitMillisMax: waitMillisMax,
+            time: options.ambient.time
+        )
         await opening.opened?.finishCheckpoint(waitMillisMax: waitMillisMax)
         await eventLogOpening.opened?.finishBackgroundWork(waitMillisMax: waitMillisMax)
+        await index
     }
 
     /// The store and key of a file that a statement names by path or URL.

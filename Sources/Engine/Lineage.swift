@@ -160,35 +160,6 @@ extension Session {
     }
 }
 
-extension Engine {
-    /// Where data came from and where it went, folded from the log up to its end.
-    package func lineageGraph() async throws -> LineageGraph {
-        try await lineage.graph(of: try await catalog(creating: false))
-    }
-}
-
-/// The lineage graph of a process: folded once, then kept up with the log.
-///
-/// An actor because the fold must see each entry once and in order. A second question that comes
-/// while the first reads the log waits behind it only for what it needs: both read from where the
-/// graph ends, and the one that comes back second finds its entries applied already.
-package actor LineageFold {
-    private let graph = LineageGraph()
-
-    func graph(of catalog: WarehouseCatalog) async throws -> LineageGraph {
-        let last = try await catalog.read().position
-        while (graph.lastPosition ?? 0) < last {
-            let next = (graph.lastPosition ?? 0) + 1
-            let commits = try await catalog.commits(from: next, entryCountMax: 1000)
-            let known = graph.lastPosition ?? 0
-            let fresh = commits.filter { $0.position > known }
-            if fresh.isEmpty { break }
-            try graph.apply(fresh.map { LineageCommit($0) })
-        }
-        return graph
-    }
-}
-
 extension HistoricCommit {
     /// The changes of names and contents that lineage, which knows one name of each table, is to hear of.
     ///

@@ -119,6 +119,9 @@ package struct VarveServer: Sendable {
         catalog.observeCheckpointFailures { reason in
             logger.warning("a checkpoint was not written", metadata: ["reason": "\(reason)"])
         }
+        await parts.engine.observeLineageIndex { reason in
+            logger.warning("a lineage index is missing", metadata: ["reason": "\(reason)"])
+        }
         SpoolFile.clear(parts.spoolDirectory)
         let limits = parts.configuration.limits
         let decoder = HTTP1Channel.Configuration.DecoderConfiguration(

@@ -44,7 +44,9 @@ struct AuditCommand: AsyncParsableCommand {
             abstract: "Walk the log's hash chain, and check metadata and data files.",
             discussion: """
                 Every entry's checksum and link to the one before it, archived ones too; every
-                checkpoint against the state that the entries give; every metadata file against
+                checkpoint against the state that the entries give; the hashes of every lineage
+                index, and with --lineage each byte of it against the lineage that the log gives,
+                folded again from its first entry; every metadata file against
                 the hash in the log; of every snapshot the manifest list and manifests; and of
                 every data and delete file the footer, the page index and every page, with their
                 checksums, and what the manifest says of it: size, rows, values, nulls and bounds.
@@ -54,6 +56,7 @@ struct AuditCommand: AsyncParsableCommand {
                 Examples:
                   varve audit verify
                   varve audit verify --quick --warehouse s3://bucket/lake
+                  varve audit verify --quick --lineage
                 """
         )
 
@@ -62,9 +65,12 @@ struct AuditCommand: AsyncParsableCommand {
         @Flag(help: "Check the log, current metadata and manifests only, no data files.")
         var quick = false
 
+        @Flag(help: "Fold the lineage again from the log's first entry, and compare indexes with it.")
+        var lineage = false
+
         func run() async throws {
             let session = try await global.session()
-            let report = try await session.verify(readsData: !quick)
+            let report = try await session.verify(readsData: !quick, rebuildsLineage: lineage)
             print(
                 "Log: \(report.log.last) entries, \(report.log.commitCount) commits, head "
                     + report.log.hash

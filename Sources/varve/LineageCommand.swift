@@ -42,6 +42,9 @@ struct LineageCommand: AsyncParsableCommand {
             if let depth, depth < 1 { throw Failure(usage: "--depth is 1 or more") }
             let session = try await global.session()
             let graph = try await session.lineageGraph()
+            for fault in await session.lineageIndexFaults {
+                Failure.report("a lineage index was not used: \(fault.key): \(fault.message)")
+            }
             let options = LineageOptions(
                 depth: depth,
                 asOf: await session.lineageInstant,

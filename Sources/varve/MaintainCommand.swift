@@ -15,8 +15,9 @@ struct MaintainCommand: AsyncParsableCommand {
             a partition to one. Several of them are done in the order compact, expire, orphans.
 
             --checkpoint and --archive are about the log of the whole warehouse. --checkpoint writes its
-            state down, so that starts need not read all of it (servers do so by themselves), and removes
-            old checkpoints --grace after a later one was written, but for a few for AS OF. --archive
+            state down, and the lineage that it gives, so that starts need not read all of it (servers do
+            so by themselves), and removes old checkpoints --grace after a later one was written, but for
+            a few for AS OF, and old lineage indexes but the last two. --archive
             packs entries older than --archive-older-than together; they can still be read, also for
             AS OF and audits. Archived entries are removed from the log by the first --archive that
             comes --grace later. Varve versions that do not know archives cannot read such a log.
@@ -141,6 +142,7 @@ struct MaintainCommand: AsyncParsableCommand {
         }
         if checkpoint, dryRun {
             print("log: a checkpoint would be written")
+            print("lineage: an index would be written")
         } else if checkpoint {
             let report = try await session.writeCheckpoint()
             var line = "log: checkpoint at position \(report.position), \(report.recordCount) "
@@ -151,6 +153,17 @@ struct MaintainCommand: AsyncParsableCommand {
                     + "(\(RunMeasurement.bytes(report.writtenByteCount)))"
                 : "it was there already"
             print(line)
+            if let report = try await session.writeLineageIndex() {
+                var line = "lineage: index at position \(report.position), "
+                line += "\(report.commitCount) commits "
+                line += "(\(RunMeasurement.bytes(report.byteCount))); "
+                line +=
+                    report.wasThere
+                    ? "it was there already"
+                    : "\(report.writtenObjectCount) objects written "
+                        + "(\(RunMeasurement.bytes(report.writtenByteCount)))"
+                print(line)
+            }
         }
         if checkpoint {
             let swept = try await session.sweepCheckpoints(
@@ -163,6 +176,18 @@ struct MaintainCommand: AsyncParsableCommand {
                     + "\(swept.removedSegmentCount) segments "
                     + "(\(RunMeasurement.bytes(swept.removedByteCount))) \(would)removed, "
                     + "\(swept.keptCheckpointCount) checkpoints kept"
+            )
+        }
+        if checkpoint {
+            let swept = try await session.sweepLineageIndexes(
+                graceMillis: graceMillis,
+                isDry: dryRun
+            )
+            print(
+                "lineage: \(swept.removedIndexCount) old indexes and "
+                    + "\(swept.removedChunkCount) chunks "
+                    + "(\(RunMeasurement.bytes(swept.removedByteCount))) "
+                    + "\(dryRun ? "would be " : "")removed, \(swept.keptIndexCount) indexes kept"
             )
         }
         if archive {

@@ -38,6 +38,7 @@ struct ServeCommand: AsyncParsableCommand {
         var engineOptions = try global.engineOptions()
         engineOptions.catalog.actor = "varve serve"
         engineOptions.catalog.proof = .always
+        engineOptions.lineageIndexBytesMax = nil
         let url = try global.warehouseURL
         let engine = Engine(warehouseURL: url, options: engineOptions)
         let logger = Logger(label: "varve") { _ in JSONLogHandler() }

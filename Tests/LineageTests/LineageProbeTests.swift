@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// A log that happens at random, once as the catalog writes it and once as steps.
-private struct RandomLog {
+private struct ProbedLog {
     private(set) var builder = LogBuilder()
     private(set) var steps: [NaiveLineage.Step] = []
     private var random: SeededGenerator
@@ -150,7 +150,7 @@ private struct RandomLog {
         let key = ([builder.uuid(output)] + inputs.map { builder.uuid($0) }).joined(separator: " ")
         if let known = maps[key], number(3) > 0 { return known }
         let uuids = inputs.map { $0.contains("/") ? $0 : builder.uuid($0) }
-        func origins(_ isDirect: Bool, _ log: inout RandomLog) -> [ColumnMap.Origin] {
+        func origins(_ isDirect: Bool, _ log: inout ProbedLog) -> [ColumnMap.Origin] {
             guard !inputs.isEmpty else { return [] }
             return (0..<log.number(3)).map { _ in
                 let input = log.number(inputs.count)
@@ -246,7 +246,7 @@ struct LineageProbeTests {
     /// 10 000 probes in all.
     @Test("as-of answers are what a replay of the log gives", arguments: 0..<40 as Range<UInt64>)
     func probes(seed: UInt64) throws {
-        let log = RandomLog(seed: seed, stepCount: 70)
+        let log = ProbedLog(seed: seed, stepCount: 70)
         let graph = LineageGraph()
         // In two pieces, as a server that tails the log would see it.
         var random = SeededGenerator(seed: seed &+ 1000)

@@ -339,19 +339,7 @@ extension SharedLog {
     /// is lost but the work.
     package func finishCheckpoint(waitMillisMax: Int64) async {
         guard let task = core.withLock({ $0.checkpoints.task }) else { return }
-        let time = ambient.time
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask {
-                await withTaskCancellationHandler {
-                    await task.value
-                } onCancel: {
-                    task.cancel()
-                }
-            }
-            group.addTask { try? await time.sleep(nanoseconds: waitMillisMax * 1_000_000) }
-            await group.next()
-            group.cancelAll()
-        }
+        await finish(task, waitMillisMax: waitMillisMax, time: ambient.time)
     }
 
     // MARK: - Verification

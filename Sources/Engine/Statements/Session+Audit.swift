@@ -1,6 +1,7 @@
 import Catalog
 package import CommitLog
 import Iceberg
+import Lineage
 import Tables
 
 /// What an audit found.
@@ -15,6 +16,8 @@ package struct AuditReport: Sendable {
     package var tableCount = 0
     package var faults: [Fault] = []
     var metadataFiles = VerifiedFiles()
+    /// What was found of the indexes of the lineage; its faults are among `faults`.
+    var lineage = LineageIndexStore.Verification()
     /// What was found in the tables' own files; its faults are among `faults`.
     var tables = TableVerification()
     /// Whether data and delete files were read.
@@ -32,8 +35,11 @@ package struct AuditReport: Sendable {
         func line(_ what: String, _ files: VerifiedFiles, _ more: String = "") -> String {
             "\(what): \(files.fileCount), \(files.byteCount) bytes\(more)"
         }
+        let indexes =
+            "Lineage indexes: \(lineage.indexCount), \(lineage.byteCount) bytes"
+            + (lineage.comparedCount > 0 ? ", \(lineage.comparedCount) equal to the log's" : "")
         var lines = [
-            "Checkpoints: \(log.checkpointCount)", "Tables: \(tableCount)",
+            "Checkpoints: \(log.checkpointCount)", indexes, "Tables: \(tableCount)",
             line("Metadata files", metadataFiles),
             line("Manifest lists", tables.manifestLists), line("Manifests", tables.manifests),
         ]
@@ -47,10 +53,14 @@ package struct AuditReport: Sendable {
 
 extension Session {
     /// Checks everything that can be checked, from the store and past all caches: the log's hash chain;
-    /// that checkpoints say what the log does; that every metadata file has the hash that the log says, with `readsData` those of the past too;
+    /// that checkpoints say what the log does, and with `rebuildsLineage` that indexes of the lineage do, whose
+    /// hashes are checked in any case; that every metadata file has the hash that the log says, with `readsData` those of the past too;
     /// every manifest list and manifest of every snapshot; and with `readsData` every data and delete
     /// file: footer, page index and pages, and what the manifests say of it.
-    package func verify(readsData: Bool) async throws -> AuditReport {
+    package func verify(
+        readsData: Bool,
+        rebuildsLineage: Bool = false
+    ) async throws -> AuditReport {
         let catalog = try await engine.catalog(creating: false)
         var report = AuditReport(log: try await catalog.verify(), readsData: readsData)
         if let fault = report.log.fault {
@@ -58,6 +68,10 @@ extension Session {
             return report
         }
         for fault in report.log.checkpointFaults {
+            report.faults.append(AuditReport.Fault(place: fault.key, message: fault.message))
+        }
+        report.lineage = try await engine.verifyLineage(rebuilds: rebuildsLineage)
+        for fault in report.lineage.faults {
             report.faults.append(AuditReport.Fault(place: fault.key, message: fault.message))
         }
         let snapshot = try await catalog.read()

@@ -1,6 +1,7 @@
 import Ambient
 import Catalog
 package import CommitLog
+package import Lineage
 
 extension Session {
     /// Writes a checkpoint of the catalog's log, so that later starts need not read the whole of it.
@@ -15,6 +16,28 @@ extension Session {
     package func sweepCheckpoints(graceMillis: Int64, isDry: Bool) async throws -> CheckpointSweep {
         try requirePresent()
         return try await engine.catalog(creating: false).sweepCheckpoints(
+            graceMillis: graceMillis,
+            isDry: isDry
+        )
+    }
+
+    /// Writes an index of the lineage up to the log's end, so that later questions need not read the whole of it.
+    ///
+    /// - Returns: nil for a log without commits.
+    package func writeLineageIndex() async throws -> LineageIndexStore.Report? {
+        try requirePresent()
+        return try await engine.lineage.writeIndex(of: try await engine.catalog(creating: false))
+    }
+
+    /// Removes old indexes of the lineage, and what only they need.
+    ///
+    /// - Parameter graceMillis: nothing younger is removed: an hour at least.
+    package func sweepLineageIndexes(
+        graceMillis: Int64,
+        isDry: Bool
+    ) async throws -> LineageIndexStore.Sweep {
+        try requirePresent()
+        return try await LineageIndexStore(try await engine.catalog(creating: false)).sweep(
             graceMillis: graceMillis,
             isDry: isDry
         )

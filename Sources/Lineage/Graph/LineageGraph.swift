@@ -8,6 +8,9 @@ package final class LineageGraph: Sendable {
     /// A graph of nothing.
     package init() { storage = ReadWriteLock(IndexStorage()) }
 
+    /// A graph that is to be filled with an index of a file before anybody asks it.
+    init(unfilled: Void) { storage = ReadWriteLock(IndexStorage(unfilled: ())) }
+
     /// The first entry applied; lineage of what was there before it is not known.
     package var firstPosition: Int64? {
         storage.read { $0.commits.count > 0 ? $0.commits[0].position : nil }
@@ -28,6 +31,11 @@ package final class LineageGraph: Sendable {
             "\(index.datasets.count) datasets, \(index.columns.count) columns, \(index.runs.count) runs, "
                 + "\(index.maps.count) maps of \(index.edges.count) edges"
         }
+    }
+
+    /// Bytes of everything that is kept.
+    package var byteCount: Int {
+        storage.read { index in index.regionBytes.reduce(0) { $0 + $1.count } }
     }
 
     /// Whether the log has carried the column map with this hash, so that a commit need not.

@@ -44,6 +44,9 @@ struct IndexStorage: ~Copyable {
 
     init() { subtypes.append(none) }
 
+    /// An index that is to be filled with that of a file.
+    init(unfilled: Void) {}
+
     /// Whether a commit more fits, whatever it says.
     var hasRoom: Bool {
         // What one commit may add at most to a region, far beyond what the format allows it to say.

@@ -8,6 +8,9 @@ struct IndexTable: ~Copyable {
         var place: UInt32
     }
 
+    /// How many slots a table has that has any.
+    static let sizeMin = 16
+
     var slots = Region<Slot>()
     private(set) var count = 0
 
@@ -22,7 +25,9 @@ struct IndexTable: ~Copyable {
     /// What a table of a file holds, counted.
     mutating func recount() {
         var found = 0
-        for index in 0..<slots.count where slots[index].place != 0 { found += 1 }
+        slots.withElements(0..<slots.count) { slots in
+            for slot in slots where slot.place != 0 { found += 1 }
+        }
         count = found
     }
 
@@ -76,7 +81,7 @@ struct IndexTable: ~Copyable {
     }
 
     private mutating func grow() {
-        let size = max(16, slots.count * 2)
+        let size = max(Self.sizeMin, slots.count * 2)
         var old = Region<Slot>()
         swap(&old, &slots)
         slots.append(zeros: size)

@@ -107,27 +107,46 @@ struct Region<Element: BitwiseCopyable>: ~Copyable {
         try body(UnsafeRawBufferPointer(start: base, count: byteCount))
     }
 
-    /// Takes the place of nothing: maps values of a file.
+    // MARK: From files
+
+    /// Makes room for values of a file, which are to be filled in as bytes before anything else is done.
     ///
-    /// - Parameter offset: a multiple of the size of pages.
-    /// - Returns: false when they cannot be mapped.
-    mutating func map(file descriptor: Int32, offset: Int64, count: Int) -> Bool {
+    /// - Returns: where they go; the address stays.
+    mutating func open(count: Int) -> UnsafeMutableRawBufferPointer {
         precondition(self.count == 0 && capacityBytes == 0)
-        let bytes = count * MemoryLayout<Element>.stride
-        guard bytes > 0 else { return true }
-        guard bytes <= Self.byteCountMax else { return false }
-        let whole = (bytes + 4095) & ~4095
-        let mapped = mmap(
-            base,
-            whole,
-            PROT_READ | PROT_WRITE,
-            MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
-            descriptor,
-            off_t(offset)
-        )
-        guard mapped == base else { return false }
+        reserve(count)
         self.count = count
-        capacityBytes = whole
+        return UnsafeMutableRawBufferPointer(start: base, count: byteCount)
+    }
+}
+
+/// Puts a whole file in the place of bytes of a region; bytes that are changed become private to the process.
+///
+/// - Parameters:
+///   - place: whole pages of a region that was opened.
+///   - path: of a file with as many bytes, which must not change any more.
+/// - Returns: false when there is no such file, or it cannot be mapped.
+func mapFile(_ path: String, over place: UnsafeMutableRawBufferPointer) -> Bool {
+    let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { return false }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
+        Int(status.st_size) == place.count, place.count > 0, place.count % 4096 == 0
+    else { return false }
+    let flags = MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE
+    let isMapped =
+        mmap(place.baseAddress, place.count, PROT_READ | PROT_WRITE, flags, descriptor, 0)
+        == place.baseAddress
+    if isMapped {
+        // All of it is looked at next.
+        madvise(place.baseAddress, place.count, MADV_WILLNEED)
         return true
     }
+    // What was there may be gone already, and others must not come to lie in the middle of a region.
+    guard
+        mmap(place.baseAddress, place.count, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1, 0)
+            == place.baseAddress
+    else { fatalError("no memory for the lineage index") }
+    return false
 }

@@ -55,6 +55,13 @@ struct HealthRoutes: Sendable {
         let failures = "varve_catalog_checkpoint_failures_total"
         counters.family(failures, "counter", "Checkpoints in the background that were not written.")
         counters.sample(failures, [], String(catalog.checkpointFailureCount))
+        let indexes = "varve_lineage_index_failures_total"
+        counters.family(
+            indexes,
+            "counter",
+            "Indexes of the lineage that were damaged or could not be written."
+        )
+        counters.sample(indexes, [], String(await parts.engine.lineageIndexFailureCount))
         return .text(
             text + counters.text + parts.webhooks.metricsText(),
             type: "text/plain; version=0.0.4; charset=utf-8"
