@@ -421,6 +421,27 @@ extension JSON {
         }
     }
 
+    @Test("forgets a schema and column lineage that an event takes away, until they are told again")
+    func deletedLineage() throws {
+        let gone = facet(["_deleted": true])
+        let delete = runEvent(
+            run: "00000000-0000-4000-8000-000000000001",
+            job: "cleaner",
+            time: at(7),
+            outputs: [dataset("b", ["schema": gone, "columnLineage": gone])]
+        )
+        let again = chain()[1].with(["eventTime"], .string(at(8)))
+        for events in [chain() + [delete], [delete] + chain()] {
+            let told = try model(events).dataset(EntityName("s3://bucket", "b")).json
+            #expect(told["columnLineage"] == .null)
+            // The column is still one that something was made from.
+            #expect(told["fields"]?[0]?["type"] == .null)
+        }
+        let told = try model(chain() + [delete, again]).dataset(EntityName("s3://bucket", "b")).json
+        #expect(told["columnLineage"]?[0]?["name"] == "x")
+        #expect(told["fields"]?[0]?["type"] == "int")
+    }
+
     @Test("takes jobs and datasets from events without a run")
     func staticEvents() throws {
         let job = runEvent(job: "planned", inputs: [dataset("a")], outputs: [dataset("b")])

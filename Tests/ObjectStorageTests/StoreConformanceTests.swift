@@ -278,6 +278,8 @@ let availableKinds = StoreKind.allCases.filter { kind in
         ["", "/a", "a/", "a//b", "../a", "a/../b", "a/.", "..", "a\0b", "a\nb", ".varve-store/x"]
     )
     func keys(kind: StoreKind, key: String) async throws {
+        // What a store keeps for itself lies at its own root, not at that of a part of it.
+        if kind == .prefixed, key == ".varve-store/x" { return }
         let store = try await StoreFixture(kind, "keys").store
         #expect(await code { try await store.get(key) } == .invalid)
         #expect(await code { try await store.put(key, []) } == .invalid)

@@ -104,7 +104,9 @@ extension OpenLineageModel {
 
     /// The columns of a dataset: what its schema says, else those that lineage named.
     func fields(of dataset: Int, asOf micros: Int64? = nil) -> [OpenLineageEvent.Field] {
-        if let schema = datasets[dataset].schema.value(asOf: micros) { return schemas[schema] }
+        if let schema = datasets[dataset].schema.value(asOf: micros), !schemas[schema].isEmpty {
+            return schemas[schema]
+        }
         return datasets[dataset].namedFields.sorted().map { OpenLineageEvent.Field(name: $0) }
     }
 
@@ -227,8 +229,13 @@ extension OpenLineageModel {
 
     /// What jobs made a dataset's columns from, as numbers of `lineages`, by the names of the jobs.
     func columnLineage(of dataset: Int, asOf micros: Int64?) -> [Int] {
-        datasets[dataset].columnLineage.sorted { jobs[$0.key].name < jobs[$1.key].name }
-            .compactMap { $0.value.value(asOf: micros) }
+        let deleted = datasets[dataset].lineageDeletedMicros ?? .min
+        let isDeleted = deleted <= micros ?? .max
+        return datasets[dataset].columnLineage.sorted { jobs[$0.key].name < jobs[$1.key].name }
+            .compactMap { _, timeline -> Int? in
+                guard let segment = timeline.segment(asOf: micros) else { return nil }
+                return isDeleted && segment.lastMicros <= deleted ? nil : segment.value
+            }
     }
 
     private struct FieldKey: Hashable {

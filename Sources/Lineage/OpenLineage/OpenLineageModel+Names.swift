@@ -93,6 +93,9 @@ extension OpenLineageModel {
         for (job, timeline) in other.columnLineage {
             record.columnLineage[job, default: Timeline()].merge(timeline)
         }
+        if let deleted = other.lineageDeletedMicros {
+            record.lineageDeletedMicros = max(record.lineageDeletedMicros ?? deleted, deleted)
+        }
         record.jobs.formUnion(other.jobs)
         if let lifecycle = other.lifecycle, lifecycle.micros > record.lifecycle?.micros ?? .min {
             record.lifecycle = lifecycle

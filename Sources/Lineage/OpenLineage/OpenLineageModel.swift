@@ -220,6 +220,8 @@ package struct OpenLineageModel: Sendable {
         var versionOrder: [String] = []
         /// By job: which columns it made the dataset's columns from; numbers in `lineages`.
         var columnLineage: [Int: Timeline<Int>] = [:]
+        /// When somebody last took the facet away: what was told until then counts no more.
+        var lineageDeletedMicros: Int64?
         /// Jobs that read or wrote it at some time.
         var jobs: Set<Int> = []
         var lifecycle: (micros: Int64, state: OpenLineageEvent.Lifecycle)?
@@ -403,6 +405,15 @@ package struct OpenLineageModel: Sendable {
         datasets[index].facets.apply(dataset.facets, micros, without: ["columnLineage"])
         if let fields = dataset.fields {
             datasets[index].schema.observe(schemaID(fields), at: micros)
+        }
+        for name in dataset.facets.deleted {
+            switch name {
+            case "schema": datasets[index].schema.observe(schemaID([]), at: micros)
+            case "columnLineage":
+                let known = datasets[index].lineageDeletedMicros
+                datasets[index].lineageDeletedMicros = max(known ?? micros, micros)
+            default: break
+            }
         }
         if let lifecycle = dataset.lifecycle, micros >= datasets[index].lifecycle?.micros ?? .min {
             datasets[index].lifecycle = (micros, lifecycle)

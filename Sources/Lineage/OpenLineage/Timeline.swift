@@ -25,6 +25,12 @@ package struct Timeline<Value: Sendable & Equatable>: Sendable {
         segments.last { $0.firstMicros <= micros }?.value
     }
 
+    /// The latest segment, or the one at a time.
+    package func segment(asOf micros: Int64?) -> Segment? {
+        guard let micros else { return segments.last }
+        return segments.last { $0.firstMicros <= micros }
+    }
+
     /// The latest value, or the one at a time.
     func value(asOf micros: Int64?) -> Value? {
         guard let micros else { return latest?.value }
