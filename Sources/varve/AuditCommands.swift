@@ -65,7 +65,7 @@ struct AuditCommand: AsyncParsableCommand {
         @Flag(help: "Check the log, current metadata and manifests only, no data files.")
         var quick = false
 
-        @Flag(help: "Fold the lineage again from the log's first entry, and compare indexes with it.")
+        @Flag(help: "Fold the lineage again from the log's first entry, and compare its indexes.")
         var lineage = false
 
         func run() async throws {

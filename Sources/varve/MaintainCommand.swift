@@ -2,6 +2,7 @@ import ArgumentParser
 import Catalog
 import CommitLog
 import Engine
+import Lineage
 
 struct MaintainCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
