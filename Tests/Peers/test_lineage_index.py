@@ -41,12 +41,12 @@ def tables(varve):
 
 
 def insert(number):
-    return f"INSERT INTO target SELECT a, b, {number} FROM source WHERE a > {number % 3}"
+    return f"INSERT INTO target SELECT a, b, {number} FROM source WHERE a > {number % 2}"
 
 
 def test_a_command_writes_an_index_when_much_has_come_and_the_next_one_starts_from_it(varve):
     tables(varve)
-    varve.execute("; ".join(insert(number) for number in range(1010)), seconds=600)
+    varve.execute("; ".join(insert(number) for number in range(1200)), seconds=600)
     assert objects(varve) == ([], [])
     first, _ = run(varve, "lineage", "upstream", "target", "--columns", "--format", "json")
     indexes, chunks = objects(varve)
@@ -101,7 +101,7 @@ def test_writers_that_are_killed_leave_indexes_that_are_equal_to_the_logs(varve)
     chance = random.Random(SEED)
     tables(varve)
     # Enough for chunks, so that indexes are more than one object.
-    varve.execute("; ".join(insert(number) for number in range(700)), seconds=600)
+    varve.execute("; ".join(insert(number) for number in range(1300)), seconds=600)
     run(varve, "maintain", "--checkpoint")
     assert objects(varve)[1]
     start = time.monotonic()

@@ -16,8 +16,8 @@ package struct AuditReport: Sendable {
     package var tableCount = 0
     package var faults: [Fault] = []
     var metadataFiles = VerifiedFiles()
-    /// What was found of the indexes of the lineage; its faults are among `faults`.
-    var lineage = LineageIndexStore.Verification()
+    /// What was found of the indexes of the lineage, if they were looked at; its faults are among `faults`.
+    var lineage: LineageIndexStore.Verification?
     /// What was found in the tables' own files; its faults are among `faults`.
     var tables = TableVerification()
     /// Whether data and delete files were read.
@@ -30,14 +30,18 @@ package struct AuditReport: Sendable {
 
     package var isSound: Bool { faults.isEmpty }
 
+    private var indexes: String {
+        guard let lineage else { return "Lineage indexes: not read" }
+        let compared = lineage.comparedCount
+        return "Lineage indexes: \(lineage.indexCount), \(lineage.byteCount) bytes"
+            + (compared > 0 ? ", \(compared) equal to the log's" : "")
+    }
+
     /// What was checked behind the log, in lines for people.
     package var checked: [String] {
         func line(_ what: String, _ files: VerifiedFiles, _ more: String = "") -> String {
             "\(what): \(files.fileCount), \(files.byteCount) bytes\(more)"
         }
-        let indexes =
-            "Lineage indexes: \(lineage.indexCount), \(lineage.byteCount) bytes"
-            + (lineage.comparedCount > 0 ? ", \(lineage.comparedCount) equal to the log's" : "")
         var lines = [
             "Checkpoints: \(log.checkpointCount)", indexes, "Tables: \(tableCount)",
             line("Metadata files", metadataFiles),
@@ -70,8 +74,9 @@ extension Session {
         for fault in report.log.checkpointFaults {
             report.faults.append(AuditReport.Fault(place: fault.key, message: fault.message))
         }
-        report.lineage = try await engine.verifyLineage(rebuilds: rebuildsLineage)
-        for fault in report.lineage.faults {
+        let lineage = try await engine.verifyLineage(rebuilds: rebuildsLineage)
+        report.lineage = lineage
+        for fault in lineage.faults {
             report.faults.append(AuditReport.Fault(place: fault.key, message: fault.message))
         }
         let snapshot = try await catalog.read()

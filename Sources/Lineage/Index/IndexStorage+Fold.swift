@@ -2,6 +2,8 @@ import Bytes
 
 // One commit after the other, in the order of the log. What a commit says wrongly about lineage makes answers
 // incomplete; it does not stop the fold.
+//
+// What the fold makes of a log lies in stores: who changes it raises `IndexHeader.formatVersion`.
 
 extension IndexStorage {
     /// Applies a commit that follows the last one.

@@ -55,7 +55,9 @@ struct IndexStorage: ~Copyable {
             && edges.hasRoom(forBytes: most) && targets.hasRoom(forBytes: most)
             && sources.hasRoom(forBytes: most) && rows.hasRoom(forBytes: most)
             && inputs.hasRoom(forBytes: most) && events.hasRoom(forBytes: most)
-            && runs.hasRoom(forBytes: most) && textTable.slots.hasRoom(forBytes: 8 << 30)
+            && runs.hasRoom(forBytes: most) && names.hasRoom(forBytes: most)
+            && nameUses.hasRoom(forBytes: most) && snapshots.hasRoom(forBytes: most)
+            && directInputs.count < 1 << 31 && textTable.slots.hasRoom(forBytes: 8 << 30)
     }
 
     // MARK: Texts
