@@ -73,15 +73,6 @@ extension IndexStorage {
         return nil
     }
 
-    /// The hash of a column map, 64 hexadecimal digits.
-    func hashText(_ place: UInt32) -> String {
-        let hash = hashes[place]
-        return [hash.a, hash.b, hash.c, hash.d].map { word in
-            let digits = String(word, radix: 16)
-            return String(repeating: "0", count: 16 - digits.utf8.count) + digits
-        }.joined()
-    }
-
     /// Whether the log has carried the column map with this hash.
     func knowsMap(_ hash: String) -> Bool {
         guard let digits = Self.digits(hash), let place = findHash(digits) else { return false }

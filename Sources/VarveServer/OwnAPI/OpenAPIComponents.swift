@@ -64,11 +64,59 @@ let openAPIComponents = """
           in: query
           description: A branch or tag of the whole catalog.
           schema: {type: string}
+        EventNamespace:
+          name: namespace
+          in: path
+          required: true
+          schema: {type: string, minLength: 1}
+        EventDataset:
+          name: dataset
+          in: path
+          required: true
+          schema: {type: string, minLength: 1}
+        EventJob:
+          name: job
+          in: path
+          required: true
+          schema: {type: string, minLength: 1}
+        EventRun:
+          name: id
+          in: path
+          required: true
+          schema: {type: string, minLength: 1}
+        EventLimit:
+          name: limit
+          in: query
+          schema: {type: integer, minimum: 0, maximum: 10000, default: 100}
+        EventOffset:
+          name: offset
+          in: query
+          schema: {type: integer, minimum: 0, maximum: 2147483647, default: 0}
+        LastRunStates:
+          name: lastRunStates
+          in: query
+          description: Only jobs whose latest run is in one of these states, with commas between them.
+          schema: {type: string}
         LineageFormat:
           name: format
           in: query
           schema: {type: string, enum: [json, dot, graphml, cypher, openlineage], default: json}
       responses:
+        MarquezObject:
+          description: As Marquez answers.
+          content:
+            application/json:
+              schema: {type: object}
+        MarquezJobs:
+          description: As Marquez answers.
+          content:
+            application/json:
+              schema:
+                type: object
+                required: [jobs, totalCount]
+                properties:
+                  jobs: {type: array, items: {type: object}}
+                  totalCount: {type: integer}
         BadRequest:
           description: The request makes no sense; nothing was done.
           content:

@@ -92,8 +92,8 @@ let openAPIEventPaths = """
           tags: [openlineage]
           summary: Namespaces of jobs and datasets.
           parameters:
-            - {name: limit, in: query, schema: {type: integer, minimum: 0, maximum: 10000, default: 100}}
-            - {name: offset, in: query, schema: {type: integer, minimum: 0, maximum: 2147483647, default: 0}}
+            - {$ref: "#/components/parameters/EventLimit"}
+            - {$ref: "#/components/parameters/EventOffset"}
           responses:
             "200":
               description: As Marquez answers.
@@ -113,13 +113,9 @@ let openAPIEventPaths = """
           tags: [openlineage]
           summary: One namespace.
           parameters:
-            - {name: namespace, in: path, required: true, schema: {type: string, minLength: 1}}
+            - {$ref: "#/components/parameters/EventNamespace"}
           responses:
-            "200":
-              description: As Marquez answers.
-              content:
-                application/json:
-                  schema: {type: object}
+            "200": {$ref: "#/components/responses/MarquezObject"}
             "400": {$ref: "#/components/responses/BadRequest"}
             "401": {$ref: "#/components/responses/Unauthorized"}
             "404": {$ref: "#/components/responses/NotFound"}
@@ -129,9 +125,9 @@ let openAPIEventPaths = """
           tags: [openlineage]
           summary: The datasets that have a name in a namespace.
           parameters:
-            - {name: namespace, in: path, required: true, schema: {type: string, minLength: 1}}
-            - {name: limit, in: query, schema: {type: integer, minimum: 0, maximum: 10000, default: 100}}
-            - {name: offset, in: query, schema: {type: integer, minimum: 0, maximum: 2147483647, default: 0}}
+            - {$ref: "#/components/parameters/EventNamespace"}
+            - {$ref: "#/components/parameters/EventLimit"}
+            - {$ref: "#/components/parameters/EventOffset"}
           responses:
             "200":
               description: As Marquez answers.
@@ -152,14 +148,10 @@ let openAPIEventPaths = """
           tags: [openlineage]
           summary: A dataset, by any of its names.
           parameters:
-            - {name: namespace, in: path, required: true, schema: {type: string, minLength: 1}}
-            - {name: dataset, in: path, required: true, schema: {type: string, minLength: 1}}
+            - {$ref: "#/components/parameters/EventNamespace"}
+            - {$ref: "#/components/parameters/EventDataset"}
           responses:
-            "200":
-              description: As Marquez answers.
-              content:
-                application/json:
-                  schema: {type: object}
+            "200": {$ref: "#/components/responses/MarquezObject"}
             "400": {$ref: "#/components/responses/BadRequest"}
             "401": {$ref: "#/components/responses/Unauthorized"}
             "404": {$ref: "#/components/responses/NotFound"}
@@ -169,10 +161,10 @@ let openAPIEventPaths = """
           tags: [openlineage]
           summary: The versions of a dataset, newest first.
           parameters:
-            - {name: namespace, in: path, required: true, schema: {type: string, minLength: 1}}
-            - {name: dataset, in: path, required: true, schema: {type: string, minLength: 1}}
-            - {name: limit, in: query, schema: {type: integer, minimum: 0, maximum: 10000, default: 100}}
-            - {name: offset, in: query, schema: {type: integer, minimum: 0, maximum: 2147483647, default: 0}}
+            - {$ref: "#/components/parameters/EventNamespace"}
+            - {$ref: "#/components/parameters/EventDataset"}
+            - {$ref: "#/components/parameters/EventLimit"}
+            - {$ref: "#/components/parameters/EventOffset"}
           responses:
             "200":
               description: As Marquez answers.
@@ -194,15 +186,11 @@ let openAPIEventPaths = """
           summary: A version of a dataset.
           description: Called after an Iceberg snapshot, what the facet `version` says, or the run that wrote it.
           parameters:
-            - {name: namespace, in: path, required: true, schema: {type: string, minLength: 1}}
-            - {name: dataset, in: path, required: true, schema: {type: string, minLength: 1}}
+            - {$ref: "#/components/parameters/EventNamespace"}
+            - {$ref: "#/components/parameters/EventDataset"}
             - {name: version, in: path, required: true, schema: {type: string, minLength: 1}}
           responses:
-            "200":
-              description: As Marquez answers.
-              content:
-                application/json:
-                  schema: {type: object}
+            "200": {$ref: "#/components/responses/MarquezObject"}
             "400": {$ref: "#/components/responses/BadRequest"}
             "401": {$ref: "#/components/responses/Unauthorized"}
             "404": {$ref: "#/components/responses/NotFound"}
@@ -212,23 +200,11 @@ let openAPIEventPaths = """
           tags: [openlineage]
           summary: All jobs.
           parameters:
-            - name: lastRunStates
-              in: query
-              description: "Only jobs whose latest run is in one of these states, with commas between them."
-              schema: {type: string}
-            - {name: limit, in: query, schema: {type: integer, minimum: 0, maximum: 10000, default: 100}}
-            - {name: offset, in: query, schema: {type: integer, minimum: 0, maximum: 2147483647, default: 0}}
+            - {$ref: "#/components/parameters/LastRunStates"}
+            - {$ref: "#/components/parameters/EventLimit"}
+            - {$ref: "#/components/parameters/EventOffset"}
           responses:
-            "200":
-              description: As Marquez answers.
-              content:
-                application/json:
-                  schema:
-                    type: object
-                    required: [jobs, totalCount]
-                    properties:
-                      jobs: {type: array, items: {type: object}}
-                      totalCount: {type: integer}
+            "200": {$ref: "#/components/responses/MarquezJobs"}
             "400": {$ref: "#/components/responses/BadRequest"}
             "401": {$ref: "#/components/responses/Unauthorized"}
       /api/v1/namespaces/{namespace}/jobs:
@@ -237,24 +213,12 @@ let openAPIEventPaths = """
           tags: [openlineage]
           summary: The jobs of a namespace.
           parameters:
-            - {name: namespace, in: path, required: true, schema: {type: string, minLength: 1}}
-            - name: lastRunStates
-              in: query
-              description: "Only jobs whose latest run is in one of these states, with commas between them."
-              schema: {type: string}
-            - {name: limit, in: query, schema: {type: integer, minimum: 0, maximum: 10000, default: 100}}
-            - {name: offset, in: query, schema: {type: integer, minimum: 0, maximum: 2147483647, default: 0}}
+            - {$ref: "#/components/parameters/EventNamespace"}
+            - {$ref: "#/components/parameters/LastRunStates"}
+            - {$ref: "#/components/parameters/EventLimit"}
+            - {$ref: "#/components/parameters/EventOffset"}
           responses:
-            "200":
-              description: As Marquez answers.
-              content:
-                application/json:
-                  schema:
-                    type: object
-                    required: [jobs, totalCount]
-                    properties:
-                      jobs: {type: array, items: {type: object}}
-                      totalCount: {type: integer}
+            "200": {$ref: "#/components/responses/MarquezJobs"}
             "400": {$ref: "#/components/responses/BadRequest"}
             "401": {$ref: "#/components/responses/Unauthorized"}
             "404": {$ref: "#/components/responses/NotFound"}
@@ -264,14 +228,10 @@ let openAPIEventPaths = """
           tags: [openlineage]
           summary: A job with its latest runs.
           parameters:
-            - {name: namespace, in: path, required: true, schema: {type: string, minLength: 1}}
-            - {name: job, in: path, required: true, schema: {type: string, minLength: 1}}
+            - {$ref: "#/components/parameters/EventNamespace"}
+            - {$ref: "#/components/parameters/EventJob"}
           responses:
-            "200":
-              description: As Marquez answers.
-              content:
-                application/json:
-                  schema: {type: object}
+            "200": {$ref: "#/components/responses/MarquezObject"}
             "400": {$ref: "#/components/responses/BadRequest"}
             "401": {$ref: "#/components/responses/Unauthorized"}
             "404": {$ref: "#/components/responses/NotFound"}
@@ -281,10 +241,10 @@ let openAPIEventPaths = """
           tags: [openlineage]
           summary: The runs of a job, newest first.
           parameters:
-            - {name: namespace, in: path, required: true, schema: {type: string, minLength: 1}}
-            - {name: job, in: path, required: true, schema: {type: string, minLength: 1}}
-            - {name: limit, in: query, schema: {type: integer, minimum: 0, maximum: 10000, default: 100}}
-            - {name: offset, in: query, schema: {type: integer, minimum: 0, maximum: 2147483647, default: 0}}
+            - {$ref: "#/components/parameters/EventNamespace"}
+            - {$ref: "#/components/parameters/EventJob"}
+            - {$ref: "#/components/parameters/EventLimit"}
+            - {$ref: "#/components/parameters/EventOffset"}
           responses:
             "200":
               description: As Marquez answers.
@@ -305,13 +265,9 @@ let openAPIEventPaths = """
           tags: [openlineage]
           summary: A run.
           parameters:
-            - {name: id, in: path, required: true, schema: {type: string, minLength: 1}}
+            - {$ref: "#/components/parameters/EventRun"}
           responses:
-            "200":
-              description: As Marquez answers.
-              content:
-                application/json:
-                  schema: {type: object}
+            "200": {$ref: "#/components/responses/MarquezObject"}
             "400": {$ref: "#/components/responses/BadRequest"}
             "401": {$ref: "#/components/responses/Unauthorized"}
             "404": {$ref: "#/components/responses/NotFound"}
@@ -321,14 +277,10 @@ let openAPIEventPaths = """
           tags: [openlineage]
           summary: The facets of a run, or of its job as the run's events had them.
           parameters:
-            - {name: id, in: path, required: true, schema: {type: string, minLength: 1}}
+            - {$ref: "#/components/parameters/EventRun"}
             - {name: type, in: query, schema: {type: string, enum: [run, job], default: run}}
           responses:
-            "200":
-              description: As Marquez answers.
-              content:
-                application/json:
-                  schema: {type: object}
+            "200": {$ref: "#/components/responses/MarquezObject"}
             "400": {$ref: "#/components/responses/BadRequest"}
             "401": {$ref: "#/components/responses/Unauthorized"}
             "404": {$ref: "#/components/responses/NotFound"}
@@ -370,8 +322,8 @@ let openAPIEventPaths = """
               schema: {type: string}
             - {name: before, in: query, description: "Only earlier events.", schema: {type: string}}
             - {name: sortDirection, in: query, schema: {type: string, enum: [asc, desc], default: desc}}
-            - {name: limit, in: query, schema: {type: integer, minimum: 0, maximum: 10000, default: 100}}
-            - {name: offset, in: query, schema: {type: integer, minimum: 0, maximum: 2147483647, default: 0}}
+            - {$ref: "#/components/parameters/EventLimit"}
+            - {$ref: "#/components/parameters/EventOffset"}
           responses:
             "200":
               description: As Marquez answers.
