@@ -38,11 +38,8 @@ final class MetadataFiles: Sendable {
     /// - Throws: `corrupt` when the file is gone, damaged, another table's, or not the one that the log
     ///   was told of.
     func load(_ table: TableIdentifier, _ entry: TableEntry) async throws -> TableMetadata {
+        if let metadata = try remembered(table, entry) { return metadata }
         let location = entry.metadataLocation
-        if let (metadata, sum) = known(location) {
-            try check(table, entry, metadata, sum)
-            return metadata
-        }
         let bytes: [UInt8]
         do {
             bytes = try await self.bytes(of: location)
@@ -58,6 +55,18 @@ final class MetadataFiles: Sendable {
         let metadata = try parse(bytes, location)
         try check(table, entry, metadata, sum)
         remember(location, metadata, sha256: sum, byteCount: bytes.count)
+        return metadata
+    }
+
+    /// The metadata of a table, when it is in memory; else nil.
+    ///
+    /// - Throws: `corrupt` when it is another table's, or not the one that the log was told of.
+    func remembered(
+        _ table: TableIdentifier,
+        _ entry: TableEntry
+    ) throws(CatalogError) -> TableMetadata? {
+        guard let (metadata, sum) = known(entry.metadataLocation) else { return nil }
+        try check(table, entry, metadata, sum)
         return metadata
     }
 

@@ -251,6 +251,18 @@ package final class WarehouseCatalog: Sendable {
         return LoadedTable(identifier: table, entry: entry, metadata: metadata)
     }
 
+    /// The same, when it is in memory; else nil.
+    ///
+    /// - Throws: as `load`.
+    package func remembered(
+        _ table: TableIdentifier,
+        in snapshot: CatalogSnapshot
+    ) throws(CatalogError) -> LoadedTable? {
+        let entry = try snapshot.state.existingTable(table)
+        guard let metadata = try files.remembered(table, entry) else { return nil }
+        return LoadedTable(identifier: table, entry: entry, metadata: metadata)
+    }
+
     /// A table's newest metadata.
     package func load(_ table: TableIdentifier) async throws -> LoadedTable {
         try await load(table, in: try await read())

@@ -71,8 +71,12 @@ struct ServerParts: Sendable {
     /// - Throws: `referenceNotFound`, `positionNotFound`.
     func snapshot(_ name: String?) async throws -> CatalogSnapshot {
         let catalog = try await catalog()
-        if let name, let position = Int64(name) { return try await catalog.snapshot(at: position) }
-        return try await catalog.read(of: name)
+        guard let name else { return try await catalog.read() }
+        // The past may have to be read from the beginning.
+        return try await onPool {
+            guard let position = Int64(name) else { return try await catalog.read(of: name) }
+            return try await catalog.snapshot(at: position)
+        }
     }
 
     /// Whether a route that failed may have left a large body unread: reading it to its end for nothing

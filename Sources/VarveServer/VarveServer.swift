@@ -129,13 +129,14 @@ package struct VarveServer: Sendable {
             maxHeaderListSize: limits.headerBytesMax,
             maxHeaderFieldCount: 200
         )
-        let http = HTTPServerBuilder.http1(
-            configuration: .init(
-                additionalChannelHandlers: [ConnectionWatch()],
-                idleTimeout: .seconds(Int64(limits.idleSeconds)),
-                httpDecoderConfiguration: decoder
-            )
+        let connections = HTTP1Channel.Configuration(
+            additionalChannelHandlers: [ConnectionWatch()],
+            idleTimeout: .seconds(Int64(limits.idleSeconds)),
+            httpDecoderConfiguration: decoder
         )
+        let http = HTTPServerBuilder { responder in
+            LoopChannel(HTTP1Channel(responder: responder, configuration: connections))
+        }
         // The library's own remarks are of no use to operators.
         var quiet = parts.logger
         quiet.logLevel = .error

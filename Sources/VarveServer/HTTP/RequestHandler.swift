@@ -104,19 +104,9 @@ struct RequestHandler: Sendable {
             )
             // Routes that take rows may have something to say before they come.
             if !route.takesRows { try await channel.continueBody(request.headers) }
-            let limits = parts.configuration.limits
-            let reply: Reply?
-            if route.weight == .stream {
-                reply = try await route.handler(prepared)
-            } else {
-                let isQuery = route.weight == .query
-                reply = try await withDeadline(
-                    seconds: isQuery ? limits.queryTimeoutSeconds : limits.requestTimeoutSeconds,
-                    time: parts.deadlines
-                ) {
-                    try await route.handler(prepared)
-                }
-            }
+            let reply =
+                route.isQuick
+                ? try await run(route, prepared) : try await onPool { try await run(route, prepared) }
             if let reply { try await channel.send(reply) }
         } catch {
             // Once a body has begun there is no other status to tell: it must end as what it is, cut off.
@@ -144,6 +134,20 @@ struct RequestHandler: Sendable {
                 whole.headers[.connection] = "close"
             }
             try await channel.send(whole)
+        }
+    }
+
+    /// What a route answers, in the time that it has.
+    private func run(_ route: Route, _ request: ServerRequest) async throws -> Reply? {
+        let limits = parts.configuration.limits
+        let seconds: Int
+        switch route.weight {
+        case .stream: return try await route.handler(request)
+        case .query: seconds = limits.queryTimeoutSeconds
+        case .probe, .request: seconds = limits.requestTimeoutSeconds
+        }
+        return try await withDeadline(seconds: seconds, time: parts.deadlines) {
+            try await route.handler(request)
         }
     }
 

@@ -24,6 +24,9 @@ struct Route: Sendable {
     /// Whether it answers without credentials.
     var isOpen = false
     var weight = Weight.request
+    /// Whether it mostly answers from memory, in microseconds. Its handler runs on the event loop of the
+    /// connection, and takes to the pool (`onPool`) what may take longer.
+    var isQuick = false
     /// Whether the body is rows, which may be more than a request's other bodies.
     var takesRows = false
     /// Whether its interface has no word for what is not supported, which then is a bad request.
@@ -37,6 +40,7 @@ struct Route: Sendable {
         namespaceMeansTable: Bool = false,
         isOpen: Bool = false,
         weight: Weight = .request,
+        isQuick: Bool = false,
         takesRows: Bool = false,
         handler: @escaping Handler
     ) {
@@ -46,6 +50,7 @@ struct Route: Sendable {
         self.namespaceMeansTable = namespaceMeansTable
         self.isOpen = isOpen
         self.weight = weight
+        self.isQuick = isQuick
         self.takesRows = takesRows
         self.handler = handler
     }

@@ -35,7 +35,7 @@ struct IcebergRoutes: Sendable {
     }
 
     private func handlers(_ base: String) -> [Route] {
-        let first = Route(.get, "\(base)/config") { try await configuration($0) }
+        let first = Route(.get, "\(base)/config", isQuick: true) { try await configuration($0) }
         return [first] + tokenRoutes(base) + namespaceRoutes(base) + tableRoutes(base)
             + transactionRoutes(base) + viewRoutes(base) + scanRoutes(base)
             + functionRoutes(base) + credentialRoutes(base)

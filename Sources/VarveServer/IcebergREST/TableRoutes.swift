@@ -13,8 +13,10 @@ extension IcebergRoutes {
             Route(.get, "\(namespace)/tables") { try await listTables($0) },
             Route(.post, "\(namespace)/tables", effect: .change) { try await createTable($0) },
             Route(.post, "\(namespace)/register", effect: .change) { try await register($0) },
-            Route(.get, one, namespaceMeansTable: true) { try await loadTable($0) },
-            Route(.head, one, namespaceMeansTable: true) { try await tableExists($0) },
+            Route(.get, one, namespaceMeansTable: true, isQuick: true) { try await loadTable($0) },
+            Route(.head, one, namespaceMeansTable: true, isQuick: true) {
+                try await tableExists($0)
+            },
             Route(.post, one, effect: .commit, namespaceMeansTable: true) {
                 try await commitTable($0)
             },
@@ -150,10 +152,14 @@ extension IcebergRoutes {
     private func loadTable(_ request: ServerRequest) async throws -> Reply {
         let table = try table(request)
         let choice = try SnapshotChoice(request.target)
-        let loaded = try await parts.catalog().load(
-            table,
-            in: try await parts.snapshot(request.catalogName)
-        )
+        let catalog = try await parts.catalog()
+        let snapshot = try await parts.snapshot(request.catalogName)
+        let loaded: LoadedTable
+        if let remembered = try catalog.remembered(table, in: snapshot) {
+            loaded = remembered
+        } else {
+            loaded = try await onPool { try await catalog.load(table, in: snapshot) }
+        }
         let access = try await access(to: loaded.metadata, table, request)
         let key = TableAnswers.Key(
             table: table,
@@ -169,7 +175,7 @@ extension IcebergRoutes {
             return reply
         }
         guard let known else {
-            let reply = parts.clientConfiguration.reply(loaded, choice, access)
+            let reply = await onPool { parts.clientConfiguration.reply(loaded, choice, access) }
             parts.tableAnswers.remember(key, .init(entityTag: tag, body: reply.body))
             return reply
         }

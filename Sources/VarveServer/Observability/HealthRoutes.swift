@@ -12,7 +12,7 @@ struct HealthRoutes: Sendable {
 
     var all: [Route] {
         [
-            Route(.get, "/health/live", isOpen: true, weight: .probe) { _ in
+            Route(.get, "/health/live", isOpen: true, weight: .probe, isQuick: true) { _ in
                 .json(["status": "live"])
             },
             Route(.get, "/health/ready", isOpen: true, weight: .probe) { _ in try await ready() },
