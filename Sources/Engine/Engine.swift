@@ -31,6 +31,7 @@ package final class Engine: Sendable {
     package let options: Options
     private let opening = WarehouseOpening()
     let lineage: LineageFold
+    let carriedMaps = CarriedColumnMaps()
     let eventLogOpening = LineageEventLogOpening()
     let openLineageFold = OpenLineageFold()
     let eventCache = LeastRecentlyUsedCache<EventEntryKey, [JSON]>(

@@ -5,6 +5,7 @@ import Columnar
 import Iceberg
 package import Lineage
 import Planner
+import Synchronization
 import Tables
 
 /// What made the rows of a commit.
@@ -19,9 +20,31 @@ struct LineageJob: Sendable {
     var runID: String?
 }
 
-/// What a commit's log entry says of where its rows came from.
-struct LineageRecord: Sendable {
-    var json: JSON
+/// The column maps that this process knows the log to carry: a commit that needs one of them names it only.
+///
+/// Nothing is read for it. A process that makes one commit carries its maps, as the first one to need them does
+/// (Formats/lineage-facts, "Column maps"); one that makes many carries each once.
+final class CarriedColumnMaps: Sendable {
+    /// A hash and what it takes to keep it are some hundred bytes.
+    private static let countMax = 65_536
+    private let hashes = Mutex<Set<String>>([])
+
+    /// What a commit says of where its data came from, with those maps that are not known to be in the log.
+    func entry(of lineage: CommitLineage?) throws(LineageError) -> JSON? {
+        guard let lineage else { return nil }
+        let needed = hashes.withLock { known in lineage.omittingMaps { known.contains($0) } }
+        return try needed.encoded()
+    }
+
+    /// Notes that a commit with these facts is in the log.
+    func note(_ lineage: CommitLineage?, _ receipt: CommitReceipt) {
+        // A repetition's entry is another's, and may name maps that are carried nowhere else.
+        guard let lineage, !receipt.isReplay else { return }
+        hashes.withLock { known in
+            if known.count + lineage.columnMaps.count > Self.countMax { known = [] }
+            known.formUnion(lineage.columnMaps.keys)
+        }
+    }
 }
 
 extension Session {
@@ -37,7 +60,7 @@ extension Session {
         job: LineageJob,
         replaces: Bool = false,
         operation: String? = nil
-    ) throws -> LineageRecord? {
+    ) -> CommitLineage {
         var inputs: [LineageFacts.Input] = []
         /// Of each source's name, its place among the inputs and its columns.
         var places: [String: (index: Int, schema: Columnar.Schema)] = [:]
@@ -104,7 +127,7 @@ extension Session {
         )
         var lineage = CommitLineage()
         lineage.add(facts, map: map)
-        return LineageRecord(json: try lineage.encoded())
+        return lineage
     }
 
     /// The facts of a statement that leaves some of tables' rows out: what stays of each came from
@@ -112,7 +135,7 @@ extension Session {
     func lineage(
         ofRemovalFrom tables: [OpenTable],
         operation: String
-    ) throws -> LineageRecord {
+    ) -> CommitLineage {
         var lineage = CommitLineage()
         let runID = engine.options.ambient.uuidV7()
         for table in tables {
@@ -144,7 +167,7 @@ extension Session {
             )
             lineage.add(facts, map: ColumnMap(outputs: outputs, rows: []))
         }
-        return LineageRecord(json: try lineage.encoded())
+        return lineage
     }
 
     /// Where data came from and where it went, folded from the log.

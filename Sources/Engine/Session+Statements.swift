@@ -4,6 +4,7 @@ import Columnar
 import CommitLog
 import Execution
 import Iceberg
+import Lineage
 import Planner
 package import SQL
 import Tables
@@ -190,7 +191,7 @@ extension Session {
 
     func commit(
         _ operations: [CatalogOperation],
-        lineage: LineageRecord? = nil,
+        lineage: CommitLineage? = nil,
         message: String? = nil,
         id: String? = nil,
         requestHash: String? = nil
@@ -209,18 +210,20 @@ extension Session {
             return try await stage(operations, lineage: lineage, message: message)
         }
         let catalog = try await engine.catalog(creating: true)
-        return try await catalog.commit(
+        let receipt = try await catalog.commit(
             CatalogCommit(
                 id: id ?? catalog.makeCommitID(),
                 actor: context.actor,
                 branch: reference,
                 requestID: context.requestID,
                 message: context.message ?? message,
-                lineage: lineage?.json,
+                lineage: try engine.carriedMaps.entry(of: lineage),
                 requestHash: requestHash,
                 operations: operations
             )
         )
+        engine.carriedMaps.note(lineage, receipt)
+        return receipt
     }
 
     private func runCreateNamespace(

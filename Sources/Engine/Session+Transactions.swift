@@ -156,7 +156,7 @@ extension Session {
     /// Does in the transaction what COMMIT will do for all.
     func stage(
         _ operations: [CatalogOperation],
-        lineage: LineageRecord?,
+        lineage: CommitLineage?,
         message: String?
     ) async throws -> CommitReceipt {
         let catalog = try await engine.catalog(creating: true)
@@ -176,7 +176,7 @@ extension Session {
             ),
             on: base
         )
-        if let lineage { transaction?.lineage.append(try CommitLineage(json: lineage.json)) }
+        if let lineage { transaction?.lineage.append(lineage) }
         transaction?.staged = staged.snapshot
         transaction?.stagedKeys += staged.keys
         // What was staged in between has other names then; the whole transaction is held to what it pinned.
@@ -195,9 +195,7 @@ extension Session {
         var expected: [TableIdentifier: TableEntry?] = [:]
         for name in open.changed { expected.updateValue(pinned.reference(of: name), forKey: name) }
         let catalog = try await engine.catalog(creating: true)
-        let lineage =
-            open.lineage.facts.isEmpty
-            ? nil : LineageRecord(json: try open.lineage.encoded())
+        let lineage = open.lineage.facts.isEmpty ? nil : open.lineage
         do {
             let receipt = try await catalog.commit(
                 CatalogCommit(
@@ -206,10 +204,11 @@ extension Session {
                     branch: reference,
                     requestID: context.requestID,
                     message: context.message,
-                    lineage: lineage?.json,
+                    lineage: try engine.carriedMaps.entry(of: lineage),
                     operations: [.require(expected)] + open.operations
                 )
             )
+            engine.carriedMaps.note(lineage, receipt)
             // What was staged has been written again, under the names that the log knows.
             try? await catalog.store.delete(open.stagedKeys)
             return receipt.position

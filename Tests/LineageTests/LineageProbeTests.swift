@@ -308,7 +308,8 @@ struct LineageProbeTests {
             let node = try NodeName(name)
             if isUpstream { return try graph.upstream(of: node, options) }
             return try graph.downstream(of: node, options)
-        } catch let error as LineageError where error.code == .notFound {
+        } catch {
+            guard error.code == .notFound else { throw error }
             return nil
         }
     }

@@ -127,7 +127,8 @@ struct LogBuilder {
             )
         )
         let known = carried
-        lineage.add(facts, map: map, isKnown: { !carriesMaps || known.contains($0) })
+        lineage.add(facts, map: map)
+        lineage = lineage.omittingMaps { !carriesMaps || known.contains($0) }
         if let map { carried.insert(map.hash) }
         snapshots[output] = snapshot
         commit([write("update-table", output, snapshot)], try? lineage.encoded())

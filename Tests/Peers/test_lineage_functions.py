@@ -113,3 +113,27 @@ def test_earlier_states(lake):
 ])
 def test_refusals(lake, text, part):
     assert part in lake.error(f"FROM {text}")
+
+
+def test_a_process_carries_a_column_map_once(tmp_path):
+    varve = Varve(tmp_path / "lake")
+    varve.execute("""
+        CREATE TABLE a (x INTEGER); CREATE TABLE b (x INTEGER);
+        INSERT INTO a VALUES (1); INSERT INTO a VALUES (2);
+        INSERT INTO b SELECT x + 1 FROM a; INSERT INTO b SELECT x + 1 FROM a;
+        BEGIN; INSERT INTO b SELECT x + 1 FROM a; INSERT INTO b SELECT x + 2 FROM a WHERE x > 1; COMMIT;
+    """)
+    # Another process does not know what the log has.
+    varve.execute("INSERT INTO b SELECT x + 1 FROM a")
+    carried, named = [], []
+    # The first makes the namespace.
+    for entry in varve.log_entries()[1:]:
+        for commit in entry["commits"]:
+            lineage = commit.get("lineage") or {"facts": []}
+            carried.append(len(lineage.get("column-maps", {})))
+            named.append([fact["column-map"] for fact in lineage["facts"]])
+    assert carried == [0, 0, 1, 0, 1, 0, 1, 1]
+    values, plus, condition = named[2][0], named[4][0], named[6][1]
+    assert named == [[], [], [values], [values], [plus], [plus], [plus, condition], [plus]] and len({values, plus, condition}) == 3
+    found = varve.table("SELECT source, target, complete FROM lineage_upstream('main.b.x')").to_pylist()
+    assert {"source": "main.a.x", "target": "main.b.x", "complete": True} in found

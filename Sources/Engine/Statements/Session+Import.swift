@@ -199,7 +199,7 @@ extension Session {
             operations,
             lineage: operations.isEmpty
                 ? nil
-                : try lineage(
+                : lineage(
                     of: prepared,
                     outputs: fields,
                     table: table,

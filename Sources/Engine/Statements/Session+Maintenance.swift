@@ -281,7 +281,7 @@ extension Session {
                     )
                 ],
                 // The same rows in other files: what they came from, they still come from.
-                lineage: try lineage(ofRemovalFrom: [table], operation: "replace"),
+                lineage: lineage(ofRemovalFrom: [table], operation: "replace"),
                 message: "compacted \(plan.files.count) files"
             )
             report.writtenFileCount = written.files.count

@@ -4,6 +4,7 @@ import Columnar
 import CommitLog
 import Execution
 import Iceberg
+import Lineage
 import Planner
 import SQL
 import Tables
@@ -99,7 +100,7 @@ extension Session {
         operations.append(.createTable(target, metadata: metadata))
         operations += try referrerChanges(metadata, target)
         var rowCount: Int?
-        var lineageFacts: LineageRecord?
+        var lineageFacts: CommitLineage?
         if let prepared, create.isWithData {
             let fields = try Columnar.Schema(metadata.currentSchema).fields
             let written = try await writeRows(
@@ -115,7 +116,7 @@ extension Session {
                     table: table
                 )
             }
-            lineageFacts = try lineage(
+            lineageFacts = lineage(
                 of: prepared,
                 outputs: fields,
                 table: table,

@@ -108,7 +108,7 @@ extension Session {
                     table: table
                 )
             }
-            let lineage = try lineage(
+            let lineage = lineage(
                 of: prepared,
                 outputs: fields,
                 table: table,

@@ -149,7 +149,7 @@ extension Session {
                 removed.isEmpty ? .append : added.isEmpty ? .delete : .overwrite
             let receipt = try await commit(
                 try await verifiedChange(kind, added: added, table: table, operation: operation),
-                lineage: try lineage(
+                lineage: lineage(
                     of: written,
                     outputs: columns.fields,
                     table: table,

@@ -328,7 +328,7 @@ extension Session {
             let returned = try await returned(returning, of: written.files, table)
             let receipt = try await commit(
                 operations,
-                lineage: try lineage(
+                lineage: lineage(
                     of: prepared,
                     outputs: targets,
                     table: table,
@@ -451,7 +451,7 @@ extension Session {
                     table: table,
                     operation: operation
                 ),
-                lineage: try lineage(ofRemovalFrom: [table], operation: operation.rawValue)
+                lineage: lineage(ofRemovalFrom: [table], operation: operation.rawValue)
             )
             return StatementSummary(
                 tag: "DELETE",
@@ -649,7 +649,7 @@ extension Session {
         }
         let receipt = try await commit(
             operations,
-            lineage: try lineage(
+            lineage: lineage(
                 ofRemovalFrom: tables.filter { !$0.isTemporary },
                 operation: "delete"
             )

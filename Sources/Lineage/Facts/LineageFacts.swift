@@ -103,7 +103,7 @@ package struct LineageFacts: Sendable, Hashable {
 /// What a commit says about where its data came from: the member `lineage` of the log.
 ///
 /// Column maps are carried in full when the log has not carried them before; otherwise only their
-/// hashes, in the facts. `LineageGraph.knowsMap(_:)` tells.
+/// hashes, in the facts.
 package struct CommitLineage: Sendable, Hashable {
     /// The version of the format that this program writes and reads.
     package static let formatVersion: Int64 = 1
@@ -125,22 +125,22 @@ package struct CommitLineage: Sendable, Hashable {
 
     /// Adds a flow.
     ///
-    /// - Parameters:
-    ///   - map: sets `columnMapHash` of the facts.
-    ///   - isKnown: whether the log has carried the map with this hash, so that it need not again. A
-    ///     map carried twice does no harm.
-    package mutating func add(
-        _ facts: LineageFacts,
-        map: ColumnMap?,
-        isKnown: (String) -> Bool = { _ in false }
-    ) {
+    /// - Parameter map: sets `columnMapHash` of the facts.
+    package mutating func add(_ facts: LineageFacts, map: ColumnMap?) {
         var facts = facts
         if let map {
             let hash = map.hash
             facts.columnMapHash = hash
-            if !isKnown(hash) { columnMaps[hash] = map }
+            columnMaps[hash] = map
         }
         self.facts.append(facts)
+    }
+
+    /// The same without those maps that the log has carried before. A map carried twice does no harm.
+    package func omittingMaps(_ isKnown: (String) -> Bool) -> CommitLineage {
+        var needed = self
+        needed.columnMaps = columnMaps.filter { !isKnown($0.key) }
+        return needed
     }
 
     /// Adds the flows of another commit, behind its own.

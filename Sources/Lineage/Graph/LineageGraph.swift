@@ -38,9 +38,6 @@ package final class LineageGraph: Sendable {
         storage.read { index in index.regionBytes.reduce(0) { $0 + $1.count } }
     }
 
-    /// Whether the log has carried the column map with this hash, so that a commit need not.
-    package func knowsMap(_ hash: String) -> Bool { storage.read { $0.knowsMap(hash) } }
-
     /// Applies more of the log; commits that were applied before are passed over.
     ///
     /// What a commit says wrongly about lineage makes answers incomplete, it does not stop the fold.

@@ -73,12 +73,6 @@ extension IndexStorage {
         return nil
     }
 
-    /// Whether the log has carried the column map with this hash.
-    func knowsMap(_ hash: String) -> Bool {
-        guard let digits = Self.digits(hash), let place = findHash(digits) else { return false }
-        return hashes[place].firstRun != none || hashes[place].text != none
-    }
-
     mutating func noteHash(_ hash: String) -> UInt32 {
         guard let digits = Self.digits(hash) else { return none }
         if let known = findHash(digits) { return known }
