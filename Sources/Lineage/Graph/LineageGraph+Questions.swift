@@ -375,7 +375,8 @@ private struct AnswerPart {
 /// Names nodes as they were called then; what columns of one dataset share is made once.
 private struct Describer {
     private let commitCount: UInt32
-    private var datasets: [UInt32: LineageAnswer.Node] = [:]
+    /// Nodes of one dataset come one behind the other in most answers.
+    private var last: (dataset: UInt32, node: LineageAnswer.Node)?
 
     init(_ commitCount: UInt32) { self.commitCount = commitCount }
 
@@ -400,11 +401,11 @@ private struct Describer {
         _ index: borrowing IndexStorage
     ) -> LineageAnswer.Node {
         var node: LineageAnswer.Node
-        if let known = datasets[key.dataset] {
-            node = known
+        if let last, last.dataset == key.dataset {
+            node = last.node
         } else {
             node = whole(key.dataset, index)
-            datasets[key.dataset] = node
+            last = (key.dataset, node)
         }
         node.depth = depth
         let separator = node.kind == .file ? "#" : "."

@@ -37,12 +37,12 @@ struct LineageWalk {
     private(set) var gaps: Set<String> = []
     private(set) var isCut = false
 
-    private var places = PairTable()
-    private var edgePlaces = PairTable()
+    private var places = PlaceTable()
+    private var edgePlaces = PlaceTable()
     /// Pairs of an edge and a run, where a run may find an edge from both sides of a self join.
-    private var edgeRuns = PairTable()
+    private var edgeRuns = NumberSet()
     /// Upstream, pairs of a node and an event; downstream, of a node and an input.
-    private var visits = PairTable()
+    private var visits = NumberSet()
     private var live: LiveRuns
     /// After the last step it is only looked for whether there is more.
     private var isProbing = false
@@ -67,7 +67,7 @@ struct LineageWalk {
 
     /// The place of a node; nil for one that was not reached.
     func place(of key: NodeKey) -> UInt32? {
-        places.find(key.bits).flatMap { Int($0) < reached.count ? $0 : nil }
+        find(key).flatMap { Int($0) < reached.count ? $0 : nil }
     }
 
     // MARK: Steps
@@ -131,14 +131,41 @@ struct LineageWalk {
         return true
     }
 
+    private static func hash(_ key: NodeKey) -> UInt64 { IndexStorage.hash(key.bits, 0) }
+
+    private func find(_ key: NodeKey) -> UInt32? {
+        places.find(Self.hash(key)) { nodes[Int($0)].key == key }
+    }
+
     private mutating func node(_ key: NodeKey, depth: Int) -> UInt32 {
-        let place = places.value(key.bits, orSet: UInt32(nodes.count))
-        if Int(place) == nodes.count {
-            nodes.append(Node(key: key, depth: depth))
-        } else if nodes[Int(place)].depth > depth {
-            nodes[Int(place)].depth = depth
+        if let known = find(key) {
+            nodes[Int(known)].depth = min(nodes[Int(known)].depth, depth)
+            return known
         }
+        let place = UInt32(nodes.count)
+        nodes.append(Node(key: key, depth: depth))
+        places.insert(place, Self.hash(key)) { [nodes] in Self.hash(nodes[Int($0)].key) }
         return place
+    }
+
+    /// The place of an edge between two nodes by one job in one way, made when it is new.
+    private mutating func edge(_ new: Edge) -> Int {
+        func hash(_ edge: Edge) -> UInt64 {
+            IndexStorage.hash(
+                UInt64(edge.from) << 32 | UInt64(edge.to),
+                UInt64(edge.job) << 32 | UInt64(edge.attributes.bits)
+            )
+        }
+        let newHash = hash(new)
+        let known = edgePlaces.find(newHash) { place in
+            let edge = edges[Int(place)]
+            return edge.from == new.from && edge.to == new.to && edge.job == new.job
+                && edge.attributes == new.attributes
+        }
+        if let known { return Int(known) }
+        edges.append(new)
+        edgePlaces.insert(UInt32(edges.count - 1), newHash) { [edges] in hash(edges[Int($0)]) }
+        return edges.count - 1
     }
 
     /// Notes an edge from or to a node, and the node at its far end with what to go on from.
@@ -157,30 +184,21 @@ struct LineageWalk {
         }
         let other = node(far, depth: stepCount)
         let (from, to) = isUpstream ? (other, near) : (near, other)
-        let shown = attributes.shown
-        let place = edgePlaces.value(
-            UInt64(from) << 32 | UInt64(to),
-            UInt64(record.job) << 32 | UInt64(shown.bits),
-            orSet: UInt32(edges.count)
-        )
-        let at = Int(place)
-        if at == edges.count {
-            edges.append(
-                Edge(
-                    from: from,
-                    to: to,
-                    job: record.job,
-                    attributes: shown,
-                    firstRun: run,
-                    lastRun: run,
-                    runCount: 0
-                )
+        let at = edge(
+            Edge(
+                from: from,
+                to: to,
+                job: record.job,
+                attributes: attributes.shown,
+                firstRun: run,
+                lastRun: run,
+                runCount: 0
             )
-        }
+        )
         edges[at].firstRun = min(edges[at].firstRun, run)
         edges[at].lastRun = max(edges[at].lastRun, run)
         // A run with one input finds each edge once.
-        if record.inputCount == 1 || edgeRuns.insert(UInt64(place) << 32 | UInt64(run)) {
+        if record.inputCount == 1 || edgeRuns.insert(UInt64(at) << 32 | UInt64(run)) {
             edges[at].runCount += 1
         }
         next.append((other, event))
@@ -353,28 +371,19 @@ struct LineageWalk {
     private mutating func standInRows(_ key: NodeKey, _ node: UInt32, at event: UInt32) {
         let rows = self.node(.rows(key.dataset), depth: stepCount - 1)
         if !isProbing {
-            let place = edgePlaces.value(
-                UInt64(rows) << 32 | UInt64(node),
-                UInt64(none) << 32 | UInt64(EdgeAttributes.indirect.bits),
-                orSet: UInt32(edges.count)
-            )
-            if Int(place) == edges.count {
-                edges.append(
-                    Edge(
-                        from: rows,
-                        to: node,
-                        job: none,
-                        attributes: .indirect,
-                        firstRun: none,
-                        lastRun: none,
-                        runCount: 0
-                    )
+            _ = edge(
+                Edge(
+                    from: rows,
+                    to: node,
+                    job: none,
+                    attributes: .indirect,
+                    firstRun: none,
+                    lastRun: none,
+                    runCount: 0
                 )
-            }
+            )
         }
-        if visits.find(UInt64(rows) << 32 | UInt64(event)) == nil {
-            current.append((rows, event))
-        }
+        if !visits.contains(UInt64(rows) << 32 | UInt64(event)) { current.append((rows, event)) }
     }
 
     // MARK: Downstream
@@ -394,8 +403,8 @@ struct LineageWalk {
             guard run.commit < commitCount else { continue }
             guard isAny || index.holds(key.dataset, input.bound, anyOf: events) else { continue }
             let visit = UInt64(node) << 32 | UInt64(place)
-            guard visits.find(visit) == nil, live.contains(input.run, index) else { continue }
-            _ = visits.insert(visit)
+            guard !visits.contains(visit), live.contains(input.run, index) else { continue }
+            visits.insert(visit)
             spread(index, input.run, run, place - run.firstInput, key, node)
         }
     }
@@ -460,12 +469,10 @@ extension IndexStorage {
 
 /// Which runs' rows are still somewhere.
 struct LiveRuns {
-    private static let live: UInt32 = 1
-    private static let dead: UInt32 = 2
-
     let commitCount: UInt32
     let isAll: Bool
-    private var known = PairTable()
+    private var live = NumberSet()
+    private var dead = NumberSet()
     /// The way from the run that was asked for to the one that is looked at, each with the next reader to look at.
     private var way: [(run: UInt32, reader: UInt32, isBegun: Bool)] = []
 
@@ -479,14 +486,15 @@ struct LiveRuns {
     /// A reader of a run's rows comes after it in the log, so the search ends.
     mutating func contains(_ run: UInt32, _ index: borrowing IndexStorage) -> Bool {
         if isAll { return true }
-        if let known = known.find(UInt64(run)) { return known == Self.live }
+        if live.contains(UInt64(run)) { return true }
+        if dead.contains(UInt64(run)) { return false }
         way.removeAll(keepingCapacity: true)
         way.append((run, none, false))
         while let last = way.last {
             let top = way.count - 1
             let record = index.runs[last.run]
             if !last.isBegun {
-                if isLeft(record, index) { return end(Self.live) }
+                if isLeft(record, index) { return end() }
                 way[top] = (last.run, index.datasets[record.output].lastReader, true)
                 continue
             }
@@ -498,27 +506,24 @@ struct LiveRuns {
                 guard input.run > last.run, index.runs[input.run].commit < commitCount,
                     index.holds(record.output, input.bound, anyOf: [record.event])
                 else { continue }
-                switch known.find(UInt64(input.run)) {
-                case Self.live?: return end(Self.live)
-                case Self.dead?: continue
-                default:
-                    way[top].reader = reader
-                    way.append((input.run, none, false))
-                    goesOn = true
-                }
+                if live.contains(UInt64(input.run)) { return end() }
+                if dead.contains(UInt64(input.run)) { continue }
+                way[top].reader = reader
+                way.append((input.run, none, false))
+                goesOn = true
             }
             if !goesOn {
-                _ = known.value(UInt64(last.run), orSet: Self.dead)
+                dead.insert(UInt64(last.run))
                 way.removeLast()
             }
         }
         return false
     }
 
-    /// Notes what all on the way are.
-    private mutating func end(_ state: UInt32) -> Bool {
-        for step in way { _ = known.value(UInt64(step.run), orSet: state) }
-        return state == Self.live
+    /// Notes that all on the way are live.
+    private mutating func end() -> Bool {
+        for step in way { live.insert(UInt64(step.run)) }
+        return true
     }
 
     private func isLeft(_ run: RunRecord, _ index: borrowing IndexStorage) -> Bool {
