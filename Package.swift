@@ -179,7 +179,9 @@ let package = Package(
         // Benchmarks that need the insides
         .executableTarget(
             name: "lineage-benchmark",
-            dependencies: ["Bytes", "Lineage"],
+            dependencies: [
+                "Ambient", "Bytes", "Catalog", "CommitLog", "Lineage", "ObjectStorage",
+            ],
             path: "Benchmarks/Lineage",
             swiftSettings: shipped
         ),

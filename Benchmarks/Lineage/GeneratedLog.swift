@@ -11,12 +11,28 @@ struct GeneratedLog {
     static let hubReaderCount = 25_000
 
     let tableCount: Int
+    private let commitsPerEntry: Int
     private var state: UInt64 = 42
-    private var position: Int64 = 0
+    private var commitCount = 0
+    /// Where the edges of columns along which values flow go, when somebody wants them.
+    var edges: EdgeFile?
     /// Of each table, the columns that others may read.
     private let columnNames = (0..<Self.columnCount).map { "column_\($0)" }
 
-    init(tableCount: Int) { self.tableCount = tableCount }
+    /// - Parameter entryCount: into how many entries all commits go; nil for one each.
+    init(tableCount: Int, entryCount: Int? = nil) {
+        self.tableCount = tableCount
+        let count = Self.commitCount(tables: tableCount)
+        commitsPerEntry = entryCount.map { (count + $0 - 1) / $0 } ?? 1
+    }
+
+    /// How many commits make the hub and the first tables.
+    private static func commitCount(tables: Int) -> Int { 2 * tables + 2 }
+
+    /// The entry in which the first tables are made.
+    func position(afterTables count: Int) -> Int64 {
+        Int64((Self.commitCount(tables: count) - 1) / commitsPerEntry + 1)
+    }
 
     static func name(_ table: Int) -> [String] {
         ["domain_\(table / tablesPerDomain)", "table_\(table % tablesPerDomain)"]
@@ -49,12 +65,13 @@ struct GeneratedLog {
     }
 
     private mutating func commit(_ changes: [JSON], _ facts: CommitLineage?) -> LineageCommit {
-        position += 1
+        let position = Int64(commitCount / commitsPerEntry + 1)
+        defer { commitCount += 1 }
         return LineageCommit(
             position: position,
-            index: 0,
+            index: commitCount % commitsPerEntry,
             timeMillis: position * 1000,
-            id: "commit-\(position)",
+            id: "commit-\(commitCount)",
             actor: "pipeline",
             changes: changes,
             lineage: nil,
@@ -195,6 +212,7 @@ struct GeneratedLog {
         _ map: (inout GeneratedLog) -> ColumnMap
     ) -> LineageCommit {
         let columnMap = map(&self)
+        edges?.write(columnMap, from: inputs.map(\.0), to: name)
         let hash = hash()
         let facts = LineageFacts(
             job: LineageFacts.Job(
@@ -202,7 +220,7 @@ struct GeneratedLog {
                 name: name.joined(separator: "."),
                 version: "1"
             ),
-            runID: "run-\(position + 1)",
+            runID: "run-\(commitCount)",
             inputs: inputs.map { LineageFacts.Input($0.0, snapshotID: $0.1, schemaID: 0) },
             output: LineageFacts.Output(
                 .table(uuid: uuid, name: name),

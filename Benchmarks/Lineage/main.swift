@@ -1,12 +1,17 @@
 // Questions about a generated lineage graph, in one process: how long, and how much memory.
 //
-//     lineage-benchmark [TABLES] [PROBES]
+//     lineage-benchmark [TABLES] [PROBES] [--index WAREHOUSE] [--edges FILE] [--questions FILE]
 //
-// TABLES of 50 columns with about 100 edges each: 1 000 000 make 100 million edges.
+// TABLES of 50 columns with about 100 edges each: 1 000 000 make 100 million edges. `--index` writes the graph down as
+// the lineage index of a warehouse in a folder, whose log lends it its entries: `varve serve` then answers about it.
+// `--edges` and `--questions` write the edges along which values flow, and what was asked and found, for other programs.
 
-import Bytes
+import Ambient
+import Catalog
+import CommitLog
 import Glibc
 import Lineage
+import ObjectStorage
 
 /// Seconds by a clock: of the wall, or of the processor that this thread had.
 func now(_ clock: clockid_t = CLOCK_MONOTONIC) -> Double {
@@ -67,12 +72,51 @@ func measure(_ title: String, _ count: Int, _ ask: (Int) throws -> LineageAnswer
     )
 }
 
-let arguments = CommandLine.arguments.dropFirst().compactMap { Int($0) }
-let tableCount = arguments.first ?? 100_000
-let probeCount = arguments.count > 1 ? arguments[1] : 2000
+/// What the command line says.
+struct Options {
+    var tableCount = 100_000
+    var probeCount = 2000
+    var warehouse: String?
+    var edges: String?
+    var questions: String?
+
+    init(_ arguments: [String]) {
+        var numbers: [Int] = []
+        var rest = arguments[...]
+        while let argument = rest.popFirst() {
+            switch argument {
+            case "--index": warehouse = rest.popFirst()
+            case "--edges": edges = rest.popFirst()
+            case "--questions": questions = rest.popFirst()
+            default:
+                guard let number = Int(argument), number > 0 else {
+                    fatalError("\(argument) is neither a number nor an option")
+                }
+                numbers.append(number)
+            }
+        }
+        if let first = numbers.first { tableCount = first }
+        if numbers.count > 1 { probeCount = numbers[1] }
+    }
+}
+
+let options = Options(Array(CommandLine.arguments.dropFirst()))
+let (tableCount, probeCount) = (options.tableCount, options.probeCount)
+
+var catalog: WarehouseCatalog?
+var entryCount: Int?
+if let path = options.warehouse {
+    let opened = try await WarehouseCatalog.open(
+        store: try openStore(url: path, options: StoreOptions()),
+        ambient: .system
+    )
+    entryCount = Int(try await opened.read().position)
+    catalog = opened
+}
 
 let graph = LineageGraph()
-var log = GeneratedLog(tableCount: tableCount)
+var log = GeneratedLog(tableCount: tableCount, entryCount: entryCount)
+log.edges = options.edges.flatMap { EdgeFile(path: $0) }
 let began = now()
 try graph.apply(log.hub())
 for table in 0..<tableCount {
@@ -82,6 +126,18 @@ for table in 0..<tableCount {
     }
 }
 print("\(graph.describedSize); folded in \(Int(now() - began)) s; \(memory())")
+if let edges = log.edges {
+    edges.flush()
+    print("\(edges.count) edges along which values flow")
+}
+if let catalog, let image = IndexImage(graph) {
+    let began = now()
+    let store = LineageIndexStore(store: catalog.store, warehouseID: catalog.warehouse.id) {
+        try await catalog.entryHash(at: $0)
+    }
+    let (_, report) = try await store.write(image, base: nil)
+    print("index of \(report.byteCount) bytes written in \(shown((now() - began) * 1e6)) µs")
+}
 
 /// Columns of tables in a layer, of any domains.
 func columns(
@@ -106,8 +162,11 @@ try measure("upstream, 10 hops, values only", probeCount) { round in
 try measure("upstream, 10 hops, conditions too", probeCount) { round in
     try graph.upstream(of: targets[round], LineageOptions(depth: 10))
 }
-// Two commits a table, and the hub's.
-let half = LineageOptions(depth: 10, asOf: .position(Int64(tableCount + 2)), selection: .directOnly)
+let half = LineageOptions(
+    depth: 10,
+    asOf: .position(log.position(afterTables: tableCount / 2)),
+    selection: .directOnly
+)
 let early = try columns(probeCount, layer: 9, of: tableCount / 2, &log)
 try measure("upstream, 10 hops, values only, as of the middle", probeCount) { round in
     try graph.upstream(of: early[round], half)
@@ -129,3 +188,13 @@ try measure("impact of the hub, one step", 50) { _ in
 }
 try measure("impact of the hub, all", 5) { _ in try graph.impact(of: hub) }
 print(memory())
+
+if let path = options.questions, let file = fopen(path, "w") {
+    for target in targets {
+        let found = try graph.upstream(of: target, direct)
+        let name = target.text.split(separator: ".").map(String.init)
+        let number = log.edges?.number(name[0] + "." + name[1], name[2]) ?? -1
+        fputs("\(target.text),\(number),\(found.nodes.count)\n", file)
+    }
+    fclose(file)
+}
