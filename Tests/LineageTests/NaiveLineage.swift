@@ -39,13 +39,13 @@ struct NaiveLineage {
     }
 
     /// Something that a dataset holds.
-    private enum Content: Hashable {
+    enum Content: Hashable {
         /// What the step with this number put there.
         case run(Int)
         case unknown(Int)
     }
 
-    private var runs: [Int: (run: Run, read: [[Content]])] = [:]
+    private(set) var runs: [Int: (run: Run, read: [[Content]])] = [:]
     private var held: [String: [Content]] = [:]
     private var snapshots: [String: [Int64: [Content]]] = [:]
     private var isDropped: [String: Bool] = [:]
@@ -98,7 +98,7 @@ struct NaiveLineage {
         }
     }
 
-    private func source(_ run: Run, _ origin: ColumnMap.Origin) -> Node {
+    func source(_ run: Run, _ origin: ColumnMap.Origin) -> Node {
         Node(
             dataset: run.inputs[origin.input].dataset,
             part: .column(Self.key(origin.column, origin.fieldID))
@@ -112,7 +112,7 @@ struct NaiveLineage {
             .flatMap(\.origins)
     }
 
-    private func wholeKind(_ run: Run, _ input: Int) -> String? {
+    func wholeKind(_ run: Run, _ input: Int) -> String? {
         guard let map = run.map else { return nil }
         let all = map.outputs.flatMap(\.origins) + map.rows
         return all.contains { $0.input == input && $0.kind == .direct } ? "DIRECT" : "INDIRECT"
@@ -128,7 +128,7 @@ struct NaiveLineage {
         return answer
     }
 
-    private func up(
+    func up(
         _ node: Node,
         _ contents: [Content],
         _ answer: inout Answer,
@@ -175,13 +175,19 @@ struct NaiveLineage {
 
     // MARK: Downstream
 
-    func downstream(_ node: Node) -> Answer {
+    /// The runs whose rows are left in some table, or went from it to one where they are.
+    func liveRuns() -> Set<Int> {
         var live: Set<Int> = []
         var open: [Content] = held.filter { isDropped[$0.key] != true }.flatMap(\.value)
         while let content = open.popLast() {
             guard case .run(let number) = content, live.insert(number).inserted else { continue }
             open += runs[number]?.read.flatMap { $0 } ?? []
         }
+        return live
+    }
+
+    func downstream(_ node: Node) -> Answer {
+        let live = liveRuns()
         var answer = Answer()
         var seen: Set<[AnyHashable]> = []
         answer.nodes.insert(node)
@@ -189,7 +195,7 @@ struct NaiveLineage {
         return answer
     }
 
-    private func down(
+    func down(
         _ node: Node,
         _ made: Int?,
         _ live: Set<Int>,

@@ -17,6 +17,13 @@ package struct LineageOptions: Sendable {
     package var includesReplaced: Bool
     /// Where names of one part are looked up.
     package var namespace: [String]
+    /// Edges are those of runs of commits from here on, up to there, both included; nil for no bound.
+    ///
+    /// A window bounds what is shown, not what is looked at: behind an edge of another time may be one of the window.
+    package var since: LineageInstant?
+    package var until: LineageInstant?
+
+    var hasWindow: Bool { since != nil || until != nil }
 
     package init(
         depth: Int? = nil,
@@ -24,7 +31,9 @@ package struct LineageOptions: Sendable {
         selection: Selection = .all,
         columns: Bool = false,
         includesReplaced: Bool = false,
-        namespace: [String] = ["main"]
+        namespace: [String] = ["main"],
+        since: LineageInstant? = nil,
+        until: LineageInstant? = nil
     ) {
         self.depth = depth
         self.asOf = asOf
@@ -32,6 +41,8 @@ package struct LineageOptions: Sendable {
         self.columns = columns
         self.includesReplaced = includesReplaced
         self.namespace = namespace
+        self.since = since
+        self.until = until
     }
 }
 
@@ -42,18 +53,20 @@ package struct LineageAnswer: Sendable, Hashable {
         case upstream, downstream, path, impact
     }
 
-    /// A dataset, the rows of one, or a column.
+    /// A dataset, the rows of one, or a column; or the runs that were asked about.
     package struct Node: Sendable, Hashable {
         package enum Kind: String, Sendable, Hashable {
             case table, file, column
             /// Which rows a dataset has: what filters and joins decide about.
             case rows
+            /// What was asked about: a run, or all runs of a job.
+            case run, job
         }
 
         package var kind: Kind
         /// As a question names it: `ns.table`, `ns.table.column`, `ns.table.*`, a path.
         package var name: String
-        /// The name of the table or the path of the file.
+        /// The name of the table or the path of the file; of runs and jobs, as `name`.
         package var dataset: String
         package var tableUUID: String?
         package var column: String?
@@ -116,7 +129,4 @@ package struct LineageAnswer: Sendable, Hashable {
     package var gaps: [String]
     /// Whether there is more beyond the depth that was asked for.
     package var isCut: Bool
-
-    /// Whether the log accounts for everything that the answer had to look at.
-    package var isComplete: Bool { gaps.isEmpty }
 }

@@ -66,9 +66,14 @@ extension IndexStorage {
         _ options: LineageOptions
     ) throws(LineageError) -> LineageAnswer {
         let count = try commitCount(checked: options)
+        let window = try window(options)
+        if let subject = try subject(of: node, before: count) {
+            return ask(question, of: subject, options, window)
+        }
         let root = try root(node, namespace: options.namespace, before: count)
         let roots = roots(of: root, options)
         var walk = LineageWalk(options, commitCount: count)
+        walk.window = window
         if question == .upstream {
             walk.goUpstream(self, from: roots, event: root.event)
         } else {
@@ -85,6 +90,9 @@ extension IndexStorage {
         _ options: LineageOptions
     ) throws(LineageError) -> LineageAnswer {
         let count = try commitCount(checked: options)
+        guard !options.hasWindow else {
+            throw LineageError(.invalid, "a question about ways has no window: since and until")
+        }
         let from = try root(node, namespace: options.namespace, before: count)
         let to = try root(target, namespace: options.namespace, before: count)
         var options = options
@@ -102,7 +110,7 @@ extension IndexStorage {
         return answer
     }
 
-    private func commitCount(checked options: LineageOptions) throws(LineageError) -> UInt32 {
+    func commitCount(checked options: LineageOptions) throws(LineageError) -> UInt32 {
         if let depth = options.depth, depth < 1 {
             throw LineageError(.invalid, "the depth is at least 1, not \(depth)")
         }
@@ -118,7 +126,7 @@ extension IndexStorage {
     }
 
     /// The node itself, or all columns of the dataset when they are asked for.
-    private func roots(of root: Root, _ options: LineageOptions) -> [NodeKey] {
+    func roots(of root: Root, _ options: LineageOptions) -> [NodeKey] {
         guard options.columns, root.key.isWhole else { return [root.key] }
         let dataset = root.key.dataset
         var keys = (0..<datasets[dataset].columnCount).map { NodeKey(dataset, $0) }
@@ -128,14 +136,19 @@ extension IndexStorage {
 
     // MARK: The answer
 
-    private func answer(
+    /// - Parameter subject: the node that stands for `NodeKey.subject`, which is no dataset's.
+    func answer(
         _ question: LineageAnswer.Question,
         _ root: NodeKey,
-        _ part: AnswerPart,
-        _ walk: LineageWalk
+        _ whole: AnswerPart,
+        _ walk: LineageWalk,
+        subject: LineageAnswer.Node? = nil
     ) -> LineageAnswer {
         let count = walk.commitCount
         var describer = Describer(count)
+        describer.subject = subject
+        var part = whole
+        if walk.options.hasWindow { part.keepCounted() }
         // By depth, then by name; the one asked about first.
         // Names lie together while they are compared, not all over the index.
         var names: [UInt8] = []
@@ -276,9 +289,10 @@ extension IndexStorage {
 }
 
 /// What of a walk is the answer.
-private struct AnswerPart {
+struct AnswerPart {
     var nodes: [LineageWalk.Node]
     var edges: [LineageWalk.Edge]
+    private(set) var roots: [UInt32] = []
     /// Of each node, whether values flow between it and where the walk began.
     var isDirect: [Bool] = []
     var isMasked: [Bool] = []
@@ -311,6 +325,7 @@ private struct AnswerPart {
 
     /// Finds what the roots reach by values alone, and past all masks.
     mutating func reach(from roots: [UInt32], isForward: Bool) {
+        self.roots = roots
         let steps = Steps(edges, nodes.count, isForward: isForward)
         isDirect = marks(roots, steps, isForward) { $0.isDirect }
         isMasked = marks(roots, steps, isForward) { !$0.isMasked }.map { !$0 }
@@ -373,10 +388,12 @@ private struct AnswerPart {
 }
 
 /// Names nodes as they were called then; what columns of one dataset share is made once.
-private struct Describer {
+struct Describer {
     private let commitCount: UInt32
     /// Nodes of one dataset come one behind the other in most answers.
     private var last: (dataset: UInt32, node: LineageAnswer.Node)?
+    /// What stands for `NodeKey.subject`.
+    var subject: LineageAnswer.Node?
 
     init(_ commitCount: UInt32) { self.commitCount = commitCount }
 
@@ -386,6 +403,8 @@ private struct Describer {
         _ index: borrowing IndexStorage,
         to names: inout [UInt8]
     ) {
+        // The only one of its depth.
+        if key == .subject { return }
         let record = index.datasets[key.dataset]
         let name = record.isFile ? nil : index.name(of: key.dataset, before: commitCount).name
         index.appendBytes(ofText: name ?? record.identity, to: &names)
@@ -400,6 +419,7 @@ private struct Describer {
         _ depth: Int,
         _ index: borrowing IndexStorage
     ) -> LineageAnswer.Node {
+        if key == .subject, let subject { return subject }
         var node: LineageAnswer.Node
         if let last, last.dataset == key.dataset {
             node = last.node

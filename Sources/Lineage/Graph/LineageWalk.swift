@@ -28,9 +28,27 @@ struct LineageWalk {
         var depth: Int
     }
 
+    /// What one run says of two nodes, or that columns stand in rows.
+    struct Step {
+        var near: UInt32
+        var far: UInt32
+        var attributes: EdgeAttributes
+        /// `none` where columns stand in rows.
+        var run: UInt32
+        /// Upstream: the event of the near dataset that the run is, and what of the far one it read.
+        var event: UInt32
+        var bound: UInt32
+    }
+
     let options: LineageOptions
     /// Commits that are seen.
     let commitCount: UInt32
+    /// The runs that count in edges; the walk goes past all others.
+    var window: Range<UInt32> = 0..<none
+    /// How many steps are kept one by one, for who follows single ways; more than those make `isOverfull`.
+    var stepCountMax = 0
+    private(set) var steps: [Step] = []
+    private(set) var isOverfull = false
 
     private var nodes: [Node] = []
     private(set) var edges: [Edge] = []
@@ -71,6 +89,11 @@ struct LineageWalk {
     }
 
     // MARK: Steps
+
+    /// Adds a node to begin from: upstream with what of it is meant, downstream with where it came from.
+    mutating func begin(at key: NodeKey, event: UInt32) {
+        next.append((node(key, depth: 0), event))
+    }
 
     mutating func goUpstream(
         _ index: borrowing IndexStorage,
@@ -183,6 +206,8 @@ struct LineageWalk {
             return
         }
         let other = node(far, depth: stepCount)
+        next.append((other, event))
+        if stepCountMax > 0 { keepStep(near, other, attributes, run, record.event, event) }
         let (from, to) = isUpstream ? (other, near) : (near, other)
         let at = edge(
             Edge(
@@ -190,18 +215,42 @@ struct LineageWalk {
                 to: to,
                 job: record.job,
                 attributes: attributes.shown,
-                firstRun: run,
-                lastRun: run,
+                firstRun: none,
+                lastRun: 0,
                 runCount: 0
             )
         )
+        guard window.contains(run) else { return }
         edges[at].firstRun = min(edges[at].firstRun, run)
         edges[at].lastRun = max(edges[at].lastRun, run)
         // A run with one input finds each edge once.
         if record.inputCount == 1 || edgeRuns.insert(UInt64(at) << 32 | UInt64(run)) {
             edges[at].runCount += 1
         }
-        next.append((other, event))
+    }
+
+    private mutating func keepStep(
+        _ near: UInt32,
+        _ far: UInt32,
+        _ attributes: EdgeAttributes,
+        _ run: UInt32,
+        _ event: UInt32,
+        _ bound: UInt32
+    ) {
+        guard steps.count < stepCountMax else {
+            isOverfull = true
+            return
+        }
+        steps.append(
+            Step(
+                near: near,
+                far: far,
+                attributes: attributes.shown,
+                run: run,
+                event: event,
+                bound: bound
+            )
+        )
     }
 
     private mutating func noteGap(_ text: String) {
@@ -292,7 +341,7 @@ struct LineageWalk {
     }
 
     /// How a dataset takes part in a run as a whole.
-    private func wholeAttributes(
+    func wholeAttributes(
         _ index: borrowing IndexStorage,
         _ run: RunRecord,
         _ input: UInt32
@@ -349,7 +398,7 @@ struct LineageWalk {
         )
     }
 
-    private mutating func noteInexact(
+    mutating func noteInexact(
         _ index: borrowing IndexStorage,
         _ run: RunRecord,
         _ dataset: UInt32
@@ -358,7 +407,7 @@ struct LineageWalk {
         noteGap("run \(id) read a snapshot of \(name) that is not in the log")
     }
 
-    private mutating func noteUntraced(_ index: borrowing IndexStorage, _ run: RunRecord) {
+    mutating func noteUntraced(_ index: borrowing IndexStorage, _ run: RunRecord) {
         let (id, job) = (index.string(run.runID), index.string(index.jobs[run.job].name))
         noteGap(
             run.hash == none
@@ -371,6 +420,7 @@ struct LineageWalk {
     private mutating func standInRows(_ key: NodeKey, _ node: UInt32, at event: UInt32) {
         let rows = self.node(.rows(key.dataset), depth: stepCount - 1)
         if !isProbing {
+            if stepCountMax > 0 { keepStep(node, rows, .indirect, none, event, event) }
             _ = edge(
                 Edge(
                     from: rows,

@@ -2,10 +2,18 @@
 ///
 /// `table`, `ns.table`, `ns.table.column`, `ns.table@snapshot`, `ns.table.column@snapshot`, or a file:
 /// `data/flights.csv`, `s3://bucket/x.parquet`, with `#column` behind it for one of its columns. Parts
-/// with dots or odd characters stand in double quotes.
+/// with dots or odd characters stand in double quotes. Or what ran: `run:ID`, or `job:NAME` for all runs
+/// of a job, whatever its kind and version.
 package struct NodeName: Sendable, Hashable {
+    /// What ran, by its name.
+    enum Execution: Sendable, Hashable {
+        case run(String)
+        case job(String)
+    }
+
     /// The text, as written.
     package let text: String
+    let execution: Execution?
     /// The parts between the dots, without quotes; empty for an unfinished quote.
     let parts: [String]
     let snapshotID: Int64?
@@ -13,6 +21,11 @@ package struct NodeName: Sendable, Hashable {
     /// - Throws: `invalid` for an empty text, an empty part, or a quote without end.
     package init(_ text: String) throws(LineageError) {
         self.text = text
+        execution = try Self.execution(text)
+        if execution != nil {
+            (parts, snapshotID) = ([], nil)
+            return
+        }
         var parts: [String] = []
         var part = ""
         var isQuoted = false
@@ -55,6 +68,15 @@ package struct NodeName: Sendable, Hashable {
             snapshotID = nil
         }
         self.parts = parts
+    }
+
+    private static func execution(_ text: String) throws(LineageError) -> Execution? {
+        guard text.hasPrefix("run:") || text.hasPrefix("job:") else { return nil }
+        let name = String(text.dropFirst(4))
+        guard !name.isEmpty, name.utf8.count <= LineageFacts.textBytesMax else {
+            throw LineageError(.invalid, "\"\(text.prefix(200))\" names no run and no job")
+        }
+        return text.hasPrefix("run:") ? .run(name) : .job(name)
     }
 
     /// Whether a part needs no quotes.

@@ -293,4 +293,6 @@ struct NodeKey: BitwiseCopyable, Hashable {
 
     static func rows(_ dataset: UInt32) -> NodeKey { NodeKey(dataset, rowsColumn) }
     static func whole(_ dataset: UInt32) -> NodeKey { NodeKey(dataset, wholeColumn) }
+    /// No dataset's: the runs that a question is about.
+    static let subject = NodeKey(none, wholeColumn)
 }

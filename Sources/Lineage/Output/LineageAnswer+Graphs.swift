@@ -16,6 +16,7 @@ extension LineageAnswer {
                 case .file: "note"
                 case .column: "ellipse"
                 case .rows: "hexagon"
+                case .run, .job: "cds"
                 }
             text += "  n\(index) [label=\(quoted(node.name)), shape=\(shape)];\n"
         }
@@ -124,6 +125,8 @@ extension LineageAnswer {
                 case .file: "File"
                 case .column: "Column"
                 case .rows: "Rows"
+                case .run: "Run"
+                case .job: "Job"
                 }
             text += "MERGE (n:\(label) {name: \(name(index))})"
             text += " SET n.dataset = \(quotedCypher(node.dataset))"

@@ -24,15 +24,13 @@ extension LineageAnswer {
 
     /// The whole answer; snapshot ids are strings, since they do not fit the numbers of JavaScript.
     package var json: JSON {
-        var object: JSONObject = [
-            "question": .string(question.rawValue), "node": .string(root),
-        ]
-        if let target { object["to"] = .string(target) }
-        object["position"] = .integer(position)
-        object["time"] = position > 0 ? .string(isoTime(millis: timeMillis)) : .null
-        object["complete"] = .bool(isComplete)
-        object["gaps"] = .strings(gaps)
-        object["cut"] = .bool(isCut)
+        var object = head(
+            question.rawValue,
+            root,
+            to: target,
+            position: position,
+            timeMillis: timeMillis
+        )
         object["nodes"] = .array(nodes.map(Self.json))
         object["edges"] = .array(edges.map(json))
         return .object(object)
@@ -61,17 +59,9 @@ extension LineageAnswer {
         if let subtype = edge.subtype { object["subtype"] = .string(subtype) }
         if edge.isMasked { object["masked"] = true }
         guard let run = edge.run else { return .object(object) }
-        var job: JSONObject = ["name": .string(run.jobName), "kind": .string(run.jobKind)]
-        if let version = run.jobVersion { job["version"] = .string(version) }
-        object["job"] = .object(job)
-        object["run"] = .string(run.runID)
+        for member in run.members.members { object[member.key] = member.value }
         object["runs"] = .integer(edge.runCount)
-        object["commit"] = .string(run.commitID)
-        object["actor"] = .string(run.actor)
-        object["operation"] = .string(run.operation)
-        object["position"] = .integer(run.position)
         object["first_position"] = edge.firstPosition.map { .integer($0) } ?? .null
-        object["time"] = .string(isoTime(millis: run.timeMillis))
         if let id = run.inputSnapshotID { object["input_snapshot"] = .string(String(id)) }
         if let id = run.outputSnapshotID { object["output_snapshot"] = .string(String(id)) }
         return .object(object)
