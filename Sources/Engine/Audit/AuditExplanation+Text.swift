@@ -183,7 +183,7 @@ extension LineageFacts.Input {
 
 extension AuditExplanation.Upstream {
     /// The datasets further upstream, nearest first.
-    var datasets: [LineageAnswer.Node] { (answer?.nodes ?? []).filter { $0.depth > 0 } }
+    var datasets: [LineageAnswer.Node] { answer?.nodes.filter { $0.depth > 0 } ?? [] }
 
     fileprivate var lines: [String] {
         if let trouble { return ["  upstream of \(node): not known (\(trouble))"] }

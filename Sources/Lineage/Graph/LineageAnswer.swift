@@ -47,7 +47,7 @@ package struct LineageOptions: Sendable {
 }
 
 /// A part of the graph that answers a question, in an order that depends on the log alone.
-package struct LineageAnswer: Sendable, Hashable {
+package struct LineageAnswer: Sendable {
     /// What was asked.
     package enum Question: String, Sendable, Hashable {
         case upstream, downstream, path, impact
@@ -123,8 +123,8 @@ package struct LineageAnswer: Sendable, Hashable {
     package var position: Int64
     package var timeMillis: Int64
     /// By depth, then by name; the one asked about first.
-    package var nodes: [Node]
-    package var edges: [Edge]
+    package var nodes: Nodes
+    package var edges: Edges
     /// Why something may be missing; empty when nothing is.
     package var gaps: [String]
     /// Whether there is more beyond the depth that was asked for.

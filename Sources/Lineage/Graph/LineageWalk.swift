@@ -40,6 +40,18 @@ struct LineageWalk {
         var bound: UInt32
     }
 
+    /// A run that read a dataset.
+    private struct Reader {
+        var place: UInt32
+        var input: InputRecord
+        var run = RunRecord.unread
+        /// Where a column goes in the run's map.
+        var targets: Range<UInt32> = 0..<0
+
+        /// Which of the run's inputs it is.
+        var number: UInt32 { place - run.firstInput }
+    }
+
     let options: LineageOptions
     /// Commits that are seen.
     let commitCount: UInt32
@@ -62,6 +74,8 @@ struct LineageWalk {
     /// Upstream, pairs of a node and an event; downstream, of a node and an input.
     private var visits = NumberSet()
     private var live: LiveRuns
+    /// The sum of what was read ahead of need, so that it is read.
+    private var readAhead: UInt32 = 0
     /// After the last step it is only looked for whether there is more.
     private var isProbing = false
     /// Steps that were begun; what they find is as far from the roots.
@@ -445,29 +459,73 @@ struct LineageWalk {
     ) {
         let key = nodes[Int(node)].key
         let isAny = events.contains(none) || options.includesReplaced
+        // Each record lies somewhere else in gigabytes. In loops that do one thing for all readers the processor waits
+        // for many records at once, not for one after the other.
+        var readers: [Reader] = []
         var place = index.datasets[key.dataset].lastReader
         while place != none {
             let input = index.inputs[place]
-            defer { place = input.earlierReader }
-            let run = index.runs[input.run]
-            guard run.commit < commitCount else { continue }
-            guard isAny || index.holds(key.dataset, input.bound, anyOf: events) else { continue }
-            let visit = UInt64(node) << 32 | UInt64(place)
-            guard !visits.contains(visit), live.contains(input.run, index) else { continue }
+            readers.append(Reader(place: place, input: input))
+            place = input.earlierReader
+        }
+        for at in readers.indices { readers[at].run = index.runs[readers[at].input.run] }
+        var last: [UInt32] = []
+        last.reserveCapacity(readers.count)
+        for reader in readers { last.append(index.datasets[reader.run.output].lastEvent) }
+        for event in last where event != none { readAhead &+= index.events[event].commit }
+        readers.removeAll { reader in
+            guard reader.run.commit < commitCount else { return true }
+            guard isAny || index.holds(key.dataset, reader.input.bound, anyOf: events) else {
+                return true
+            }
+            let visit = UInt64(node) << 32 | UInt64(reader.place)
+            guard !visits.contains(visit), live.contains(reader.input.run, index) else {
+                return true
+            }
             visits.insert(visit)
-            spread(index, input.run, run, place - run.firstInput, key, node)
+            return false
+        }
+        if !key.isWhole, !key.isRows { findTargets(index, key.column, &readers) }
+        for reader in readers { spread(index, reader, key, node) }
+    }
+
+    /// Finds where a column goes in each reader's map.
+    private mutating func findTargets(
+        _ index: borrowing IndexStorage,
+        _ column: UInt32,
+        _ readers: inout [Reader]
+    ) {
+        var searches: [SourceSearch] = []
+        searches.reserveCapacity(readers.count)
+        for (at, reader) in readers.enumerated() where reader.run.map != none {
+            searches.append(
+                SourceSearch(
+                    reader: at,
+                    input: reader.number,
+                    column: column,
+                    map: index.maps[reader.run.map]
+                )
+            )
+        }
+        var isDone = false
+        while !isDone {
+            isDone = true
+            for at in searches.indices where searches[at].narrow(index) { isDone = false }
+        }
+        for search in searches {
+            guard let range = search.result(index) else { continue }
+            readers[search.reader].targets = range
+            readAhead &+= index.targets[range.lowerBound].column
         }
     }
 
     private mutating func spread(
         _ index: borrowing IndexStorage,
-        _ number: UInt32,
-        _ run: RunRecord,
-        _ input: UInt32,
+        _ reader: Reader,
         _ key: NodeKey,
         _ node: UInt32
     ) {
-        let source = index.inputs[run.firstInput + input]
+        let (source, run) = (reader.input, reader.run)
         if !source.isExact { noteInexact(index, run, key.dataset) }
         func add(_ walk: inout LineageWalk, _ column: UInt32, _ attributes: EdgeAttributes) {
             walk.note(
@@ -475,13 +533,13 @@ struct LineageWalk {
                 NodeKey(run.output, column),
                 attributes,
                 isUpstream: false,
-                run: number,
+                run: source.run,
                 run,
                 event: run.event
             )
         }
         if key.isWhole {
-            let attributes = wholeAttributes(index, run, input)
+            let attributes = wholeAttributes(index, run, reader.number)
             if attributes.isIndirect, !includesIndirect { return }
             add(&self, NodeKey.wholeColumn, attributes)
         } else if key.isRows {
@@ -489,12 +547,8 @@ struct LineageWalk {
         } else if run.map == none {
             noteUntraced(index, run)
             add(&self, NodeKey.wholeColumn, .untraced)
-        } else if let range = index.targetRange(
-            input: input,
-            column: key.column,
-            of: index.maps[run.map]
-        ) {
-            for place in range {
+        } else {
+            for place in reader.targets {
                 let target = index.targets[place]
                 if target.attributes.isIndirect, !includesIndirect { continue }
                 add(&self, target.column, target.attributes)

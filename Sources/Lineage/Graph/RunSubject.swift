@@ -126,7 +126,8 @@ extension IndexStorage {
         _ question: LineageAnswer.Question,
         of subject: RunSubject,
         _ options: LineageOptions,
-        _ window: Range<UInt32>
+        _ window: Range<UInt32>,
+        in graph: LineageGraph
     ) -> LineageAnswer {
         let isUpstream = question == .upstream
         // The first step is the one to or from the runs.
@@ -182,7 +183,7 @@ extension IndexStorage {
             }
         }
         part.reach(from: [subjectPlace], isForward: !isUpstream)
-        return answer(question, .subject, part, walk, subject: subject.node)
+        return answer(question, .subject, part, walk, subject: subject.node, in: graph)
     }
 
     /// What a run read: datasets, or their columns and which rows they have.

@@ -143,6 +143,23 @@ struct RunRecord: BitwiseCopyable {
     var map: UInt32
     /// What is known of the hash that the facts name; `none` when they name none.
     var hash: UInt32
+
+    /// Stands for one that is not read yet.
+    static let unread = RunRecord(
+        snapshotID: 0,
+        flags: 0,
+        commit: none,
+        job: none,
+        runID: none,
+        earlierOfRun: none,
+        firstInput: 0,
+        inputCount: 0,
+        output: none,
+        event: none,
+        operation: none,
+        map: none,
+        hash: none
+    )
 }
 
 /// A dataset as a run read it.

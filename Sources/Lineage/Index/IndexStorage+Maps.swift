@@ -179,23 +179,9 @@ extension IndexStorage {
 
     /// Where the targets of an input's column lie; nil when nothing is made of it.
     func targetRange(input: UInt32, column: UInt32, of map: MapRecord) -> Range<UInt32>? {
-        var (low, high) = (UInt32(0), map.sourceCount)
-        while low < high {
-            let middle = (low + high) / 2
-            let source = sources[map.firstSource + middle]
-            if (source.input, source.column) < (input, column) {
-                low = middle + 1
-            } else {
-                high = middle
-            }
-        }
-        guard low < map.sourceCount else { return nil }
-        let source = sources[map.firstSource + low]
-        guard source.input == input, source.column == column else { return nil }
-        let end =
-            low + 1 < map.sourceCount
-            ? sources[map.firstSource + low + 1].firstTarget : map.edgeCount
-        return map.firstEdge + source.firstTarget..<map.firstEdge + max(source.firstTarget, end)
+        var search = SourceSearch(reader: 0, input: input, column: column, map: map)
+        while search.narrow(self) {}
+        return search.result(self)
     }
 
     /// Whether values flow from an input, and not only conditions.
@@ -495,5 +481,48 @@ extension IndexStorage {
         record.columnCount += 1
         datasets[dataset] = record
         return record.columnCount - 1
+    }
+}
+
+/// Looks for a column of an input among the sources of a map, so that many can be looked for side by side.
+struct SourceSearch {
+    /// For whom it is.
+    let reader: Int
+    private let wanted: UInt64
+    private let map: MapRecord
+    private var low: UInt32 = 0
+    private var high: UInt32
+
+    init(reader: Int, input: UInt32, column: UInt32, map: MapRecord) {
+        self.reader = reader
+        self.map = map
+        wanted = UInt64(input) << 32 | UInt64(column)
+        high = map.sourceCount
+    }
+
+    private func key(_ source: SourceRecord) -> UInt64 {
+        UInt64(source.input) << 32 | UInt64(source.column)
+    }
+
+    /// Leaves half of what is left.
+    ///
+    /// - Returns: whether there may be more to do.
+    mutating func narrow(_ index: borrowing IndexStorage) -> Bool {
+        guard low < high else { return false }
+        let middle = low + (high - low) / 2
+        let isBefore = key(index.sources[map.firstSource + middle]) < wanted
+        low = isBefore ? middle + 1 : low
+        high = isBefore ? high : middle
+        return true
+    }
+
+    func result(_ index: borrowing IndexStorage) -> Range<UInt32>? {
+        guard low < map.sourceCount else { return nil }
+        let source = index.sources[map.firstSource + low]
+        guard key(source) == wanted else { return nil }
+        let end =
+            low + 1 < map.sourceCount
+            ? index.sources[map.firstSource + low + 1].firstTarget : map.edgeCount
+        return map.firstEdge + source.firstTarget..<map.firstEdge + max(source.firstTarget, end)
     }
 }

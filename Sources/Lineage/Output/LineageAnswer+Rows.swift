@@ -9,9 +9,10 @@ extension LineageAnswer {
 
     /// One row for each edge, as texts; nil where there is nothing to say.
     package var rows: [[String?]] {
-        edges.map { edge in
+        let names = nodes.map(\.name)
+        return edges.map { edge in
             [
-                nodes[edge.from].name, nodes[edge.to].name, edge.kind?.rawValue, edge.subtype,
+                names[edge.from], names[edge.to], edge.kind?.rawValue, edge.subtype,
                 edge.isMasked ? "true" : "false", edge.run?.jobName, edge.run?.jobKind,
                 edge.run?.runID, edge.run.map { String($0.position) },
                 edge.run.map { isoTime(millis: $0.timeMillis) },
@@ -32,7 +33,8 @@ extension LineageAnswer {
             timeMillis: timeMillis
         )
         object["nodes"] = .array(nodes.map(Self.json))
-        object["edges"] = .array(edges.map(json))
+        let names = nodes.map(\.name)
+        object["edges"] = .array(edges.map { Self.json($0, names) })
         return .object(object)
     }
 
@@ -51,9 +53,9 @@ extension LineageAnswer {
         return .object(object)
     }
 
-    private func json(_ edge: Edge) -> JSON {
+    private static func json(_ edge: Edge, _ names: [String]) -> JSON {
         var object: JSONObject = [
-            "from": .string(nodes[edge.from].name), "to": .string(nodes[edge.to].name),
+            "from": .string(names[edge.from]), "to": .string(names[edge.to]),
         ]
         if let kind = edge.kind { object["type"] = .string(kind.rawValue) }
         if let subtype = edge.subtype { object["subtype"] = .string(subtype) }

@@ -1,0 +1,235 @@
+// An answer knows its nodes and edges as numbers; their texts are made of the index when somebody reads them. Of most
+// large answers few are ever read, and those that go over a wire are read one after the other. The index forgets
+// nothing, so what is read later is what would have been read at once.
+
+extension LineageAnswer {
+    /// What the numbers of an answer are about.
+    struct Source: Sendable {
+        let graph: LineageGraph
+        /// Commits that are seen.
+        let commitCount: UInt32
+        /// What stands for `NodeKey.subject`.
+        let subject: Node?
+
+        var describer: Describer { Describer(commitCount, subject: subject) }
+    }
+
+    /// The nodes of an answer, each made when it is read.
+    package struct Nodes: RandomAccessCollection, Sendable {
+        struct Place: Sendable {
+            var key: NodeKey
+            var depth: Int
+            var isDirect: Bool
+            var isMasked: Bool
+        }
+
+        let source: Source
+        let places: [Place]
+
+        package var startIndex: Int { 0 }
+        package var endIndex: Int { places.count }
+
+        package subscript(index: Int) -> Node {
+            var describer = source.describer
+            return node(index, &describer)
+        }
+
+        private func node(_ index: Int, _ describer: inout Describer) -> Node {
+            let place = places[index]
+            var node = source.graph.storage.read { describer.describe(place.key, place.depth, $0) }
+            node.isDirect = place.isDirect
+            node.isMasked = place.isMasked
+            return node
+        }
+
+        /// Reads them one after the other, which costs less than one by one.
+        package struct Iterator: IteratorProtocol {
+            private let nodes: Nodes
+            private var describer: Describer
+            private var index = 0
+
+            fileprivate init(_ nodes: Nodes) {
+                self.nodes = nodes
+                describer = nodes.source.describer
+            }
+
+            package mutating func next() -> Node? {
+                guard index < nodes.endIndex else { return nil }
+                defer { index += 1 }
+                return nodes.node(index, &describer)
+            }
+        }
+
+        package func makeIterator() -> Iterator { Iterator(self) }
+    }
+
+    /// The edges of an answer, each made when it is read.
+    package struct Edges: RandomAccessCollection, Sendable {
+        let source: Source
+        let nodes: [Nodes.Place]
+        let edges: [LineageWalk.Edge]
+
+        package var startIndex: Int { 0 }
+        package var endIndex: Int { edges.count }
+
+        package subscript(index: Int) -> Edge {
+            let edge = edges[index]
+            let dataset = nodes[Int(edge.from)].key.dataset
+            return source.graph.storage.read { $0.describe(edge, from: dataset) }
+        }
+    }
+}
+
+extension LineageAnswer: Equatable {
+    package static func == (a: LineageAnswer, b: LineageAnswer) -> Bool {
+        a.question == b.question && a.root == b.root && a.target == b.target
+            && a.position == b.position && a.timeMillis == b.timeMillis && a.gaps == b.gaps
+            && a.isCut == b.isCut && a.nodes.elementsEqual(b.nodes) && a.edges.elementsEqual(b.edges)
+    }
+}
+
+/// Names nodes as they were called then; what columns of one dataset share is made once.
+struct Describer {
+    private let commitCount: UInt32
+    /// What stands for `NodeKey.subject`.
+    private let subject: LineageAnswer.Node?
+    /// Nodes of one dataset come one behind the other in most answers.
+    private var last: (dataset: UInt32, node: LineageAnswer.Node)?
+
+    init(_ commitCount: UInt32, subject: LineageAnswer.Node? = nil) {
+        self.commitCount = commitCount
+        self.subject = subject
+    }
+
+    /// Adds what a node sorts by: the dataset's name, then itself, its rows, its columns by name.
+    func appendSortName(
+        _ key: NodeKey,
+        _ index: borrowing IndexStorage,
+        to names: inout [UInt8]
+    ) {
+        // The only one of its depth.
+        if key == .subject { return }
+        let record = index.datasets[key.dataset]
+        let name = record.isFile ? nil : index.name(of: key.dataset, before: commitCount).name
+        index.appendBytes(ofText: name ?? record.identity, to: &names)
+        names += [0, key.isWhole ? 0 : key.isRows ? 1 : 2]
+        if key.isWhole || key.isRows { return }
+        let column = index.columnName(key.column, of: key.dataset, before: commitCount)
+        index.appendBytes(ofText: column, to: &names)
+    }
+
+    mutating func describe(
+        _ key: NodeKey,
+        _ depth: Int,
+        _ index: borrowing IndexStorage
+    ) -> LineageAnswer.Node {
+        if key == .subject, let subject { return subject }
+        var node: LineageAnswer.Node
+        if let last, last.dataset == key.dataset {
+            node = last.node
+        } else {
+            node = whole(key.dataset, index)
+            last = (key.dataset, node)
+        }
+        node.depth = depth
+        let separator = node.kind == .file ? "#" : "."
+        if key.isRows {
+            node.kind = .rows
+            node.name += "\(separator)*"
+        } else if !key.isWhole {
+            let text = index.string(
+                index.columnName(key.column, of: key.dataset, before: commitCount)
+            )
+            let id = index.column(key.column, of: key.dataset).fieldID
+            node.name += separator + (node.kind == .file ? text : NodeName.written([text]))
+            node.kind = .column
+            node.column = text
+            node.fieldID = id < 0 ? nil : id
+        }
+        return node
+    }
+
+    private func whole(_ dataset: UInt32, _ index: borrowing IndexStorage) -> LineageAnswer.Node {
+        let record = index.datasets[dataset]
+        let identity = index.string(record.identity)
+        if record.isFile {
+            return LineageAnswer.Node(
+                kind: .file,
+                name: identity,
+                dataset: identity,
+                isDropped: false,
+                depth: 0,
+                isDirect: false,
+                isMasked: false
+            )
+        }
+        let (name, isDropped) = index.name(of: dataset, before: commitCount)
+        let text = name.map { index.string($0) } ?? identity
+        return LineageAnswer.Node(
+            kind: .table,
+            name: text,
+            dataset: text,
+            tableUUID: identity,
+            isDropped: isDropped,
+            depth: 0,
+            isDirect: false,
+            isMasked: false
+        )
+    }
+}
+
+extension IndexStorage {
+    fileprivate func describe(
+        _ edge: LineageWalk.Edge,
+        from dataset: UInt32
+    ) -> LineageAnswer.Edge {
+        var run: LineageAnswer.Run?
+        if edge.runCount > 0 {
+            run = describe(run: edge.lastRun)
+            run?.inputSnapshotID = snapshotRead(by: edge.lastRun, of: dataset)
+        }
+        return LineageAnswer.Edge(
+            from: Int(edge.from),
+            to: Int(edge.to),
+            kind: edge.attributes.kind,
+            subtype: optionalString(subtypes[edge.attributes.subtype]),
+            isMasked: edge.attributes.isMasked,
+            run: run,
+            runCount: edge.runCount,
+            firstPosition: edge.runCount > 0
+                ? commits[self.runs[edge.firstRun].commit].position : nil
+        )
+    }
+
+    /// The snapshot of a dataset that a run read.
+    fileprivate func snapshotRead(by run: UInt32, of dataset: UInt32) -> Int64? {
+        let record = runs[run]
+        for input in (record.firstInput..<record.firstInput + record.inputCount).reversed()
+        where inputs[input].dataset == dataset {
+            return inputs[input].flags & InputRecord.hasSnapshotFlag != 0
+                ? inputs[input].snapshotID : nil
+        }
+        return nil
+    }
+
+    /// A run, without what it read.
+    func describe(run number: UInt32) -> LineageAnswer.Run {
+        let run = runs[number]
+        let commit = commits[run.commit]
+        let job = jobs[run.job]
+        return LineageAnswer.Run(
+            jobKind: string(job.kind),
+            jobName: string(job.name),
+            jobVersion: optionalString(job.version),
+            runID: string(run.runID),
+            commitID: string(commit.id),
+            actor: string(commit.actor),
+            position: commit.position,
+            timeMillis: commit.timeMillis,
+            operation: string(run.operation),
+            inputSnapshotID: nil,
+            outputSnapshotID: run.flags & RunRecord.hasSnapshotFlag != 0 ? run.snapshotID : nil,
+            number: Int(number)
+        )
+    }
+}
