@@ -180,7 +180,7 @@ let package = Package(
         .executableTarget(
             name: "lineage-benchmark",
             dependencies: [
-                "Ambient", "Bytes", "Catalog", "CommitLog", "Lineage", "ObjectStorage",
+                "Ambient", "Bytes", "CMalloc", "Catalog", "CommitLog", "Lineage", "ObjectStorage",
             ],
             path: "Benchmarks/Lineage",
             swiftSettings: shipped

@@ -112,7 +112,7 @@ def postgres(folder):
     if programs is None:
         yield None
         return
-    place = pathlib.Path(tempfile.mkdtemp(prefix="lineage-postgres-"))
+    place = pathlib.Path(tempfile.mkdtemp(prefix="lineage-postgres-", dir="/tmp"))
     user = ["runuser", "-u", "postgres", "--"] if getpass.getuser() == "root" else []
     if user:
         shutil.chown(place, "postgres")

@@ -7,6 +7,7 @@
 // `--edges` and `--questions` write the edges along which values flow, and what was asked and found, for other programs.
 
 import Ambient
+import CMalloc
 import Catalog
 import CommitLog
 import Glibc
@@ -99,6 +100,10 @@ struct Options {
         if numbers.count > 1 { probeCount = numbers[1] }
     }
 }
+
+// As `varve` does: what is freed is kept for the next question, not given back and zeroed again.
+mallopt(M_MMAP_THRESHOLD, 64 << 20)
+mallopt(M_TRIM_THRESHOLD, 256 << 20)
 
 let options = Options(Array(CommandLine.arguments.dropFirst()))
 let (tableCount, probeCount) = (options.tableCount, options.probeCount)

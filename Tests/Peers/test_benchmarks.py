@@ -129,3 +129,15 @@ def test_events(tmp_path):
     assert figures["count"] > 0
     for name, statuses in {"INSERTs alone, 4 clients": {"200"}, "events, one each, 64 clients": {"201"}, "batches of 100, 4 clients": {"204"}}.items():
         assert set(figures[name]["statuses"]) == statuses, figures[name]
+
+
+def test_lineage(tmp_path):
+    """The graph's index is one that a server takes, and other programs find as much as Varve."""
+    command = [sys.executable, BENCHMARKS / "lineage.py", "--tables", "400", "--probes", "40", "--seconds", "0.5",
+               "--peer-tables", "400", "--peer-probes", "40", "--json", tmp_path / "figures"]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=3 * SECONDS,
+                          env={**os.environ, "VARVE_BIN": str(BINARY), "TMPDIR": str(tmp_path)})
+    assert done.returncode == 0, done.stdout + done.stderr
+    figures = json.loads((tmp_path / "figures").read_text())
+    assert figures["peers"]["networkx"] and figures["scale"]["first answer"]
+    assert all(set(found["statuses"]) == {"200"} for found in figures["scale"].values() if isinstance(found, dict) and "statuses" in found)

@@ -141,7 +141,8 @@ struct Describer {
                 index.columnName(key.column, of: key.dataset, before: commitCount)
             )
             let id = index.column(key.column, of: key.dataset).fieldID
-            node.name += separator + (node.kind == .file ? text : NodeName.written([text]))
+            node.name += separator
+            node.name += node.kind == .file ? text : NodeName.written(text)
             node.kind = .column
             node.column = text
             node.fieldID = id < 0 ? nil : id

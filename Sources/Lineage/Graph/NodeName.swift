@@ -94,15 +94,18 @@ package struct NodeName: Sendable, Hashable {
 
     /// The name of a table written so that it reads back.
     static func written(_ parts: [String]) -> String {
-        parts.map { part in
-            if isPlain(part) { return part }
-            var text = "\""
-            for scalar in part.unicodeScalars {
-                if scalar == "\"" { text += "\"" }
-                text.unicodeScalars.append(scalar)
-            }
-            return text + "\""
-        }.joined(separator: ".")
+        parts.map { written($0) }.joined(separator: ".")
+    }
+
+    /// One part of a name.
+    static func written(_ part: String) -> String {
+        if isPlain(part) { return part }
+        var text = "\""
+        for scalar in part.unicodeScalars {
+            if scalar == "\"" { text += "\"" }
+            text.unicodeScalars.append(scalar)
+        }
+        return text + "\""
     }
 }
 
