@@ -211,7 +211,8 @@ extension Session {
 
     /// Puts small data files of a partition together, as a snapshot of operation `replace`.
     ///
-    /// A file is small below three quarters of the table's target size; deletes are applied on the way.
+    /// A file is small below three quarters of the table's target size; deletes are applied on the way, and rows
+    /// keep their ids.
     ///
     /// - Throws: a conflict when somebody else removed or deleted from one of the files meanwhile;
     ///   nothing was changed then.
@@ -221,12 +222,6 @@ extension Session {
     ) async throws -> MaintenanceReport {
         try requirePresent()
         let table = try await newest(identifier)
-        if table.metadata.formatVersion >= 3 {
-            throw EngineError(
-                .invalid,
-                "table \(identifier) is of format version 3, whose row ids compaction does not keep yet"
-            )
-        }
         let reader = try TableReader(
             table.metadata,
             at: defaultVersion(of: table.metadata),
@@ -254,7 +249,7 @@ extension Session {
         report.compactedFileCount = plan.files.count
         report.compactedByteCount = plan.files.reduce(0) { $0 + $1.file.fileSizeBytes }
         if isDry || plan.files.isEmpty { return report }
-        let columns = try reader.columns()
+        let columns = Columnar.Schema(try reader.columns().fields + reader.keptFields)
         let given = GivenTable(
             name: "varve small files",
             schema: columns,
