@@ -5,6 +5,7 @@ last changed it; and the files are read as the specification says, with fastavro
 """
 import json
 import random
+import re
 import urllib.request
 
 import fastavro
@@ -162,7 +163,8 @@ class Table:
         return [self.next, self.some(range(3)), self.some(range(100)), self.some(["", "a", "it's", "日本"]),
                 self.some([[], [1, None], [7, 8, 9]]), self.some([{"a": 1, "b": None}, {"a": None, "b": "x"}])]
 
-    def values(self, rows):
+    @staticmethod
+    def values(rows):
         return ", ".join("(" + ", ".join(map(text_of, row)) + ")" for row in rows)
 
     def chosen(self):
@@ -354,7 +356,7 @@ class Table:
             columns = f"FOR VERSION AS OF {snapshot_id}"
             assert self.sorted(self.select(columns)) == wanted
         self.varve.verify()
-        check_other_readers(self.varve, {key: row for key, row in self.rows.items()})
+        check_other_readers(self.varve, self.rows)
 
 
 def check_other_readers(varve, rows):
@@ -365,6 +367,8 @@ def check_other_readers(varve, rows):
     assert columns[:len(NAMES)] == NAMES and not [name for name in columns if name.startswith("_")]
     assert connection.execute(f"SELECT id, v FROM iceberg_scan('{location}') ORDER BY id").fetchall() == [
         (key, rows[key].values[2]) for key in sorted(rows)]
+    theirs = connection.execute(f"SELECT id, _row_id, _last_updated_sequence_number FROM iceberg_scan('{location}') ORDER BY id")
+    assert theirs.fetchall() == [(key, rows[key].id, rows[key].number) for key in sorted(rows)]
     from pyiceberg.table import StaticTable
     table = StaticTable.from_metadata(location).scan().to_arrow()
     assert table.column_names == columns
@@ -407,3 +411,122 @@ def upgrade(varve, name="t"):
         request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=60) as answer:
             assert json.load(answer)["metadata"]["format-version"] == 3
+
+
+LINEAGE = "_row_id, _last_updated_sequence_number"
+
+
+@pytest.fixture
+def small(varve):
+    """(1, 'a') and (2, 'b') with the ids 0 and 1."""
+    varve.execute("CREATE TABLE t (id INT, s VARCHAR) TBLPROPERTIES ('format-version' = '3')")
+    assert varve.rows(f"SELECT {LINEAGE} FROM t") == []
+    varve.execute("INSERT INTO t VALUES (1, 'a'), (2, 'b')")
+    return varve
+
+
+def test_row_lineage_has_names_and_is_no_column(small):
+    varve = small
+    assert varve.table("SELECT * FROM t").column_names == ["id", "s"]
+    assert [name for name, *_ in varve.rows("DESCRIBE t")] == ["id", "s"]
+    assert varve.rows(f"SELECT *, {LINEAGE} FROM t ORDER BY id") == [(1, "a", 0, 1), (2, "b", 1, 1)]
+    assert varve.rows("SELECT x._ROW_ID, t._row_id FROM t AS x JOIN t ON x._row_id = t._row_id + 1") == [(1, 0)]
+    assert varve.rows("SELECT id FROM t WHERE _row_id IS NULL OR _last_updated_sequence_number IS NULL") == []
+    assert varve.rows("SELECT max(_row_id), count(_row_id), min(_last_updated_sequence_number) FROM t") == [(1, 2, 1)]
+    assert varve.rows("SELECT (SELECT s FROM t AS i WHERE i._row_id = o._row_id) FROM t AS o ORDER BY o._row_id") == [("a",), ("b",)]
+    assert varve.rows("SELECT _row_id FROM t ORDER BY _row_id DESC LIMIT 1") == [(1,)]
+    assert varve.rows("SELECT rowid >= 0, _row_id FROM t WHERE s = 'b'") == [(True, 1)]
+    # Of what is no table there are none; nor of tables without row lineage.
+    varve.execute("CREATE VIEW v AS SELECT id FROM t; CREATE TABLE old (id INT); INSERT INTO old VALUES (1)")
+    for text in ["SELECT _row_id FROM v", "SELECT _row_id FROM (SELECT * FROM t) AS q", "SELECT _row_id FROM old",
+                 "UPDATE old SET id = 2 WHERE _row_id = 0", "DELETE FROM old WHERE _row_id = 0"]:
+        assert '"_row_id" does not exist' in varve.error(text)
+    # Copies are rows of their own.
+    varve.execute("CREATE TABLE copy (id INT, s VARCHAR, r BIGINT) TBLPROPERTIES ('format-version' = '3');"
+                  "INSERT INTO copy SELECT *, _row_id FROM t WHERE id = 2")
+    assert varve.rows("SELECT r, _row_id FROM copy") == [(1, 0)]
+    assert "_row_id" in varve.error("INSERT INTO t (_row_id, id) VALUES (7, 7)")
+    assert "_row_id" in varve.error("UPDATE t SET _row_id = 7")
+
+
+def test_conditions_of_changes_name_row_ids(small):
+    varve = small
+    varve.execute("UPDATE t SET s = 'c' WHERE _row_id = 1")
+    assert varve.rows(f"SELECT *, {LINEAGE} FROM t ORDER BY id") == [(1, "a", 0, 1), (2, "c", 1, 2)]
+    varve.execute("MERGE INTO t USING (VALUES (0, 'm')) AS n(r, s) ON t._row_id = n.r WHEN MATCHED THEN UPDATE SET s = n.s")
+    assert varve.rows(f"SELECT *, {LINEAGE} FROM t ORDER BY id") == [(1, "m", 0, 3), (2, "c", 1, 2)]
+    assert varve.rows("UPDATE t SET s = 'r' WHERE _last_updated_sequence_number = 2 RETURNING *") == [(2, "r")]
+    varve.execute("DELETE FROM t WHERE _row_id = 0")
+    assert varve.rows(f"SELECT *, {LINEAGE} FROM t ORDER BY id") == [(2, "r", 1, 4)]
+    assert varve.rows("DELETE FROM t WHERE _row_id = 1 RETURNING id") == [(2,)]
+    varve.verify()
+
+
+def test_rows_of_on_conflict_keep_their_ids(small):
+    varve = small
+    varve.execute("ALTER TABLE t ALTER COLUMN id SET NOT NULL; ALTER TABLE t ADD CONSTRAINT k PRIMARY KEY (id)")
+    varve.execute("INSERT INTO t VALUES (2, 'x'), (3, 'y') ON CONFLICT DO UPDATE SET s = excluded.s")
+    (_, _, one, _), (_, _, two, number), (_, _, three, same) = varve.rows(f"SELECT *, {LINEAGE} FROM t ORDER BY id")
+    assert (one, two) == (0, 1) and three > 1 and number == same == 2
+    varve.execute("INSERT INTO t VALUES (3, 'z'), (4, 'w') ON CONFLICT DO NOTHING")
+    assert varve.rows("SELECT _row_id FROM t WHERE id <= 3 ORDER BY id") == [(0,), (1,), (three,)]
+
+
+def test_definitions_change_and_rows_do_not(small):
+    varve = small
+    varve.execute("ALTER TABLE t ADD COLUMN d INT DEFAULT 5")
+    assert varve.rows(f"SELECT *, {LINEAGE} FROM t ORDER BY id") == [(1, "a", 5, 0, 1), (2, "b", 5, 1, 1)]
+    varve.execute("ALTER TABLE t ALTER COLUMN d TYPE VARCHAR")
+    assert varve.rows(f"SELECT *, {LINEAGE} FROM t ORDER BY id") == [(1, "a", "5", 0, 1), (2, "b", "5", 1, 1)]
+    varve.execute("ALTER TABLE t ALTER COLUMN d TYPE INT USING id * 10")
+    assert varve.rows(f"SELECT *, {LINEAGE} FROM t ORDER BY id") == [(1, "a", 10, 0, 4), (2, "b", 20, 1, 4)]
+    varve.execute("ALTER TABLE t RENAME TO u; ALTER TABLE u DROP COLUMN s")
+    assert varve.rows(f"SELECT *, {LINEAGE} FROM u ORDER BY id") == [(1, 10, 0, 4), (2, 20, 1, 4)]
+    # What replaces rows brings others.
+    varve.execute("INSERT OVERWRITE u SELECT * FROM u")
+    assert min(varve.rows("SELECT _row_id FROM u"))[0] > 1
+    varve.verify()
+
+
+def test_a_column_of_such_a_name_comes_first(varve):
+    varve.execute("CREATE TABLE t (_row_id INT, s VARCHAR) TBLPROPERTIES ('format-version' = '3');"
+                  "INSERT INTO t VALUES (70, 'a'), (80, 'b'); INSERT INTO t VALUES (90, 'c')")
+    assert varve.rows("SELECT *, _last_updated_sequence_number FROM t WHERE _row_id > 70 ORDER BY 1") == [(80, "b", 1), (90, "c", 2)]
+    for text in ["UPDATE t SET s = 'x' WHERE _row_id = 70", "DELETE FROM t WHERE s = 'a'"]:
+        assert "rename the column" in varve.error(text)
+    done = varve.run("maintain", "t", "--compact")
+    assert done.returncode == 1 and b"rename the column" in done.stderr
+    # Whole files go without being written anew.
+    varve.execute("DELETE FROM t WHERE s = 'c'")
+    varve.execute("ALTER TABLE t RENAME COLUMN _row_id TO n; UPDATE t SET s = 'x' WHERE n = 70")
+    assert varve.rows("SELECT *, _row_id FROM t ORDER BY n") == [(70, "x", 0), (80, "b", 1)]
+    varve.verify()
+
+
+def test_branches_and_transactions_keep_ids(small):
+    varve = small
+    varve.execute("BEGIN; INSERT INTO t VALUES (3, 'c'); UPDATE t SET s = 'd' WHERE id >= 2; DELETE FROM t WHERE id = 1; COMMIT")
+    assert varve.rows(f"SELECT *, {LINEAGE} FROM t ORDER BY id") == [(2, "d", 1, 3), (3, "d", 2, 3)]
+    varve.sql("UPDATE t SET s = 'e' WHERE id = 3", "--table-branch", "dev", format="table")
+    assert varve.rows(f"SELECT *, {LINEAGE} FROM t FOR VERSION AS OF 'dev' ORDER BY id") == [(2, "d", 1, 3), (3, "e", 2, 5)]
+    varve.execute("CREATE BRANCH lake")
+    varve.sql("DELETE FROM t WHERE id = 2", "--branch", "lake", format="table")
+    varve.execute("CREATE TABLE other (x INT); MERGE BRANCH lake")
+    assert varve.rows(f"SELECT *, {LINEAGE} FROM t") == [(3, "d", 2, 3)]
+    assert varve.rows(f"SELECT *, {LINEAGE} FROM t FOR VERSION AS OF 'dev' ORDER BY id") == [(2, "d", 1, 3), (3, "e", 2, 5)]
+    varve.verify()
+
+
+def test_a_condition_on_ids_leaves_row_groups_out(varve):
+    varve.execute("CREATE TABLE t (id INT, v DOUBLE) TBLPROPERTIES ('format-version' = '3', 'write.parquet.row-group-size-bytes' = '60000')")
+    for part in range(3):
+        varve.execute(f"INSERT INTO t SELECT i, random() FROM range({part * 20000}, {part * 20000 + 20000}) AS r(i)")
+    for text in ["SELECT 1", "UPDATE t SET v = 0 WHERE id % 20000 = 7", "SELECT 1"]:
+        # Where rows inherit their ids, and where files have them.
+        varve.execute(text)
+        plan = varve.sql("EXPLAIN ANALYZE SELECT id FROM t WHERE _row_id = 25000", format="csv").stdout.decode()
+        [(read, left)] = re.findall(r"(\d+) row groups \((\d+) left out\)", plan)
+        assert int(read) > 5 and int(left) == int(read) - 1, plan
+        assert varve.rows("SELECT id FROM t WHERE _row_id = 25000") == [(25000,)]
+        assert varve.rows("SELECT count(*) FROM t WHERE _row_id >= 59990") == [(10,)]
+        assert varve.rows("SELECT id FROM t WHERE _row_id IN (7, 59999, 70000) ORDER BY id") == [(7,), (59999,)]

@@ -178,7 +178,9 @@ struct RowTracer: Sendable {
         }
         var next = try await follow(moved: moved, by: snapshotID, step, &traces)
         guard step.trouble == nil, let removed = step.removed, let added = step.added else {
-            if let trouble = step.trouble, !(new.isEmpty && unknown.isEmpty) { gaps.insert(trouble) }
+            if let trouble = step.trouble, !(new.isEmpty && unknown.isEmpty) {
+                gaps.insert(trouble)
+            }
             for stop in new + unknown { end(stop, &traces, .unfollowed) }
             return next
         }

@@ -28,10 +28,11 @@ struct AuditedFiles: Sendable {
     var reader: TableReader
     var plan: TablePlan
 
-    static let place = [
-        Field("varve file", .string, isNullable: false, id: MetadataColumn.file.id),
-        Field("varve position", .int64, isNullable: false, id: MetadataColumn.position.id),
-    ] + lineage
+    static let place =
+        [
+            Field("varve file", .string, isNullable: false, id: MetadataColumn.file.id),
+            Field("varve position", .int64, isNullable: false, id: MetadataColumn.position.id),
+        ] + lineage
 
     /// Row lineage under names that no condition of a person means.
     static let lineage = [

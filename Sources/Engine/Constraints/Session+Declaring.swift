@@ -467,13 +467,15 @@ extension Session {
                 files: files
             )
             var added: [DataFile] = []
-            if !files.isEmpty, let query = try rewriting(
-                actions,
-                table,
-                metadata,
-                editor,
-                keepsRowLineage: old.keepsRowLineage
-            ) {
+            if !files.isEmpty,
+                let query = try rewriting(
+                    actions,
+                    table,
+                    metadata,
+                    editor,
+                    keepsRowLineage: old.keepsRowLineage
+                )
+            {
                 let given = try given(
                     "varve rows",
                     RowFiles(reader: old, files: files),

@@ -249,7 +249,7 @@ extension Session {
         report.compactedFileCount = plan.files.count
         report.compactedByteCount = plan.files.reduce(0) { $0 + $1.file.fileSizeBytes }
         if isDry || plan.files.isEmpty { return report }
-        let columns = Columnar.Schema(try reader.columns().fields + reader.keptFields)
+        let columns = try reader.columns()
         let given = GivenTable(
             name: "varve small files",
             schema: columns,
@@ -258,13 +258,17 @@ extension Session {
                 fieldIDs: columns.fields.map { $0.id ?? 0 },
                 chosen: plan
             )
-        )
+        ).withRowLineage(of: reader, plan.files)
         let rows = try await prepare(
             try Parser.parseQuery("FROM \"varve small files\""),
             [:],
             given: [given]
         )
-        let written = try await writeRows(of: rows, to: table, fields: columns.fields)
+        let written = try await writeRows(
+            of: rows,
+            to: table,
+            fields: columns.fields + reader.keptFields
+        )
         do {
             let receipt = try await commit(
                 [
