@@ -3,6 +3,7 @@
 Statements at random are held against a model in Python that keeps each row's id and the number of the commit that
 last changed it; and the files are read as the specification says, with fastavro and pyarrow alone.
 """
+import concurrent.futures
 import json
 import random
 import re
@@ -12,7 +13,6 @@ import fastavro
 import pyarrow.parquet
 import pytest
 
-from audit_model import explain, position_of
 from support import Varve, duckdb_with_iceberg, free_port, local_path, number_from_environment, server
 
 SEEDS = number_from_environment("VARVE_ROW_LINEAGE_SEEDS", 3)
@@ -51,6 +51,8 @@ class File:
         self.optional = {id: stored.schema_arrow.field(index).nullable for id, index in self.ids.items()}
         self.types = {id: str(stored.schema_arrow.field(index).type) for id, index in self.ids.items()}
         self.table = stored.read()
+        group = stored.metadata.row_group(0)
+        self.encodings = {group.column(i).path_in_schema: group.column(i).encodings for i in range(group.num_columns)}
 
     @property
     def is_explicit(self):
@@ -112,6 +114,7 @@ def check_files(metadata):
         assert (file.names[ROW_ID], file.names[LAST_UPDATED]) == ("_row_id", "_last_updated_sequence_number")
         assert file.types[ROW_ID] == file.types[LAST_UPDATED] == "int64"
         assert file.optional[ROW_ID] and file.optional[LAST_UPDATED]
+        assert "DELTA_BINARY_PACKED" in file.encodings["_row_id"]
         ids = file.column(ROW_ID)
         assert any(id is not None for id in ids), f"{file.path} needs no columns of row lineage"
         assert all(id is None or 0 <= id < file.first for id in ids), "an explicit id is older than the file"
@@ -462,6 +465,16 @@ def test_conditions_of_changes_name_row_ids(small):
     varve.verify()
 
 
+def test_subqueries_of_changes_have_row_ids_of_their_own(small):
+    varve = small
+    varve.execute("INSERT INTO t VALUES (3, 'c'); UPDATE t SET s = (SELECT max(s) FROM t AS i WHERE i._row_id < t._row_id) WHERE id > 1")
+    assert varve.rows(f"SELECT *, {LINEAGE} FROM t ORDER BY id") == [(1, "a", 0, 1), (2, "a", 1, 3), (3, "b", 2, 3)]
+    varve.execute("DELETE FROM t WHERE _row_id IN (SELECT _row_id FROM t WHERE id = 3)")
+    assert varve.rows("SELECT id, _row_id FROM t ORDER BY id") == [(1, 0), (2, 1)]
+    varve.execute("UPDATE t SET s = 'q' WHERE _row_id = (SELECT max(_row_id) FROM t)")
+    assert varve.rows(f"SELECT *, {LINEAGE} FROM t ORDER BY id") == [(1, "a", 0, 1), (2, "q", 1, 5)]
+
+
 def test_rows_of_on_conflict_keep_their_ids(small):
     varve = small
     varve.execute("ALTER TABLE t ALTER COLUMN id SET NOT NULL; ALTER TABLE t ADD CONSTRAINT k PRIMARY KEY (id)")
@@ -530,3 +543,35 @@ def test_a_condition_on_ids_leaves_row_groups_out(varve):
         assert varve.rows("SELECT id FROM t WHERE _row_id = 25000") == [(25000,)]
         assert varve.rows("SELECT count(*) FROM t WHERE _row_id >= 59990") == [(10,)]
         assert varve.rows("SELECT id FROM t WHERE _row_id IN (7, 59999, 70000) ORDER BY id") == [(7,), (59999,)]
+
+
+def test_writers_at_once_keep_ids(varve):
+    """Appends, changes and compactions race; a row has the same id in all snapshots that have it, and has it alone."""
+    varve.execute(f"CREATE TABLE t ({COLUMNS}) PARTITIONED BY (bucket(2, id)) TBLPROPERTIES ('format-version' = '3')")
+    varve.execute("INSERT INTO t SELECT i, i % 3, 0, 'first', NULL, NULL FROM range(40) AS r(i)")
+
+    def write(client):
+        chance = random.Random(client)
+        for number in range(8):
+            key, rest = 1000 * client + number, chance.randrange(4)
+            match chance.randrange(5):
+                case 0 | 1: varve.execute(f"INSERT INTO t (id, v) VALUES ({key}, {client}), ({key + 500}, {client})")
+                case 2: varve.execute(f"UPDATE t SET v = v + 1 WHERE id % 4 = {rest}")
+                case 3: varve.execute(f"BEGIN; INSERT INTO t (id, v) VALUES ({key}, {client}); COMMIT")
+                case 4:
+                    done = varve.run("maintain", "t", "--compact")
+                    assert done.returncode == 0 or b"another commit" in done.stderr, done.stderr
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(1, 5)))
+    metadata, known, numbers = current(varve), {}, {}
+    for snapshot in sorted(metadata["snapshots"], key=lambda one: one["sequence-number"]):
+        rows = by_specification(metadata, snapshot["snapshot-id"])
+        assert len({id for _, id, _ in rows}) == len({row[0] for row, _, _ in rows}) == len(rows)
+        for row, id, number in rows:
+            assert known.setdefault(row[0], id) == id
+            assert numbers.get(row[0], 0) <= number <= snapshot["sequence-number"]
+            numbers[row[0]] = number
+    assert len(metadata["snapshots"]) > 10 and len(set(known.values())) == len(known)
+    check_files(metadata)
+    varve.verify()

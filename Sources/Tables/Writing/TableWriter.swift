@@ -99,6 +99,9 @@ package final class TableWriter {
         options.parquet.keyValues.append(
             KeyValue(key: "iceberg.schema", value: schema.json.text())
         )
+        if keepsRowLineage, let id = MetadataColumn.rowID.id {
+            options.parquet.countingFieldIDs.insert(id)
+        }
         self.options = options
         var modes = metadata.metricsModes(schema: schema)
         var types: [Int: IcebergType] = [:]
