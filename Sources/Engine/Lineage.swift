@@ -87,8 +87,12 @@ extension Session {
             edges.compactMap { edge in
                 guard let place = places[edge.inputTable] else { return nil }
                 let field = place.schema.fields.first { $0.name == edge.inputColumn }
-                // The number of a row comes from none of its columns.
-                if field?.id == MetadataColumn.rowNumber.id { return nil }
+                // The number of a row, and its lineage, come from none of its columns.
+                if field?.id == MetadataColumn.rowNumber.id
+                    || MetadataColumn.rowLineage.contains(where: { $0.id == field?.id })
+                {
+                    return nil
+                }
                 return ColumnMap.Origin(
                     input: place.index,
                     column: edge.inputColumn,

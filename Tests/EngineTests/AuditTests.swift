@@ -43,10 +43,10 @@ struct AuditTests {
     /// Replaces a table's only file by one that keeps row ids, as writers do that know row lineage.
     ///
     /// - Parameter rows: of each row its values, its id and the sequence number of its last change; nil for
-    ///   one that this change made.
+    ///   ones that this change made.
     private func replaceFile(
         _ memory: MemorySession,
-        _ rows: [(n: Int32, id: Int64, sequence: Int64?)],
+        _ rows: [(n: Int32, id: Int64?, sequence: Int64?)],
         _ operation: SnapshotOperation
     ) async throws {
         let catalog = try await memory.session.engine.catalog(creating: false)
@@ -58,7 +58,7 @@ struct AuditTests {
             Field("n", .int32, id: fieldID), MetadataColumn.rowID,
             MetadataColumn.lastUpdatedSequenceNumber,
         ])
-        let ids: [Value] = rows.map { .int64($0.id) }
+        let ids: [Value] = rows.map { row in row.id.map { .int64($0) } ?? .null }
         let numbers: [Value] = rows.map { row in row.sequence.map { .int64($0) } ?? .null }
         let values: [Value] = rows.map { .int32($0.n) }
         let batch = RecordBatch(
@@ -143,6 +143,49 @@ struct AuditTests {
         let all = try await memory.session.explain(ExplainRequest(table: "t"))
         #expect(all.text.contains("keeper"))
         #expect(all.html.contains("keeper"))
+    }
+
+    @Test(
+        "Rows that a writer moved without their ids are followed by value, and by id on either side"
+    )
+    func lostIDs() async throws {
+        let memory = MemorySession()
+        try await memory.run(
+            "CREATE TABLE t (n INT) TBLPROPERTIES ('format-version' = '3');"
+                + "INSERT INTO t VALUES (1), (2), (3), (4)"
+        )
+        try await memory.run("DELETE FROM t WHERE n = 4")
+        try await replaceFile(memory, [(1, nil, nil), (2, nil, nil), (3, nil, nil)], .replace)
+        try await memory.run("UPDATE t SET n = 9 WHERE n = 3; DELETE FROM t WHERE n = 2")
+        let report = try await explain(memory, "t", where: "TRUE")
+        let known = positions(report)
+        let found = rows(report)
+        try #require(found.count == 2)
+        #expect(found[0]["evidence"]?.string == "values")
+        #expect(list(found[0], "written-by", known) == [3])
+        #expect(list(found[0], "moved-by", known) == [7, 6, 5, 4])
+        #expect(found[1]["evidence"]?.string == "row-lineage")
+        #expect(list(found[1], "written-by", known) == [6])
+        #expect(list(found[1], "moved-by", known) == [7])
+        // As far as ids tell: they were given by the writer that lost the others.
+        #expect(found[1]["inserted-by"]?.string.flatMap { known[$0] } == 5)
+    }
+
+    @Test("An id that the table has not given, or a number of the future, is a fault")
+    func impossibleLineage() async throws {
+        for row: (n: Int32, id: Int64?, sequence: Int64?) in [(1, 1000, 1), (1, -1, 1), (1, 0, 9)] {
+            let memory = MemorySession()
+            try await memory.run(
+                "CREATE TABLE t (n INT) TBLPROPERTIES ('format-version' = '3');"
+                    + "INSERT INTO t VALUES (1)"
+            )
+            try await replaceFile(memory, [(1, 0, 1)], .replace)
+            let before = try await memory.session.verify(readsData: true, rebuildsLineage: false)
+            #expect(before.isSound)
+            try await replaceFile(memory, [row], .replace)
+            let after = try await memory.session.verify(readsData: true, rebuildsLineage: false)
+            #expect(after.faults.count == 1)
+        }
     }
 
     // MARK: What is gone

@@ -460,6 +460,29 @@ struct ManifestTests {
         #expect(try reader.entries().map(\.file.firstRowID) == [800, 1000, 1101])
     }
 
+    @Test("Files that a manifest of before version 3 removes take no row ids")
+    func rowIDsOfRemoved() throws {
+        let table = try Self.table()
+        var writer = try ManifestWriter(
+            table: table,
+            spec: table.defaultSpec,
+            content: .data,
+            snapshotID: 77
+        )
+        try writer.delete(Self.entry(1, snapshot: 70, sequence: 4))
+        try writer.keep(Self.entry(2, snapshot: 70, sequence: 4))
+        let output = try writer.finish(path: "m")
+        let list = try Self.list([output.manifest], firstRowID: 1000)
+        let kept = Self.entry(2, snapshot: 70, sequence: 4).file.recordCount
+        #expect(list.nextRowID == 1000 + kept)
+        var reader = try ManifestReader(
+            bytes: output.bytes,
+            manifest: list.manifests[0],
+            table: table
+        )
+        #expect(try reader.entries().map(\.file.firstRowID) == [nil, 1000])
+    }
+
     @Test("v1 tables cannot be written to, nor unknown transforms")
     func refusals() throws {
         var table = try Self.table()

@@ -103,9 +103,12 @@ class History:
             self.models[place].rows[id] = (self.models[place].rows[id][0] + step, position)
 
     def touch(self, place):
-        """Writes rows anew as they are: nothing has changed."""
-        condition, _ = self.chosen(place)
-        self.execute(f"UPDATE {self.name} SET v = v WHERE {condition}", place)
+        """Writes rows anew as they are: nothing has changed, unless row lineage notes that they were updated."""
+        condition, ids = self.chosen(place)
+        position = self.execute(f"UPDATE {self.name} SET v = v WHERE {condition}", place)
+        if self.version == 3:
+            for id in ids:
+                self.models[place].rows[id] = (self.models[place].rows[id][0], position)
 
     def delete(self, place):
         condition, ids = self.chosen(place)
@@ -127,8 +130,6 @@ class History:
             self.models[place].rows[id] = (value, position)
 
     def compact(self, place):
-        if self.version == 3:
-            return
         arguments = ["--branch", place] if place else []
         done = self.varve("carol").run("maintain", self.name, "--compact", *arguments)
         assert done.returncode == 0, done.stderr.decode()
@@ -173,6 +174,7 @@ class History:
         if self.version == 3:
             ids = [row["row-id"] for row in rows["list"]]
             assert None not in ids and len(set(ids)) == len(ids)
+            assert {row["evidence"] for row in rows["list"]} <= {"added", "row-lineage"}
         else:
             assert {row["row-id"] for row in rows["list"]} <= {None}
         return report

@@ -103,7 +103,7 @@ struct ExplanationWork: Sendable {
     private mutating func note(_ trace: RowTrace) {
         for writer in trace.writers { note(.wrote, writer.snapshotID, writer.place) }
         for carrier in trace.carriers { note(.moved, carrier) }
-        if let inserter = trace.insertedBy { note(.inserted, inserter) }
+        if let inserter = trace.insertedBy { note(.inserted, inserter.snapshotID, inserter.place) }
     }
 
     /// Counts rows by the commit that added their files.
@@ -228,7 +228,7 @@ struct ExplanationWork: Sendable {
             fileSnapshotID: entry?.snapshotID,
             writers: writers,
             carriers: trace.carriers.compactMap { id($0) },
-            inserter: trace.insertedBy.flatMap { id($0) },
+            inserter: trace.insertedBy.flatMap { id($0.snapshotID, $0.place) },
             evidence: trace.evidence,
             isCertain: writers.count == 1 && trace.evidence != .unfollowed
         )

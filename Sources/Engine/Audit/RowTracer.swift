@@ -9,11 +9,14 @@ import Tables
 // the row. If it did (an UPDATE, DELETE or MERGE that writes files anew, a compaction), the row may have been there
 // before, in one of the files that went. Then
 //
-// 1. row lineage tells, where the table has it and the row kept its id: the row was last changed by the snapshot
-//    with its last-updated sequence number;
+// 1. row lineage tells, where the table has it and the row kept its id. If its last-updated sequence number is the
+//    file's, the file's snapshot changed it; if it is an older one, that snapshot moved it, and the way goes on
+//    from the row with the same id in a file that went. A row with an id that its snapshot gave is new, if that
+//    snapshot kept the ids of other rows;
 // 2. else values tell: when the files that went have an equal row, that is the same row, and its way goes on from
 //    there. A commit that wrote a row with the values that it had before has changed nothing, and cannot be told
-//    from one that only moved it.
+//    from one that only moved it. So it is in tables of versions 1 and 2, and in those of version 3 for writers
+//    that give all rows new ids.
 //
 // Of equal rows nobody can say which is which: if there are more after the commit than before it, each of them may
 // be new, and the answer names all commits that may have written it.
@@ -24,7 +27,7 @@ struct RowTrace: Sendable {
     enum Evidence: String, Sendable {
         /// The commit that added the file took nothing away: it wrote the row, which lies there still.
         case added
-        /// The row kept its id, and its last-updated sequence number names the snapshot.
+        /// Row ids and last-updated sequence numbers tell.
         case rowLineage = "row-lineage"
         /// Files that commits took away have an equal row, or have none: then that commit wrote it.
         case values
@@ -38,8 +41,9 @@ struct RowTrace: Sendable {
     /// Snapshots that moved it to other files since, newest first.
     var carriers: [Int64] = []
     var evidence = Evidence.added
-    /// The snapshot in which the row's id was given, where that is another one.
-    var insertedBy: Int64?
+    /// The snapshot in which the row's id was given, where that is another one; with the row's place in its files
+    /// where it is of several commits.
+    var insertedBy: (snapshotID: Int64, place: RowPlace?)?
 
     /// Notes what was needed; what counts in the end is the weakest.
     mutating func weaken(to needed: Evidence) {
@@ -61,7 +65,9 @@ struct RowTracer: Sendable {
     /// What a snapshot did to files, looked up once.
     private var steps: [Int64: Step] = [:]
     /// Why a way ended early, in words.
-    private(set) var gaps: Set<String> = []
+    var gaps: Set<String> = []
+    /// Whether snapshots kept the ids of rows that they wrote anew.
+    var keepers: [Int64: Bool] = [:]
 
     /// Equal rows that are followed at once for a row; more of them are alike in every way.
     private static let copyCountMax = 64
@@ -69,7 +75,7 @@ struct RowTracer: Sendable {
     private static let stepCountMax = 100_000
 
     /// What a snapshot did to files.
-    private struct Step: Sendable {
+    struct Step: Sendable {
         var snapshot: Snapshot?
         var removed: AuditedFiles?
         var added: AuditedFiles?
@@ -92,7 +98,7 @@ struct RowTracer: Sendable {
     }
 
     /// One of the places that a row may have been at.
-    private struct Stop {
+    struct Stop {
         var row: Int
         var found: FoundRow
         var entry: ManifestEntry
@@ -131,10 +137,11 @@ struct RowTracer: Sendable {
             var known: Set<Int64> = []
             traces[index].carriers = traces[index].carriers.filter { known.insert($0).inserted }
         }
+        try await placeInserters(&traces, rows)
         return traces
     }
 
-    private func end(
+    func end(
         _ stop: Stop,
         _ traces: inout [RowTrace],
         _ evidence: RowTrace.Evidence,
@@ -156,26 +163,37 @@ struct RowTracer: Sendable {
             return []
         }
         let step = try await step(snapshotID)
-        var unknown: [Stop] = []
+        var (moved, new, unknown): ([Stop], [Stop], [Stop]) = ([], [], [])
         for stop in stops {
-            if let (writer, inserter) = rowLineage(of: stop, step.snapshot) {
-                if writer != snapshotID { traces[stop.row].carriers.append(snapshotID) }
-                if inserter != writer { traces[stop.row].insertedBy = inserter }
-                end(stop, &traces, .rowLineage, snapshotID: writer)
-            } else {
-                unknown.append(stop)
+            switch lineage(of: stop, step.snapshot) {
+            case .changed:
+                if let id = stop.found.rowID, let inserter = inserter(ofRow: id) {
+                    traces[stop.row].insertedBy = (inserter, nil)
+                }
+                end(stop, &traces, .rowLineage)
+            case .moved: moved.append(stop)
+            case .new: new.append(stop)
+            case nil: unknown.append(stop)
             }
         }
-        if unknown.isEmpty { return [] }
+        var next = try await follow(moved: moved, by: snapshotID, step, &traces)
         guard step.trouble == nil, let removed = step.removed, let added = step.added else {
-            if let trouble = step.trouble { gaps.insert(trouble) }
-            for stop in unknown { end(stop, &traces, .unfollowed) }
-            return []
+            if let trouble = step.trouble, !(new.isEmpty && unknown.isEmpty) {
+                gaps.insert(trouble)
+            }
+            for stop in new + unknown { end(stop, &traces, .unfollowed) }
+            return next
         }
         if removed.plan.files.isEmpty {
-            for stop in unknown { end(stop, &traces, .added) }
-            return []
+            for stop in new + unknown { end(stop, &traces, .added) }
+            return next
         }
+        if !new.isEmpty, try await keepsIDs(snapshotID, step) {
+            for stop in new { end(stop, &traces, .rowLineage) }
+        } else {
+            unknown += new
+        }
+        if unknown.isEmpty { return next }
         // Equal rows are looked for once; those with NaN are not, for they do not equal themselves.
         var numbers: [[Value]: Int] = [:]
         var wanted: [[Value]] = []
@@ -200,7 +218,6 @@ struct RowTracer: Sendable {
             removed.plan.files.map { ($0.file.filePath, $0.entry) },
             uniquingKeysWith: { first, _ in first }
         )
-        var next: [Stop] = []
         for (stop, key) in zip(unknown, keys) {
             guard let copies = before[key] else {
                 end(stop, &traces, .values)
@@ -216,28 +233,6 @@ struct RowTracer: Sendable {
             }
         }
         return next
-    }
-
-    /// The snapshots that last changed a row and that gave it its id, where row lineage tells.
-    ///
-    /// A row whose id was given by the very snapshot that wrote its file is new, or was moved by somebody who
-    /// does not keep ids: that is for values to tell.
-    private func rowLineage(
-        of stop: Stop,
-        _ snapshot: Snapshot?
-    ) -> (writer: Int64, inserter: Int64?)? {
-        guard let id = stop.found.rowID, let number = stop.found.lastUpdatedSequenceNumber,
-            let added = stop.entry.sequenceNumber, let snapshot
-        else { return nil }
-        let isKept = snapshot.firstRowID.map { id < $0 } ?? false
-        guard number < added || isKept else { return nil }
-        guard let writer = table.metadata.snapshots.first(where: { $0.sequenceNumber == number })
-        else { return nil }
-        let inserter = table.metadata.snapshots.first { one in
-            guard let first = one.firstRowID, let count = one.addedRows else { return false }
-            return id >= first && id - first < count
-        }
-        return (writer.snapshotID, inserter?.snapshotID)
     }
 
     // MARK: What a snapshot did

@@ -28,9 +28,14 @@ struct AuditedFiles: Sendable {
     var reader: TableReader
     var plan: TablePlan
 
-    static let place = [
-        Field("varve file", .string, isNullable: false, id: MetadataColumn.file.id),
-        Field("varve position", .int64, isNullable: false, id: MetadataColumn.position.id),
+    static let place =
+        [
+            Field("varve file", .string, isNullable: false, id: MetadataColumn.file.id),
+            Field("varve position", .int64, isNullable: false, id: MetadataColumn.position.id),
+        ] + lineage
+
+    /// Row lineage under names that no condition of a person means.
+    static let lineage = [
         Field("varve row id", .int64, id: MetadataColumn.rowID.id),
         Field("varve sequence", .int64, id: MetadataColumn.lastUpdatedSequenceNumber.id),
     ]
@@ -54,6 +59,23 @@ struct AuditedFiles: Sendable {
         var copy = self
         copy.plan.files = plan.files.filter(isWanted)
         return copy
+    }
+}
+
+extension GivenTable {
+    /// The table with row lineage behind its columns, where rows keep that; else as it is.
+    func withRowLineage(of reader: TableReader, _ files: [PlannedFile]) -> GivenTable {
+        if !reader.keepsRowLineage { return self }
+        let schema = Columnar.Schema(schema.fields + AuditedFiles.lineage)
+        return GivenTable(
+            name: name,
+            schema: schema,
+            source: TableReadSource(
+                reader: reader,
+                fieldIDs: schema.fields.map { $0.id ?? 0 },
+                chosen: TablePlan(files)
+            )
+        )
     }
 }
 
@@ -235,7 +257,7 @@ extension Value {
 
 extension FoundRow {
     /// - Parameter values: the table's columns, then those of `AuditedFiles.place`.
-    fileprivate init?(_ values: [Value], columnCount: Int) {
+    init?(_ values: [Value], columnCount: Int) {
         guard values.count >= columnCount + 4, case .string(let file) = values[columnCount],
             case .int64(let position) = values[columnCount + 1]
         else { return nil }

@@ -467,15 +467,23 @@ extension Session {
                 files: files
             )
             var added: [DataFile] = []
-            if !files.isEmpty, let query = try rewriting(actions, table, metadata, editor) {
+            if !files.isEmpty,
+                let query = try rewriting(
+                    actions,
+                    table,
+                    metadata,
+                    editor,
+                    keepsRowLineage: old.keepsRowLineage
+                )
+            {
                 let given = try given(
                     "varve rows",
                     RowFiles(reader: old, files: files),
                     try Columnar.Schema(table.metadata.currentSchema).fields.map {
                         (name: $0.name, id: $0.id ?? 0)
                     }
-                )
-                let fields = try Columnar.Schema(metadata.currentSchema).fields
+                ).withRowLineage(of: old, files)
+                let fields = try Columnar.Schema(metadata.currentSchema).fields + old.keptFields
                 let prepared = try await prepare(query, [:], given: [given])
                     .cast(to: fields, isExplicit: true)
                 added = try await writeRows(of: prepared, to: changed, fields: fields).files
@@ -501,16 +509,21 @@ extension Session {
     }
 
     /// The query that gives the rows of a table as they are to be written anew; nil when they need not.
+    ///
+    /// - Parameter keepsRowLineage: whether row ids come behind the columns. A column that is new, or of another
+    ///   type, is no change of the row; values that an expression gives are.
     private func rewriting(
         _ actions: [AlterTableAction],
         _ table: OpenTable,
         _ metadata: TableMetadata,
-        _ editor: TableEditor
+        _ editor: TableEditor,
+        keepsRowLineage: Bool
     ) throws -> Query? {
         func quoted(_ name: String) -> String {
             Printer.print([Identifier(name, isQuoted: true)])
         }
         var values: [String: String] = [:]
+        var isUpdate = false
         for action in actions {
             switch action {
             case .addColumn(let add) where add.definition.defaultValue != nil:
@@ -527,6 +540,7 @@ extension Session {
                 values[name] = "(\(Printer.print(value)))"
             case .alterColumn(let path, .typeUsing(_, let expression)):
                 values[try editor.name(path, table.metadata)] = "(\(Printer.print(expression)))"
+                isUpdate = true
             case .alterColumn(let path, .type(let type))
             where try !editor.isWidening(path, type, table.metadata):
                 let name = try editor.name(path, table.metadata)
@@ -542,8 +556,11 @@ extension Session {
                 hint: "Make the other changes in another statement."
             )
         }
-        let items = metadata.currentSchema.fields.map { field in
+        var items = metadata.currentSchema.fields.map { field in
             (values[field.name] ?? quoted(field.name)) + " AS " + quoted(field.name)
+        }
+        if keepsRowLineage {
+            items += ["\"varve row id\"", isUpdate ? "CAST(NULL AS BIGINT)" : "\"varve sequence\""]
         }
         return try Parser.parseQuery(
             "SELECT \(items.joined(separator: ", ")) FROM \"varve rows\" AS "

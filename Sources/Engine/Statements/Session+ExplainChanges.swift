@@ -97,8 +97,8 @@ extension Session {
         let declared = try TableDeclarations(table.metadata)
         let columns = try reader.columns()
         let seen = Columnar.Schema(
-            columns.fields
-                + [MetadataColumn.rowNumber, MetadataColumn.file, MetadataColumn.position]
+            columns.fields + [MetadataColumn.rowNumber] + table.lineageFields
+                + [MetadataColumn.file, MetadataColumn.position]
         )
         let resolver = SourceResolver(session: self)
         let source = SourceTable(
@@ -114,6 +114,7 @@ extension Session {
             rowCount: reader.notedRowCount,
             isRowCountExact: false,
             rowNumberPosition: columns.count,
+            rowLineage: table.lineagePositions(from: columns.count + 1),
             collations: declared.collations(columns)
         )
         var environment = environment(parameters)

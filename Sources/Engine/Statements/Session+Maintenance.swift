@@ -211,7 +211,8 @@ extension Session {
 
     /// Puts small data files of a partition together, as a snapshot of operation `replace`.
     ///
-    /// A file is small below three quarters of the table's target size; deletes are applied on the way.
+    /// A file is small below three quarters of the table's target size; deletes are applied on the way, and rows
+    /// keep their ids.
     ///
     /// - Throws: a conflict when somebody else removed or deleted from one of the files meanwhile;
     ///   nothing was changed then.
@@ -221,12 +222,6 @@ extension Session {
     ) async throws -> MaintenanceReport {
         try requirePresent()
         let table = try await newest(identifier)
-        if table.metadata.formatVersion >= 3 {
-            throw EngineError(
-                .invalid,
-                "table \(identifier) is of format version 3, whose row ids compaction does not keep yet"
-            )
-        }
         let reader = try TableReader(
             table.metadata,
             at: defaultVersion(of: table.metadata),
@@ -263,13 +258,17 @@ extension Session {
                 fieldIDs: columns.fields.map { $0.id ?? 0 },
                 chosen: plan
             )
-        )
+        ).withRowLineage(of: reader, plan.files)
         let rows = try await prepare(
             try Parser.parseQuery("FROM \"varve small files\""),
             [:],
             given: [given]
         )
-        let written = try await writeRows(of: rows, to: table, fields: columns.fields)
+        let written = try await writeRows(
+            of: rows,
+            to: table,
+            fields: columns.fields + reader.keptFields
+        )
         do {
             let receipt = try await commit(
                 [

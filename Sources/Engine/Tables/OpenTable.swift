@@ -27,6 +27,17 @@ struct OpenTable: Sendable {
     /// Whether only the session has it.
     var isTemporary = false
 
+    /// Whether its rows have ids, or get them with the next commit.
+    var hasRowLineage: Bool { metadata.formatVersion >= 3 }
+
+    /// The columns of row lineage that scans of it have beside its own.
+    var lineageFields: [Field] { hasRowLineage ? MetadataColumn.rowLineage : [] }
+
+    /// Where a scan has these columns.
+    func lineagePositions(from first: Int) -> RowLineagePositions? {
+        hasRowLineage ? RowLineagePositions(rowID: first, lastUpdated: first + 1) : nil
+    }
+
     var origin: TableOrigin {
         TableOrigin(
             identifier: identifier,
@@ -198,7 +209,9 @@ extension SourceResolver {
             metadataFile: table.metadataLocation
         )
         let columns = try reader.columns()
-        let seen = Columnar.Schema(columns.fields + [MetadataColumn.rowNumber])
+        let seen = Columnar.Schema(
+            columns.fields + [MetadataColumn.rowNumber] + table.lineageFields
+        )
         let fieldIDs = seen.fields.map { $0.id ?? 0 }
         let source = TableReadSource(reader: reader, fieldIDs: fieldIDs, chosen: nil)
         let statistics = try await reader.statistics(columns.fields.map { $0.id ?? 0 })
@@ -213,6 +226,7 @@ extension SourceResolver {
                 isRowCountExact: statistics.rowCount != nil,
                 bounds: statistics.bounds,
                 rowNumberPosition: columns.count,
+                rowLineage: table.lineagePositions(from: columns.count + 1),
                 collations: (try? TableDeclarations(table.metadata))?.collations(columns) ?? [:]
             ),
             // What only the session has is no dataset of the lake.

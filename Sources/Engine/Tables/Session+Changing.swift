@@ -46,10 +46,10 @@ extension Session {
         let generated = declared.columns.filter { $0.value.generated != nil }.keys
             .compactMap { table.metadata.currentSchema.field(id: $0)?.name }
         let columns = try reader.columns()
-        // The table's columns, and beside them the number of each row and where it is.
+        // The table's columns, and beside them the number of each row, its lineage and where it is.
         let seen = Columnar.Schema(
-            columns.fields
-                + [MetadataColumn.rowNumber, MetadataColumn.file, MetadataColumn.position]
+            columns.fields + [MetadataColumn.rowNumber] + table.lineageFields
+                + [MetadataColumn.file, MetadataColumn.position]
         )
         let fieldIDs = seen.fields.map { $0.id ?? 0 }
         let resolver = SourceResolver(session: self)
@@ -63,6 +63,7 @@ extension Session {
             rowCount: reader.notedRowCount,
             isRowCountExact: false,
             rowNumberPosition: columns.count,
+            rowLineage: table.lineagePositions(from: columns.count + 1),
             collations: declared.collations(columns)
         )
         resolver.note(
@@ -137,7 +138,13 @@ extension Session {
                     declared,
                     table.metadata.currentSchema
                 )
-                added += try await writeRows(of: prepared, to: table, fields: columns.fields).files
+                // Rows without ids to keep get theirs with the commit, as new ones do.
+                let fields = columns.fields + reader.keptFields
+                added += try await writeRows(
+                    of: prepared.prefix(fields.count),
+                    to: table,
+                    fields: fields
+                ).files
                 written = prepared
             }
             guard let written else { preconditionFailure("something was written") }

@@ -30,7 +30,8 @@ extension Session {
     /// Writes the rows of a query as data files of a table.
     ///
     /// - Parameters:
-    ///   - fields: for each column of the query the table's field, in order.
+    ///   - fields: for each column of the query the table's field, in order; behind them those of row lineage,
+    ///     where the rows are older than this.
     ///   - holdsFew: whether few rows may be left for the commit to write.
     nonisolated func writeRows(
         of prepared: PreparedQuery,
@@ -43,7 +44,12 @@ extension Session {
             table.metadata, table.storage, engine.options.ambient
         )
         return try await withRows(of: prepared) { rows in
-            let writer = try TableWriter(metadata, storage: storage, ambient: ambient)
+            let writer = try TableWriter(
+                metadata,
+                storage: storage,
+                keepsRowLineage: fields.contains { $0.id == MetadataColumn.rowID.id },
+                ambient: ambient
+            )
             do {
                 var count = 0
                 var held: [RecordBatch]? = holdsFew ? [] : nil
@@ -109,6 +115,8 @@ extension Session {
             }
         }
         let held = (storage.store as? HeldFiles)?.files ?? []
+        // Files that a transaction writes anew name ids that its statements before gave.
+        let namesStagedIDs = transaction != nil && table.hasRowLineage && kind.isRewrite
         let prepare = { @Sendable (now: TableBase, added: [DataFile], id: Int64?) in
             guard let metadata = now.metadata else {
                 throw EngineError(.notFound, "table \(table.identifier) was dropped meanwhile")
@@ -118,6 +126,15 @@ extension Session {
                     .invalid,
                     "\"\(branch)\" is a tag of table \(table.identifier): tags cannot be written to",
                     hint: "Name a branch with --table-branch."
+                )
+            }
+            if namesStagedIDs,
+                metadata.nextRowID != base.nextRowID
+                    || metadata.lastSequenceNumber != base.lastSequenceNumber
+            {
+                throw EngineError(
+                    .conflict,
+                    "rows of table \(table.identifier) got other ids than the transaction's statements saw"
                 )
             }
             let overlaid =
@@ -495,8 +512,9 @@ extension Session {
             )
         }
         // The condition over the table, with the name of each row's file beside its columns.
+        let lineage = table.lineageFields
         let seen = Columnar.Schema(
-            columns.fields + [MetadataColumn.file, MetadataColumn.rowNumber]
+            columns.fields + [MetadataColumn.file, MetadataColumn.rowNumber] + lineage
         )
         let resolver = SourceResolver(session: self)
         var environment = environment(parameters)
@@ -511,6 +529,7 @@ extension Session {
             rowCount: reader.notedRowCount,
             isRowCountExact: false,
             rowNumberPosition: columns.count + 1,
+            rowLineage: table.lineagePositions(from: columns.count + 2),
             collations: try TableDeclarations(table.metadata).collations(columns)
         )
         var bound: (condition: BoundExpression, scan: LogicalPlan)?
@@ -564,7 +583,7 @@ extension Session {
                 bound.scan,
                 sourceID,
                 reader,
-                columns,
+                seen,
                 table,
                 resolver
             )
@@ -604,31 +623,38 @@ extension Session {
         }
     }
 
-    /// Writes the rows of some files that meet a condition to new files.
+    /// Writes the rows of some files that meet a condition to new files; they keep their row lineage.
+    ///
+    /// - Parameter seen: the columns of the scan.
     private func rewrite(
         _ files: TablePlan,
         keeping condition: BoundExpression,
         _ scan: LogicalPlan,
         _ sourceID: Int,
         _ reader: TableReader,
-        _ columns: Columnar.Schema,
+        _ seen: Columnar.Schema,
         _ table: OpenTable,
         _ resolver: SourceResolver
     ) async throws -> [DataFile] {
         let chosen = TableReadSource(
             reader: reader,
-            fieldIDs: columns.fields.map { $0.id ?? 0 }
-                + [MetadataColumn.file, MetadataColumn.rowNumber].map { $0.id ?? 0 },
+            fieldIDs: seen.fields.map { $0.id ?? 0 },
             chosen: files
         )
         resolver.sources.replace(sourceID, with: chosen)
-        let kept = Array(scan.columns.prefix(columns.count))
+        let fields = try reader.columns().fields + reader.keptFields
+        let kept = try fields.map { field in
+            guard let place = seen.fields.firstIndex(where: { $0.id == field.id }) else {
+                throw TablesError(.invalid, "the scan lacks column \(field.name)")
+            }
+            return scan.columns[place]
+        }
         let plan = LogicalPlan.project(
             kept.map { LogicalPlan.Projection($0.reference, $0) },
             .filter(condition, scan)
         )
         let prepared = try finish(plan, resolver)
-        return try await writeRows(of: prepared, to: table, fields: columns.fields).files
+        return try await writeRows(of: prepared, to: table, fields: fields).files
     }
 
     func runTruncate(_ truncate: Truncate, _ consume: Consumer) async throws {
@@ -703,6 +729,19 @@ extension PreparedQuery {
         }
         result.physical = .project(expressions, physical)
         result.schema = Columnar.Schema(fields)
+        return result
+    }
+
+    /// The same rows without the columns behind the first so many.
+    func prefix(_ count: Int) -> PreparedQuery {
+        if schema.count <= count { return self }
+        var result = self
+        let kept = Array(schema.fields.prefix(count))
+        result.physical = .project(
+            kept.enumerated().map { .column(ColumnID($0), $1.type) },
+            physical
+        )
+        result.schema = Columnar.Schema(kept)
         return result
     }
 

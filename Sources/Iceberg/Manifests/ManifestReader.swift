@@ -248,8 +248,9 @@ package struct ManifestReader: Sendable {
         guard let status, var file else {
             throw cursor.corrupt("a manifest entry without a known status or a data_file")
         }
-        // Deleted and existing files count too: they precede others that have no id of their own.
-        if let next = nextRowID, file.content == .data, file.firstRowID == nil {
+        // Manifest lists give ids for rows that are added or exist, so removed files take none: ids would be
+        // given twice. (Removed files without ids are those of manifests that were written before version 3.)
+        if let next = nextRowID, status != .deleted, file.content == .data, file.firstRowID == nil {
             let (sum, overflow) = next.addingReportingOverflow(file.recordCount)
             if overflow { throw cursor.corrupt("row ids are out of range") }
             file.firstRowID = next

@@ -42,7 +42,14 @@ package final class ParquetWriter {
         let stored = try WriteSchema(schema)
         self.stored = stored
         var leaves: [LeafWriter] = []
-        for leaf in stored.leaves { leaves.append(try LeafWriter(leaf: leaf, options: options)) }
+        for leaf in stored.leaves {
+            var own = options
+            if let id = leaf.fieldID, options.countingFieldIDs.contains(id) {
+                own.usesDictionaries = false
+                own.numberEncoding = .delta
+            }
+            leaves.append(try LeafWriter(leaf: leaf, options: own))
+        }
         self.leaves = leaves
         var ranges: [Range<Int>] = []
         for field in schema.fields {

@@ -27,6 +27,8 @@ package struct ParquetWriteOptions: Sendable {
     /// A dictionary that would grow larger is closed, and the chunk goes on without.
     package var dictionaryByteCountMax = 1 << 20
     package var numberEncoding: NumberEncoding = .plain
+    /// The columns, by field id, whose values mostly count up: they are written as differences, without a dictionary.
+    package var countingFieldIDs: Set<Int> = []
     /// The columns, by field id, whose chunks get bloom filters.
     package var bloomFilterFieldIDs: Set<Int> = []
     /// What a filter may take; one for fewer values takes less.

@@ -6,7 +6,8 @@ package struct ChangePlan: Sendable {
     /// The rows that are updated or deleted; `file` says which file each is in.
     package var changed: LogicalPlan
     package var file: PlanColumn
-    /// The rows of the table as they are afterwards, without those that are inserted.
+    /// The rows of the table as they are afterwards, without those that are inserted: the table's columns and,
+    /// where it has row lineage, that of each row.
     package var rewritten: LogicalPlan
     /// Rows that are new; nil when none can be.
     package var inserted: LogicalPlan?
@@ -27,10 +28,13 @@ extension Binder {
         var columns: [PlanColumn]
         var file: PlanColumn
         var position: PlanColumn
+        /// Row lineage, where the table has it.
+        var rowID: PlanColumn?
+        var lastUpdated: PlanColumn?
     }
 
     /// - Parameter table: its last two columns are the file of each row and the position in it; the
-    ///   numbers of rows, if it has them, stand before these.
+    ///   numbers of rows and row lineage, if it has them, stand before these.
     mutating func target(
         _ table: SourceTable,
         name: ObjectName,
@@ -40,27 +44,52 @@ extension Binder {
         if !table.collations.isEmpty { usesCollations = true }
         noteCollations(plan)
         let columns = plan.columns
-        let own = Array(columns.dropLast(table.rowNumberPosition == nil ? 2 : 3))
+        let seen = columns.indices.dropLast(2)
+        let own = seen.filter { !table.isPseudo($0) }.map { columns[$0] }
         let qualifier = alias.map { [$0.name] } ?? name.map(\.name)
         return Target(
             plan: plan,
             scope: Scope(
-                own.map { ScopeColumn(qualifier: qualifier, name: $0.name, column: $0) }
-                    + (table.rowNumberPosition.map { position in
-                        [
-                            ScopeColumn(
-                                qualifier: qualifier,
-                                name: columns[position].name,
-                                column: columns[position],
-                                isPseudo: true
-                            )
-                        ]
-                    } ?? [])
+                seen.map { position in
+                    ScopeColumn(
+                        qualifier: qualifier,
+                        name: columns[position].name,
+                        column: columns[position],
+                        isPseudo: table.isPseudo(position)
+                    )
+                }
             ),
             columns: own,
             file: columns[columns.count - 2],
-            position: columns[columns.count - 1]
+            position: columns[columns.count - 1],
+            rowID: table.rowLineage.map { columns[$0.rowID] },
+            lastUpdated: table.rowLineage.map { columns[$0.lastUpdated] }
         )
+    }
+
+    /// What the lineage of a row is afterwards: the row keeps its id, and one that changed forgets when it did,
+    /// so that it inherits the number of the commit.
+    ///
+    /// - Parameter isChanged: nil when all rows change.
+    /// - Returns: nothing for tables without row lineage.
+    private mutating func lineage(
+        of target: Target,
+        isChanged: BoundExpression?
+    ) -> [LogicalPlan.Projection] {
+        guard let rowID = target.rowID, let lastUpdated = target.lastUpdated else { return [] }
+        let none = BoundExpression.constant(.null, lastUpdated.type)
+        let number =
+            isChanged.map {
+                BoundExpression.conditional(
+                    [BoundExpression.Branch(condition: $0, value: none)],
+                    otherwise: lastUpdated.reference,
+                    lastUpdated.type
+                )
+            } ?? none
+        return [
+            LogicalPlan.Projection(rowID.reference, newColumn(rowID.name, rowID.type)),
+            LogicalPlan.Projection(number, newColumn(lastUpdated.name, lastUpdated.type)),
+        ]
     }
 
     // MARK: UPDATE
@@ -91,7 +120,7 @@ extension Binder {
                             )
                         }
                         return LogicalPlan.Projection(value, newColumn(column.name, column.type))
-                    },
+                    } + lineage(of: target, isChanged: isMet),
                     all
                 ),
                 inserted: nil,
@@ -295,7 +324,7 @@ extension Binder {
                         ),
                         newColumn(column.name, column.type)
                     )
-                },
+                } + lineage(of: fresh, isChanged: isChanged),
                 .filter(isKept, joined)
             ),
             inserted: inserted,

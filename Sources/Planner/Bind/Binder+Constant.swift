@@ -56,7 +56,9 @@ extension Binder {
         noteCollations(plan)
         let qualifier = alias.map { [$0] } ?? table.name.split(separator: ".").map(String.init)
         var scope = Scope(plan, qualifier: qualifier)
-        if let position = table.rowNumberPosition { scope.columns[position].isPseudo = true }
+        for position in scope.columns.indices where table.isPseudo(position) {
+            scope.columns[position].isPseudo = true
+        }
         var context = ExpressionContext(
             scope: scope,
             clause: "WHERE"

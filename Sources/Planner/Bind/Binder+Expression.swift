@@ -224,7 +224,9 @@ extension Binder {
         }
         if let field = try bindFieldPath(name, context.scope, at: span) { return field }
         // The tables here come before those of queries around.
-        if retriesRowNumbers, !exposesRowNumbers, name.last?.means("rowid") == true {
+        if retriesRowNumbers, !exposesRowNumbers, let last = name.last,
+            Self.pseudoColumnNames.contains(where: last.means)
+        {
             throw NeededRowNumbers()
         }
         if let column = try outerColumn(name, at: span) { return column }

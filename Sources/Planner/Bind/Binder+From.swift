@@ -233,7 +233,7 @@ extension Binder {
         if !table.collations.isEmpty { usesCollations = true }
         var columns: [(position: Int, column: PlanColumn)] = []
         for (position, field) in table.schema.fields.enumerated() {
-            if position == table.rowNumberPosition, !exposesRowNumbers { continue }
+            if !exposesRowNumbers, table.isPseudo(position) { continue }
             columns.append(
                 (position, newColumn(field.name, field.type, isNullable: field.isNullable))
             )

@@ -1,14 +1,18 @@
 import Columnar
 import SQL
 
-// `rowid` is a column of every table of the catalog that no `*` has. So that plans of other queries know nothing
-// of it, it is left out at first; a query that names it, and finds no column of that name, is bound again with it.
+// `rowid` is a column of every table of the catalog that no `*` has; `_row_id` and `_last_updated_sequence_number`
+// are such columns of tables with row lineage. So that plans of other queries know nothing of them, they are left
+// out at first; a query that names one, and finds no column of that name, is bound again with them.
 
-/// A query names `rowid`, which was left out.
+/// A query names `rowid` or a column of row lineage, which were left out.
 struct NeededRowNumbers: Error {}
 
 extension Binder {
-    /// Binds, and once more with the numbers of rows where they are named.
+    /// The names of columns that no `*` shows.
+    static let pseudoColumnNames = ["rowid", "_row_id", "_last_updated_sequence_number"]
+
+    /// Binds, and once more with the numbers of rows and row lineage where they are named.
     mutating func retryingRowNumbers<Result>(
         _ body: (inout Binder) throws -> Result
     ) throws -> Result {
@@ -26,19 +30,18 @@ extension Binder {
         }
     }
 
-    /// A table under its alias, whose row numbers have a name but are none of its columns.
+    /// A table under its alias, whose row numbers and row lineage have names but are none of its columns.
     mutating func aliasedTable(
         _ plan: LogicalPlan,
         _ alias: TableAlias?,
         qualifier: [String]
     ) throws -> BoundRelation {
         guard exposesRowNumbers, case .scan(let scan) = plan,
-            let position = scan.table.rowNumberPosition,
-            let number = scan.columns.first(where: { $0.position == position })?.column
+            scan.columns.contains(where: { scan.table.isPseudo($0.position) })
         else { return try aliased(plan, alias, qualifier: qualifier) }
         noteCollations(plan)
-        var own = scan.columns.map(\.column)
-        own.removeAll { $0.id == number.id }
+        let own = scan.columns.filter { !scan.table.isPseudo($0.position) }.map(\.column)
+        let pseudo = scan.columns.filter { scan.table.isPseudo($0.position) }.map(\.column)
         var relation = BoundRelation(plan: plan, scope: Scope())
         if let alias {
             guard alias.columns.count <= own.count else {
@@ -59,9 +62,9 @@ extension Binder {
                 column: column
             )
         }
-        relation.scope.columns.append(
-            ScopeColumn(qualifier: prefix, name: number.name, column: number, isPseudo: true)
-        )
+        relation.scope.columns += pseudo.map {
+            ScopeColumn(qualifier: prefix, name: $0.name, column: $0, isPseudo: true)
+        }
         return relation
     }
 

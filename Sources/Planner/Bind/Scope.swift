@@ -9,7 +9,7 @@ struct ScopeColumn {
     var column: PlanColumn
     /// Columns of a USING join that this one stands for; it hides them from `*`.
     var isHidden = false
-    /// `rowid`: found by its name where nothing else has that, and part of no `*`.
+    /// `rowid` and row lineage: found by name where nothing else has that, and part of no `*`.
     var isPseudo = false
 
     /// Whether `*` has it.

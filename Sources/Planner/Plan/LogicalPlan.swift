@@ -41,6 +41,21 @@ package struct ColumnBounds: Sendable, Hashable {
     }
 }
 
+/// Where in a table's schema row lineage is: the id of each row, and when the row last changed.
+///
+/// Queries have the columns as `_row_id` and `_last_updated_sequence_number`, which no `*` shows.
+///
+/// - Spec: Iceberg table specification, "Row Lineage".
+package struct RowLineagePositions: Sendable, Hashable {
+    package var rowID: Int
+    package var lastUpdated: Int
+
+    package init(rowID: Int, lastUpdated: Int) {
+        self.rowID = rowID
+        self.lastUpdated = lastUpdated
+    }
+}
+
 /// A table as the planner sees it: values, no way to read it.
 package struct SourceTable: Sendable {
     /// What the opener of scans knows the table by.
@@ -55,6 +70,8 @@ package struct SourceTable: Sendable {
     package var bounds: [Int: ColumnBounds]
     /// Where in the schema the numbers of rows are, which only `rowid` means; nil when there are none.
     package var rowNumberPosition: Int?
+    /// Where row lineage is; nil for what has none.
+    package var rowLineage: RowLineagePositions?
     /// How texts are compared otherwise than by bytes, by position in the schema.
     package var collations: [Int: Collation]
 
@@ -66,8 +83,10 @@ package struct SourceTable: Sendable {
         isRowCountExact: Bool = true,
         bounds: [Int: ColumnBounds] = [:],
         rowNumberPosition: Int? = nil,
+        rowLineage: RowLineagePositions? = nil,
         collations: [Int: Collation] = [:]
     ) {
+        self.rowLineage = rowLineage
         self.collations = collations
         self.rowNumberPosition = rowNumberPosition
         self.sourceID = sourceID
@@ -76,6 +95,12 @@ package struct SourceTable: Sendable {
         self.rowCount = rowCount
         self.isRowCountExact = isRowCountExact
         self.bounds = bounds
+    }
+
+    /// Whether a column of the schema is none of the table's own: it has a name, and no `*` shows it.
+    func isPseudo(_ position: Int) -> Bool {
+        position == rowNumberPosition || position == rowLineage?.rowID
+            || position == rowLineage?.lastUpdated
     }
 }
 

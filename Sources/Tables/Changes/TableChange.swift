@@ -24,6 +24,11 @@ package struct TableChange: Sendable {
         /// Removes all files in which every row matches; it is an error if some other file may have a
         /// match too.
         case overwrite(TablePredicate)
+
+        /// Whether rows of files that go are written to those that come.
+        package var isRewrite: Bool {
+            if case .rewrite = self { true } else { false }
+        }
     }
 
     package var kind: Kind

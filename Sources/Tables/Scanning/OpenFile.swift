@@ -227,8 +227,31 @@ final class OpenFile: Sendable {
             guard let leaf = flatLeaf(slot) else { return .unknown }
             return ValueRange(metadata, rowGroup: rowGroup, leaf: leaf)
         case .fileName: return ValueRange(constant: .string(file.name), type: type)
-        case .position, .rowNumber, .rowID, .sequenceNumber: return .unknown
+        case .rowID(let stored, let first):
+            return rowIDRange(rowGroup: rowGroup, stored: stored, first: first)
+        case .position, .rowNumber, .sequenceNumber: return .unknown
         }
+    }
+
+    /// What is known of the ids of a row group's rows: those that the file has, or those that rows inherit.
+    private func rowIDRange(rowGroup: Int, stored: Int?, first: Int64?) -> ValueRange {
+        var inherited = ValueRange(only: nil)
+        if let first {
+            let start = Int64(footer.rowStarts[rowGroup])
+            let end = Int64(footer.rowStarts[rowGroup + 1])
+            inherited = ValueRange(
+                lower: .long(first &+ start),
+                upper: .long(first &+ end &- 1),
+                mayBeNull: false,
+                mayBeNaN: false
+            )
+        }
+        guard let stored else { return inherited }
+        let column = metadata.schema.columns[stored]
+        guard column.isFlat else { return .unknown }
+        let own = ValueRange(metadata, rowGroup: rowGroup, leaf: column.leaves.lowerBound)
+        if !own.mayBeNull { return own }
+        return own.mayHaveValues ? .unknown : inherited
     }
 
     /// The columns of the file that are fetched together.

@@ -116,6 +116,8 @@ package enum MetadataColumn {
         .int64,
         id: 2_147_483_539
     )
+    /// What a file that was written anew says of each row, where a row is older than the file.
+    package static let rowLineage = [rowID, lastUpdatedSequenceNumber]
     /// A number that no other row of the same snapshot has: the file's, shifted, plus the position.
     ///
     /// Of no specification: the id is a reserved one that has no meaning there.

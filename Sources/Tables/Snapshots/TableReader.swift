@@ -1,5 +1,5 @@
 import Ambient
-import Columnar
+package import Columnar
 package import Iceberg
 
 /// Which state of a table is meant.
@@ -73,6 +73,18 @@ package struct TableReader: Sendable {
             schema = metadata.schema(of: found)
         }
     }
+
+    /// Whether rows have ids that they keep when they are written to another file.
+    ///
+    /// Those of a table that was upgraded have none before the first snapshot of version 3.
+    ///
+    /// - Spec: "Row Lineage".
+    package var keepsRowLineage: Bool {
+        metadata.formatVersion >= 3 && snapshot?.firstRowID != nil
+    }
+
+    /// What rows that are written anew bring with them beside the table's columns.
+    package var keptFields: [Field] { keepsRowLineage ? MetadataColumn.rowLineage : [] }
 
     // MARK: Planning
 

@@ -130,13 +130,14 @@ struct DataFileVerifier {
             for column in parquet.schema.columns.indices {
                 try Task.checkCancellation()
                 let name = parquet.schema.columns[column].name
+                let limit = lineageLimit(parquet.schema.columns[column].fieldID)
                 do {
                     let ranges = try parquet.chunkLocations(rowGroup: group, columns: [column])
                         .map(\.byteRange)
                     byteCount += ranges.reduce(0) { $0 + $1.count }
                     let chunks = try await CoalescedRanges.fetch(ranges, of: file)
                     try await WorkerPool.shared.run {
-                        try Self.read(parquet, group, column, chunks)
+                        try Self.read(parquet, group, column, chunks, limit)
                     }
                 } catch is CancellationError {
                     throw CancellationError()
@@ -147,11 +148,36 @@ struct DataFileVerifier {
         }
     }
 
+    /// What row lineage in a file may be at most: ids that the table has given, numbers of commits up to the one
+    /// that added the file.
+    ///
+    /// - Returns: nil for other columns.
+    private func lineageLimit(_ fieldID: Int?) -> LineageLimit? {
+        switch fieldID {
+        case MetadataColumn.rowID.id:
+            LineageLimit(
+                max: (metadata.nextRowID ?? 0) - 1,
+                fault: "is no row id that the table has given"
+            )
+        case MetadataColumn.lastUpdatedSequenceNumber.id:
+            entry.sequenceNumber.map {
+                LineageLimit(max: $0, fault: "is no sequence number up to that of the file")
+            }
+        default: nil
+        }
+    }
+
+    private struct LineageLimit: Sendable {
+        var max: Int64
+        var fault: String
+    }
+
     private static func read(
         _ parquet: ParquetMetadata,
         _ group: Int,
         _ column: Int,
-        _ chunks: [ChunkBytes]
+        _ chunks: [ChunkBytes],
+        _ limit: LineageLimit?
     ) throws {
         let form = parquet.schema.columns[column]
         guard form.type != nil else {
@@ -170,9 +196,16 @@ struct DataFileVerifier {
         )
         while reader.remainingRows > 0 {
             let count = min(reader.remainingRows, RecordBatch.rowCountMax)
-            let read = try reader.read(rows: count).count
-            guard read == count else {
-                throw TablesError(.corrupt, "\(count) rows are wanted, \(read) were read")
+            let read = try reader.read(rows: count)
+            guard read.count == count else {
+                throw TablesError(.corrupt, "\(count) rows are wanted, \(read.count) were read")
+            }
+            guard let limit else { continue }
+            for row in 0..<count {
+                guard case .int64(let number) = read.value(at: row) else { continue }
+                guard number >= 0, number <= limit.max else {
+                    throw TablesError(.corrupt, "\(number) \(limit.fault) (\(limit.max))")
+                }
             }
         }
     }

@@ -149,6 +149,7 @@ package struct TableVerifier: Sendable {
         _ contents: [String: Contents?],
         _ report: inout TableVerification
     ) {
+        checkRowIDs(of: snapshot, manifests, contents, &report)
         guard let claimed = snapshot.summary["total-records"].flatMap({ Int64($0) }),
             !manifests.contains(where: { $0.content == .deletes })
         else { return }
@@ -165,6 +166,47 @@ package struct TableVerifier: Sendable {
                     + "\(liveRowCount)"
             )
         )
+    }
+
+    /// Holds the row ids that files of a snapshot give against each other: no two rows may have one.
+    ///
+    /// Only for the snapshots that branches and tags are at; files without ids of their own are left out.
+    private func checkRowIDs(
+        of snapshot: Snapshot,
+        _ manifests: [ManifestFile],
+        _ contents: [String: Contents?],
+        _ report: inout TableVerification
+    ) {
+        guard snapshot.firstRowID != nil,
+            snapshot.snapshotID == metadata.currentSnapshotID
+                || metadata.refs.values.contains(where: { $0.snapshotID == snapshot.snapshotID })
+        else { return }
+        var files: [DataFile] = []
+        for manifest in manifests where manifest.content == .data {
+            guard let read = contents[manifest.manifestPath], let read else { return }
+            files += read.entries.filter { $0.isLive && $0.file.firstRowID != nil }.map(\.file)
+        }
+        files.sort { ($0.firstRowID ?? 0) < ($1.firstRowID ?? 0) }
+        var next: Int64 = 0
+        for file in files {
+            let first = file.firstRowID ?? 0
+            let (end, overflow) = first.addingReportingOverflow(file.recordCount)
+            var message: String?
+            if overflow || end > metadata.nextRowID ?? 0 {
+                message = "its rows have ids from \(first), not all of which the table has given"
+            } else if first < next {
+                message = "its rows have ids from \(first), which rows of another file have, too"
+            }
+            if let message {
+                report.faults.append(
+                    .init(
+                        place: "\(file.filePath) in \(place(of: snapshot))",
+                        message: message
+                    )
+                )
+            }
+            next = overflow ? next : max(next, end)
+        }
     }
 
     /// Runs a check; what it throws becomes a fault, and the result nil.

@@ -47,12 +47,16 @@ package final class TableWriter {
 
     /// Prepares to write with the table's current schema and default partition spec.
     ///
-    /// - Parameter options: nil for what the table's properties ask for.
+    /// - Parameters:
+    ///   - options: nil for what the table's properties ask for.
+    ///   - keepsRowLineage: whether rows are older than the files, and bring row ids and last-updated sequence
+    ///     numbers in columns of their own; null where they inherit them.
     /// - Throws: `unsupported` for types and transforms that cannot be written, and for v1 tables.
     package init(
         _ metadata: TableMetadata,
         storage: TableStorage,
         options: TableWriterOptions? = nil,
+        keepsRowLineage: Bool = false,
         ambient: AmbientSources = .system
     ) throws {
         guard TableMetadata.formatVersionsWritten.contains(metadata.formatVersion) else {
@@ -77,22 +81,43 @@ package final class TableWriter {
             }
         }
         // Columns of which nothing is known hold only nulls and are not stored.
-        fileSchema = Columnar.Schema(
-            try Columnar.Schema(schema).fields.filter { $0.type != .null }
-        )
+        var fields = try Columnar.Schema(schema).fields.filter { $0.type != .null }
+        if keepsRowLineage {
+            for field in MetadataColumn.rowLineage {
+                guard !fields.contains(where: { $0.name == field.name }) else {
+                    throw TablesError(
+                        .unsupported,
+                        "the table has a column \(field.name) of its own, so that rows cannot be written "
+                            + "anew with their ids: rename the column"
+                    )
+                }
+                fields.append(field)
+            }
+        }
+        fileSchema = Columnar.Schema(fields)
         var options = try options ?? TableWriterOptions(metadata)
         options.parquet.keyValues.append(
             KeyValue(key: "iceberg.schema", value: schema.json.text())
         )
+        if keepsRowLineage, let id = MetadataColumn.rowID.id {
+            options.parquet.countingFieldIDs.insert(id)
+        }
         self.options = options
-        modes = metadata.metricsModes(schema: schema)
+        var modes = metadata.metricsModes(schema: schema)
         var types: [Int: IcebergType] = [:]
         for id in schema.fieldIDs { types[id] = schema.field(id: id)?.type }
+        if keepsRowLineage {
+            // Counted, so that a file which lost the columns is known to be damaged.
+            for id in MetadataColumn.rowLineage.compactMap(\.id) {
+                (modes[id], types[id]) = (.full, .long)
+            }
+        }
+        self.modes = modes
         self.types = types
         writeID = ambient.uuidV4()
     }
 
-    /// The columns that batches have: those of the table, with field ids.
+    /// The columns that batches have: those of the table, with field ids, and those of row lineage.
     package var batchSchema: Columnar.Schema { fileSchema }
 
     /// Bytes that open files keep in memory.
@@ -156,7 +181,9 @@ package final class TableWriter {
         }
         if hasIDs {
             for field in batch.schema.fields
-            where !schema.fields.contains(where: { $0.id == field.id }) {
+            where !schema.fields.contains(where: { $0.id == field.id })
+                && !fileSchema.fields.contains(where: { $0.id == field.id })
+            {
                 throw TablesError(.invalid, "the table has no column \(field.name)")
             }
         }
