@@ -122,6 +122,12 @@ extension IndexStorage {
         namespace: [String],
         before commitCount: UInt32
     ) throws(LineageError) -> Root {
+        guard name.execution == nil else {
+            throw LineageError(
+                .invalid,
+                "\"\(name.text.prefix(200))\" is no table, column or file, as this question needs"
+            )
+        }
         if let file = try fileRoot(name, commitCount) { return file }
         let parts = name.parts
         var candidates: [(table: [String], column: String?)] = []
