@@ -10,6 +10,7 @@ struct LineageCommand: AsyncParsableCommand {
         abstract: "Where data came from, and where it went, exact to the commit.",
         discussion: """
             A node is ns.table, ns.table.column, ns.table@snapshot, or a file; or what ran: run:ID, or job:NAME.
+            file:PATH is a data file of a table: the runs that wrote it.
 
             Examples:
               varve lineage upstream analytics.daily_delays --depth 3
@@ -43,15 +44,16 @@ struct LineageCommand: AsyncParsableCommand {
         var format = Format.table
 
         func answer(
+            _ nodes: [String],
             _ window: Window? = nil,
-            _ ask: (LineageGraph, LineageOptions) throws -> LineageAnswer
+            _ ask: (LineageGraph, [NodeName], LineageOptions) throws -> LineageAnswer
         ) async throws {
             if let depth, depth < 1 { throw Failure(usage: "--depth is 1 or more") }
-            var (graph, options) = try await global.lineage()
+            var (graph, nodes, options) = try await global.lineage(nodes)
             options.depth = depth
             options.columns = columns
             try window?.apply(to: &options)
-            try write(try ask(graph, options), graph)
+            try write(try ask(graph, nodes, options), graph)
         }
 
         private func write(_ answer: LineageAnswer, _ graph: LineageGraph) throws {
@@ -102,7 +104,7 @@ struct LineageCommand: AsyncParsableCommand {
         @Argument(help: "The node.") var node: String
 
         func run() async throws {
-            try await options.answer(window) { try $0.upstream(of: try NodeName(node), $1) }
+            try await options.answer([node], window) { try $0.upstream(of: $1[0], $2) }
         }
     }
 
@@ -120,7 +122,7 @@ struct LineageCommand: AsyncParsableCommand {
         @Argument(help: "The node.") var node: String
 
         func run() async throws {
-            try await options.answer(window) { try $0.downstream(of: try NodeName(node), $1) }
+            try await options.answer([node], window) { try $0.downstream(of: $1[0], $2) }
         }
     }
 
@@ -137,9 +139,7 @@ struct LineageCommand: AsyncParsableCommand {
         @Argument(help: "Where they end.") var to: String
 
         func run() async throws {
-            try await options.answer {
-                try $0.path(from: try NodeName(from), to: try NodeName(to), $1)
-            }
+            try await options.answer([from, to]) { try $0.path(from: $1[0], to: $1[1], $2) }
         }
     }
 
@@ -156,7 +156,7 @@ struct LineageCommand: AsyncParsableCommand {
         @Argument(help: "The node.") var node: String
 
         func run() async throws {
-            try await options.answer(window) { try $0.impact(of: try NodeName(node), $1) }
+            try await options.answer([node], window) { try $0.impact(of: $1[0], $2) }
         }
     }
 }

@@ -5,8 +5,10 @@ import Engine
 import Lineage
 
 extension GlobalOptions {
-    /// The graph, and the state and namespace that these options name.
-    func lineage() async throws -> (graph: LineageGraph, options: LineageOptions) {
+    /// The graph, the nodes that a question names, and the state and namespace that these options name.
+    func lineage(
+        _ names: [String]
+    ) async throws -> (graph: LineageGraph, nodes: [NodeName], options: LineageOptions) {
         let session = try await session()
         let graph = try await session.lineageGraph()
         for fault in await session.lineageIndexFaults {
@@ -16,7 +18,9 @@ extension GlobalOptions {
             asOf: await session.lineageInstant,
             namespace: await session.namespace
         )
-        return (graph, options)
+        var nodes: [NodeName] = []
+        for name in names { nodes.append(try await session.lineageNode(name, graph)) }
+        return (graph, nodes, options)
     }
 }
 
@@ -50,11 +54,12 @@ extension LineageCommand {
 
         /// - Parameter more: says that there is more than was asked for.
         func answer<Report: LineageReport>(
+            _ nodes: [String],
             more: (Report) -> [String] = { _ in [] },
-            _ ask: (LineageGraph, inout LineageOptions) throws -> Report
+            _ ask: (LineageGraph, [NodeName], inout LineageOptions) throws -> Report
         ) async throws {
-            var (graph, options) = try await global.lineage()
-            let report = try ask(graph, &options)
+            var (graph, nodes, options) = try await global.lineage(nodes)
+            let report = try ask(graph, nodes, &options)
             switch format {
             case .json: print(report.json.text(pretty: true))
             case .table:
@@ -68,8 +73,8 @@ extension LineageCommand {
         static let configuration = CommandConfiguration(
             abstract: "What runs read and wrote, the newest first.",
             discussion: """
-                Of a run (run:ID), of all runs of a job (job:NAME), or of those that read or wrote a table, a snapshot
-                of it, or a file.
+                Of a run (run:ID), of all runs of a job (job:NAME), of those that wrote a data file (file:PATH), or of
+                those that read or wrote a table, a snapshot of it, or a file outside the warehouse.
 
                 Examples:
                   varve lineage runs run:0192f0c1-5d5f-7d4e-a3a0-0f1e2d3c4b5a
@@ -84,12 +89,13 @@ extension LineageCommand {
 
         func run() async throws {
             try await options.answer(
+                [node],
                 more: { (found: LineageRuns) in
                     found.isCut ? ["There are more beyond --limit."] : []
                 }
-            ) { (graph, options: inout LineageOptions) -> LineageRuns in
+            ) { (graph, nodes, options: inout LineageOptions) -> LineageRuns in
                 try window.apply(to: &options)
-                return try graph.runs(of: NodeName(node), limit: limit, options)
+                return try graph.runs(of: nodes[0], limit: limit, options)
             }
         }
     }
@@ -116,10 +122,11 @@ extension LineageCommand {
         @Argument(help: "The node.") var node: String
 
         func run() async throws {
-            try await options.answer { (graph, options: inout LineageOptions) -> LineageSources in
+            try await options.answer([node]) {
+                (graph, nodes, options: inout LineageOptions) -> LineageSources in
                 options.columns = columns
                 if valuesOnly { options.selection = .directOnly }
-                return try graph.sources(of: NodeName(node), options)
+                return try graph.sources(of: nodes[0], options)
             }
         }
     }
@@ -149,15 +156,17 @@ extension LineageCommand {
         func run() async throws {
             if let depth, depth < 1 { throw Failure(usage: "--depth is 1 or more") }
             let limits = LineagePathLimits(paths: limit, isShortestOnly: shortest)
-            try await options.answer(more: { (found: LineagePaths) in
-                found.cuts.map { "cut: \($0)" }
-            }) {
-                (graph, options: inout LineageOptions) -> LineagePaths in
+            try await options.answer(
+                [from, to],
+                more: { (found: LineagePaths) in
+                    found.cuts.map { "cut: \($0)" }
+                }
+            ) {
+                (graph, nodes, options: inout LineageOptions) -> LineagePaths in
                 options.depth = depth
                 options.columns = columns
                 if valuesOnly { options.selection = .directOnly }
-                let (from, to) = (try NodeName(from), try NodeName(to))
-                return try graph.paths(from: from, to: to, limits: limits, options)
+                return try graph.paths(from: nodes[0], to: nodes[1], limits: limits, options)
             }
         }
     }

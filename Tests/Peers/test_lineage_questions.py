@@ -216,6 +216,50 @@ def test_sources_and_how_far_behind(lake, tmp_path):
     assert column == {"source": str(file), "columns": ["price"]}
 
 
+# Data files
+
+
+def test_data_files_are_the_runs_that_wrote_them(tmp_path):
+    varve = Varve(tmp_path / "lake")
+    varve.execute("""
+        CREATE TABLE a (n INTEGER); INSERT INTO a VALUES (1), (2); INSERT INTO a SELECT n + 10 FROM a; CREATE TABLE b AS SELECT n FROM a;
+    """)
+    entries = {}
+    for statement in ["DELETE FROM a WHERE n = 1", "INSERT INTO a VALUES (7)"]:
+        for table in ("a", "b"):
+            for row in rows(varve, f"SELECT snapshot_id AS id, data_file.file_path AS path FROM main.{table}.entries WHERE status < 2"):
+                entries[row["path"]] = row["id"]
+        # Files that are gone are found in earlier snapshots.
+        varve.execute(statement)
+    runs = {row["output_snapshot_id"]: row["run_id"] for row in rows(varve, "SELECT * FROM varve.runs")}
+    checked = 0
+    for path, snapshot in entries.items():
+        run, inside = runs[snapshot], path[path.index("main/"):]
+        for name in (path, inside):
+            found = rows(varve, f"SELECT run_id, direction, dataset, snapshot_id FROM lineage_runs('file:{name}')")
+            assert {row["run_id"] for row in found} == {run}
+            assert [row["snapshot_id"] for row in found if row["direction"] == "wrote"] == [snapshot]
+        whole = asked(varve, "upstream", f"run:{run}")["nodes"]
+        (first, *others) = asked(varve, "upstream", f"file:{inside}")["nodes"]
+        assert (first["name"], first["kind"]) == (f"file:{inside}", "run") and others == whole[1:]
+        checked += 1
+    assert checked >= 4
+    (inside,) = [path[path.index("main/"):] for path in entries if "main/b/" in path]
+    down = asked(varve, "downstream", f"file:{inside}")
+    assert [node["name"] for node in down["nodes"]] == [f"file:{inside}", "main.b"]
+    assert "no table then has a folder with" in varve.error("FROM lineage_runs('file:elsewhere/x.parquet')")
+    assert "that is kept has the data file" in varve.error(f"FROM lineage_runs('file:{inside}.none')")
+
+
+def test_files_outside_the_warehouse_are_themselves(tmp_path):
+    varve = Varve(tmp_path / "lake")
+    file = tmp_path / "n.csv"
+    file.write_text("n\n1\n")
+    varve.execute(f"CREATE TABLE a AS SELECT * FROM 'file://{file}'")
+    (name,) = [row["source"] for row in rows(varve, "FROM lineage_upstream('a')")]
+    assert [row["target"] for row in rows(varve, f"FROM lineage_downstream('{name}')")] == ["main.a"]
+
+
 # Three doors
 
 

@@ -26,8 +26,8 @@ enum LineageFunction: String, CaseIterable {
     /// How many nodes it is asked with.
     private var nodeCount: Int { self == .path || self == .paths ? 2 : 1 }
 
-    /// The nodes that the arguments name.
-    func nodes(_ arguments: [Value]) throws -> [NodeName] {
+    /// The names of nodes among the arguments.
+    func nodes(_ arguments: [Value]) throws -> [String] {
         let names = arguments.compactMap { argument -> String? in
             if case .string(let text) = argument { text } else { nil }
         }
@@ -39,10 +39,10 @@ enum LineageFunction: String, CaseIterable {
                     : "\(rawValue) takes the name of a node",
                 hint: nodeCount == 2
                     ? "A node is ns.table, ns.table.column, ns.table@snapshot, or a file."
-                    : "A node is ns.table, ns.table.column, ns.table@snapshot, a file, run:ID or job:NAME."
+                    : "A node is ns.table, ns.table.column, ns.table@snapshot, a file, run:ID, job:NAME, or file:PATH."
             )
         }
-        return try names.map { try NodeName($0) }
+        return names
     }
 
     // MARK: Options
@@ -154,7 +154,7 @@ extension SourceResolver {
         _ arguments: [Value],
         _ named: [TableRequest.NamedArgument]
     ) async throws -> ResolvedSource {
-        let nodes = try function.nodes(arguments)
+        let names = try function.nodes(arguments)
         let snapshot = try await catalogSnapshot()
         var options = LineageFunction.Options(
             lineage: LineageOptions(
@@ -164,6 +164,8 @@ extension SourceResolver {
         )
         try function.apply(named, to: &options)
         let graph = try await session.engine.lineageGraph()
+        var nodes: [NodeName] = []
+        for name in names { nodes.append(try await session.lineageNode(name, graph, at: snapshot)) }
         let rows = try function.rows(graph, nodes, options)
         return resolved(function.rawValue, function.schema, rows)
     }

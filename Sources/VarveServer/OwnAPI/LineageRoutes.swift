@@ -13,20 +13,19 @@ struct LineageRoutes: Sendable {
             route("downstream", ["node"], .closure) { try $0.downstream(of: $1[0], $2) },
             route("impact", ["node"], .closure) { try $0.impact(of: $1[0], $2) },
             route("path", ["from", "to"], .path) { try $0.path(from: $1[0], to: $1[1], $2) },
-            report("runs", ["node"], .runs) { graph, query, options in
+            report("runs", ["node"], .runs) { graph, nodes, query, options in
                 let limit = query.limit ?? LineageRuns.defaultLimit
-                return try graph.runs(of: query.nodes[0], limit: limit, options).json
+                return try graph.runs(of: nodes[0], limit: limit, options).json
             },
-            report("sources", ["node"], .sources) { graph, query, options in
-                try graph.sources(of: query.nodes[0], options).json
+            report("sources", ["node"], .sources) { graph, nodes, query, options in
+                try graph.sources(of: nodes[0], options).json
             },
-            report("paths", ["from", "to"], .paths) { graph, query, options in
+            report("paths", ["from", "to"], .paths) { graph, nodes, query, options in
                 let limits = LineagePathLimits(
                     paths: query.limit ?? LineagePaths.defaultLimit,
                     isShortestOnly: query.isShortestOnly
                 )
-                let (from, to) = (query.nodes[0], query.nodes[1])
-                return try graph.paths(from: from, to: to, limits: limits, options).json
+                return try graph.paths(from: nodes[0], to: nodes[1], limits: limits, options).json
             },
             Route(.get, "/varve/v1/lineage/events", weight: .query) { try await events($0) },
         ]
@@ -61,8 +60,8 @@ struct LineageRoutes: Sendable {
     ) -> Route {
         Route(.get, "/varve/v1/lineage/\(question)", weight: .query) { request in
             let query = try LineageQuery(request.target, nodes, parameters)
-            let (graph, options) = try await state(request, query)
-            return try reply(query, graph, options, ask)
+            let (graph, nodes, options) = try await state(request, query)
+            return try reply(query, graph, nodes, options, ask)
         }
     }
 
@@ -71,12 +70,14 @@ struct LineageRoutes: Sendable {
         _ question: String,
         _ nodes: [String],
         _ parameters: LineageQuery.Parameters,
-        _ ask: @escaping @Sendable (LineageGraph, LineageQuery, LineageOptions) throws -> JSON
+        _ ask:
+            @escaping @Sendable (LineageGraph, [NodeName], LineageQuery, LineageOptions) throws ->
+            JSON
     ) -> Route {
         Route(.get, "/varve/v1/lineage/\(question)", weight: .query) { request in
             let query = try LineageQuery(request.target, nodes, parameters)
-            let (graph, options) = try await state(request, query)
-            return .json(try ask(graph, query, options))
+            let (graph, nodes, options) = try await state(request, query)
+            return .json(try ask(graph, nodes, query, options))
         }
     }
 
@@ -84,7 +85,7 @@ struct LineageRoutes: Sendable {
     private func state(
         _ request: ServerRequest,
         _ query: LineageQuery
-    ) async throws -> (graph: LineageGraph, options: LineageOptions) {
+    ) async throws -> (graph: LineageGraph, nodes: [NodeName], options: LineageOptions) {
         let session = Session(
             engine: parts.engine,
             context: RequestContext(actor: request.principal, requestID: request.id)
@@ -92,16 +93,20 @@ struct LineageRoutes: Sendable {
         if let instant = query.asOf { await session.set(asOf: instant) }
         var options = query.options
         options.asOf = await session.lineageInstant
-        return (try await session.lineageGraph(), options)
+        let graph = try await session.lineageGraph()
+        var nodes: [NodeName] = []
+        for name in query.nodes { nodes.append(try await session.lineageNode(name, graph)) }
+        return (graph, nodes, options)
     }
 
     private func reply(
         _ query: LineageQuery,
         _ graph: LineageGraph,
+        _ nodes: [NodeName],
         _ options: LineageOptions,
         _ ask: Ask
     ) throws -> Reply {
-        let answer = try ask(graph, query.nodes, options)
+        let answer = try ask(graph, nodes, options)
         switch query.format {
         case .json: return .json(answer.json)
         case .dot: return .text(answer.dot, type: "text/vnd.graphviz; charset=utf-8")
@@ -133,7 +138,8 @@ private struct LineageQuery: Sendable {
         static let paths = Parameters(["depth", "columns", "values_only", "limit", "shortest"])
     }
 
-    var nodes: [NodeName] = []
+    /// The names of nodes.
+    var nodes: [String] = []
     /// All but the state.
     var options = LineageOptions()
     var asOf: CatalogInstant?
@@ -156,7 +162,7 @@ private struct LineageQuery: Sendable {
             guard let text = query[name], !text.isEmpty else {
                 throw ServerError(.badRequest, "the parameter \(name) is missing")
             }
-            self.nodes.append(try NodeName(text))
+            self.nodes.append(text)
         }
         options.depth = try target.integer("depth", in: 1...10_000).map { Int($0) }
         options.columns = try target.flag("columns")

@@ -37,7 +37,7 @@ let openAPIComponents = """
           name: node
           in: query
           required: true
-          description: "`ns.table`, `ns.table.column`, `ns.table@snapshot`, or a file; `run:ID` or `job:NAME`."
+          description: "`ns.table`, `ns.table.column`, `ns.table@snapshot`, or a file; `run:ID`, `job:NAME`, or `file:PATH`."
           schema: {type: string}
         Depth:
           name: depth
