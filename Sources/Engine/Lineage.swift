@@ -179,10 +179,16 @@ extension Session {
 
     /// The state of the log that questions about lineage are about.
     package var lineageInstant: LineageInstant {
-        switch asOf {
-        case nil: .newest
-        case .position(let position)?: .position(position)
-        case .millis(let millis)?: .timeMillis(millis)
+        asOf.map { LineageInstant($0) } ?? .newest
+    }
+}
+
+extension LineageInstant {
+    /// A state of the catalog, as lineage knows it.
+    package init(_ instant: CatalogInstant) {
+        switch instant {
+        case .position(let position): self = .position(position)
+        case .millis(let millis): self = .timeMillis(millis)
         }
     }
 }

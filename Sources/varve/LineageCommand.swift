@@ -9,14 +9,21 @@ struct LineageCommand: AsyncParsableCommand {
         commandName: "lineage",
         abstract: "Where data came from, and where it went, exact to the commit.",
         discussion: """
-            A node is ns.table, ns.table.column, ns.table@snapshot, or a file.
+            A node is ns.table, ns.table.column, ns.table@snapshot, or a file; or what ran: run:ID, or job:NAME.
+            file:PATH is a data file of a table: the runs that wrote it.
 
             Examples:
               varve lineage upstream analytics.daily_delays --depth 3
               varve lineage downstream nyc.flights.dep_delay --columns
               varve lineage path flights.csv analytics.daily_delays --format dot
+              varve lineage paths flights.csv#dep_delay analytics.daily_delays.mean
+              varve lineage sources analytics.daily_delays
+              varve lineage runs job:analytics.daily_delays
             """,
-        subcommands: [Upstream.self, Downstream.self, Path.self, Impact.self]
+        subcommands: [
+            Upstream.self, Downstream.self, Path.self, Paths.self, Impact.self, Sources.self,
+            Runs.self,
+        ]
     )
 
     /// How an answer is written.
@@ -37,38 +44,22 @@ struct LineageCommand: AsyncParsableCommand {
         var format = Format.table
 
         func answer(
-            _ ask: (LineageGraph, LineageOptions) throws -> LineageAnswer
+            _ nodes: [String],
+            _ window: Window? = nil,
+            _ ask: (LineageGraph, [NodeName], LineageOptions) throws -> LineageAnswer
         ) async throws {
             if let depth, depth < 1 { throw Failure(usage: "--depth is 1 or more") }
-            let session = try await global.session()
-            let graph = try await session.lineageGraph()
-            for fault in await session.lineageIndexFaults {
-                Failure.report("a lineage index was not used: \(fault.key): \(fault.message)")
-            }
-            let options = LineageOptions(
-                depth: depth,
-                asOf: await session.lineageInstant,
-                columns: columns,
-                namespace: await session.namespace
-            )
-            try write(try ask(graph, options), graph)
+            var (graph, nodes, options) = try await global.lineage(nodes)
+            options.depth = depth
+            options.columns = columns
+            try window?.apply(to: &options)
+            try write(try ask(graph, nodes, options), graph)
         }
 
         private func write(_ answer: LineageAnswer, _ graph: LineageGraph) throws {
             switch format {
             case .table:
-                let schema = Schema(LineageAnswer.rowColumns.map { Field($0, .string) })
-                let rows = answer.rows
-                let columns = schema.fields.indices.map { index in
-                    Column(.string, rows.map { $0[index].map { .string($0) } ?? .null })
-                }
-                var writer = try RowWriter(format: .table, schema: schema, to: 1)
-                try writer.write(
-                    RecordBatch(schema: schema, columns: columns, rowCount: rows.count)
-                )
-                try writer.finish()
-                print("complete: \(answer.isComplete)")
-                for gap in answer.gaps { print("gap: \(gap)") }
+                try answer.printTable()
                 if answer.isCut { print("There is more beyond --depth.") }
             case .json: print(answer.json.text(pretty: true))
             case .dot: print(answer.dot)
@@ -85,19 +76,35 @@ struct LineageCommand: AsyncParsableCommand {
         }
     }
 
+    /// Which runs count.
+    struct Window: ParsableArguments {
+        @Option(help: "Only what ran from this log position or time on.")
+        var since: String?
+
+        @Option(help: "Only what ran up to this log position or time.")
+        var until: String?
+
+        func apply(to options: inout LineageOptions) throws {
+            options.since = try since.map { LineageInstant(try CatalogInstant($0)) }
+            options.until = try until.map { LineageInstant(try CatalogInstant($0)) }
+        }
+    }
+
     struct Upstream: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "What a node came from.",
             discussion: """
-                Example:
+                Examples:
                   varve lineage upstream analytics.daily_delays --depth 3
+                  varve lineage upstream run:0192f0c1-5d5f-7d4e-a3a0-0f1e2d3c4b5a
                 """
         )
         @OptionGroup var options: Options
+        @OptionGroup var window: Window
         @Argument(help: "The node.") var node: String
 
         func run() async throws {
-            try await options.answer { try $0.upstream(of: try NodeName(node), $1) }
+            try await options.answer([node], window) { try $0.upstream(of: $1[0], $2) }
         }
     }
 
@@ -105,21 +112,23 @@ struct LineageCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "What was made of a node.",
             discussion: """
-                Example:
+                Examples:
                   varve lineage downstream nyc.flights.dep_delay --columns
+                  varve lineage downstream flights.csv --since 2024-05-01
                 """
         )
         @OptionGroup var options: Options
+        @OptionGroup var window: Window
         @Argument(help: "The node.") var node: String
 
         func run() async throws {
-            try await options.answer { try $0.downstream(of: try NodeName(node), $1) }
+            try await options.answer([node], window) { try $0.downstream(of: $1[0], $2) }
         }
     }
 
     struct Path: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "The ways from one node to another.",
+            abstract: "The part of the graph that lies on the ways from one node to another.",
             discussion: """
                 Example:
                   varve lineage path flights.csv analytics.daily_delays --format dot
@@ -130,9 +139,7 @@ struct LineageCommand: AsyncParsableCommand {
         @Argument(help: "Where they end.") var to: String
 
         func run() async throws {
-            try await options.answer {
-                try $0.path(from: try NodeName(from), to: try NodeName(to), $1)
-            }
+            try await options.answer([from, to]) { try $0.path(from: $1[0], to: $1[1], $2) }
         }
     }
 
@@ -145,10 +152,11 @@ struct LineageCommand: AsyncParsableCommand {
                 """
         )
         @OptionGroup var options: Options
+        @OptionGroup var window: Window
         @Argument(help: "The node.") var node: String
 
         func run() async throws {
-            try await options.answer { try $0.impact(of: try NodeName(node), $1) }
+            try await options.answer([node], window) { try $0.impact(of: $1[0], $2) }
         }
     }
 }

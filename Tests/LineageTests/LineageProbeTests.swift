@@ -2,186 +2,6 @@ import Lineage
 import TestSupport
 import Testing
 
-/// A log that happens at random, once as the catalog writes it and once as steps.
-private struct ProbedLog {
-    private(set) var builder = LogBuilder()
-    private(set) var steps: [NaiveLineage.Step] = []
-    private var random: SeededGenerator
-    private var tables: [String] = []
-    private var dropped: [(uuid: String, name: String, snapshot: Int64?)] = []
-    private var history: [String: [Int64]] = [:]
-    private var current: [String: Int64] = [:]
-    private var columnNames: [String: [String]] = [:]
-    private var maps: [String: ColumnMap] = [:]
-    private var nameCount = 0
-
-    init(seed: UInt64, stepCount: Int) {
-        random = SeededGenerator(seed: seed)
-        for _ in 0..<3 { create() }
-        while steps.count < stepCount { step() }
-    }
-
-    private mutating func number(_ bound: Int) -> Int { Int(random.next() % UInt64(bound)) }
-
-    private mutating func newName(_ prefix: String) -> String {
-        nameCount += 1
-        return "\(prefix)\(nameCount)"
-    }
-
-    private mutating func create() {
-        // A name may come again, for another table.
-        let old = dropped.last.map(\.name)
-        var name = newName("t")
-        if let old, number(3) == 0, !tables.contains(old) { name = old }
-        builder.create(name)
-        tables.append(name)
-        let uuid = builder.uuid(name)
-        columnNames[uuid] = (0..<4).map { "c\($0)" }
-        steps.append(.called(uuid: uuid, name: name))
-    }
-
-    private mutating func step() {
-        switch number(20) {
-        case 0: create()
-        case 1 where tables.count > 2: drop()
-        case 2: undrop()
-        case 3: rename()
-        case 4: renameColumn()
-        case 5: changeSilently()
-        default: run()
-        }
-    }
-
-    private mutating func drop() {
-        let name = tables.remove(at: number(tables.count))
-        let uuid = builder.uuid(name)
-        dropped.append((uuid, name, current[uuid]))
-        builder.drop(name)
-        steps.append(.called(uuid: uuid, name: nil))
-    }
-
-    private mutating func undrop() {
-        guard let last = dropped.popLast(), !tables.contains(last.name) else { return }
-        builder.undrop(last.name, uuid: last.uuid, snapshot: last.snapshot)
-        tables.append(last.name)
-        steps.append(.called(uuid: last.uuid, name: last.name))
-    }
-
-    private mutating func rename() {
-        let place = number(tables.count)
-        let name = newName("r")
-        builder.rename(tables[place], to: name)
-        tables[place] = name
-        steps.append(.called(uuid: builder.uuid(name), name: name))
-    }
-
-    /// What runs say from now on; lineage hears of it with the next one.
-    private mutating func renameColumn() {
-        let uuid = builder.uuid(tables[number(tables.count)])
-        let column = number(4)
-        let name = newName("x")
-        columnNames[uuid]?[column] = name
-        maps = [:]
-    }
-
-    private mutating func changeSilently() {
-        let name = tables[number(tables.count)]
-        let uuid = builder.uuid(name)
-        var snapshot = Int64(steps.count + 1) * 10 + 5
-        if let known = history[uuid], number(3) > 0 { snapshot = known[number(known.count)] }
-        guard current[uuid] != snapshot else { return }
-        builder.changeSilently(name, snapshot: snapshot)
-        steps.append(.changed(uuid: uuid, snapshot: snapshot))
-        note(uuid, snapshot)
-    }
-
-    private mutating func note(_ uuid: String, _ snapshot: Int64) {
-        current[uuid] = snapshot
-        history[uuid, default: []].append(snapshot)
-    }
-
-    private mutating func run() {
-        let output = tables[number(tables.count)]
-        var names: [String] = []
-        for _ in 0..<number(4) {
-            names.append(
-                number(4) == 0 ? "data/f\(number(3)).csv" : tables[number(tables.count)]
-            )
-        }
-        var reading: [String: Int64] = [:]
-        for name in names where !name.contains("/") {
-            let known = history[builder.uuid(name)] ?? []
-            if !known.isEmpty, number(3) == 0 { reading[name] = known[number(known.count)] }
-        }
-        let map = map(output, names)
-        let inputs = names.map { name in
-            let uuid = name.contains("/") ? name : builder.uuid(name)
-            return (dataset: uuid, snapshot: reading[name] ?? current[uuid])
-        }
-        let uuid = builder.uuid(output)
-        let snapshot = Int64(builder.commits.count + 1) * 10
-        let replaces = number(4) == 0
-        let job = "job\(number(3))"
-        builder.run(
-            output,
-            from: names,
-            map: map,
-            replaces: replaces,
-            job: job,
-            reading: reading
-        )
-        steps.append(
-            .ran(
-                NaiveLineage.Run(
-                    output: uuid,
-                    inputs: inputs,
-                    map: map,
-                    replaces: replaces,
-                    snapshot: snapshot,
-                    job: job
-                )
-            )
-        )
-        note(uuid, snapshot)
-    }
-
-    private mutating func map(_ output: String, _ inputs: [String]) -> ColumnMap? {
-        if number(6) == 0 { return nil }
-        let key = ([builder.uuid(output)] + inputs.map { builder.uuid($0) }).joined(separator: " ")
-        if let known = maps[key], number(3) > 0 { return known }
-        let uuids = inputs.map { $0.contains("/") ? $0 : builder.uuid($0) }
-        func origins(_ isDirect: Bool, _ log: inout ProbedLog) -> [ColumnMap.Origin] {
-            guard !inputs.isEmpty else { return [] }
-            return (0..<log.number(3)).map { _ in
-                let input = log.number(inputs.count)
-                let column = log.number(4)
-                let names = log.columnNames[uuids[input]]
-                let isCondition = !isDirect || log.number(4) == 0
-                return ColumnMap.Origin(
-                    input: input,
-                    column: names?[column] ?? "f\(column)",
-                    fieldID: names == nil ? nil : Int32(column + 1),
-                    kind: isCondition ? .indirect : .direct,
-                    subtype: isCondition ? ["FILTER", "JOIN", nil][log.number(3)] : "IDENTITY"
-                )
-            }
-        }
-        let names = columnNames[builder.uuid(output)] ?? []
-        let map = ColumnMap(
-            outputs: (0..<1 + number(4)).map { column in
-                ColumnMap.Output(
-                    name: names[column],
-                    fieldID: Int32(column + 1),
-                    origins: origins(true, &self)
-                )
-            },
-            rows: number(2) == 0 ? origins(false, &self) : []
-        )
-        maps[key] = map
-        return map
-    }
-}
-
 /// An edge as both sides can say it.
 private struct ShownEdge: Hashable, CustomStringConvertible {
     var from: String
@@ -194,14 +14,6 @@ private struct ShownEdge: Hashable, CustomStringConvertible {
 }
 
 extension NaiveLineage {
-    fileprivate func shown(_ node: Node) -> String {
-        switch node.part {
-        case .whole: "\(node.dataset)|"
-        case .rows: "\(node.dataset)|*"
-        case .column(let key): "\(node.dataset)|\(columns[node.dataset]?[key] ?? key)"
-        }
-    }
-
     fileprivate func shown(_ answer: Answer) -> Set<ShownEdge> {
         Set(
             answer.edges.map { edge, runs in
@@ -218,21 +30,12 @@ extension NaiveLineage {
 }
 
 extension LineageAnswer {
-    fileprivate func shown(_ node: Node) -> String {
-        let dataset = node.tableUUID ?? node.dataset
-        switch node.kind {
-        case .table, .file, .run, .job: return "\(dataset)|"
-        case .rows: return "\(dataset)|*"
-        case .column: return "\(dataset)|\(node.column ?? "")"
-        }
-    }
-
     fileprivate var shownEdges: [ShownEdge] {
         edges.map { edge in
             let kind = edge.kind?.rawValue ?? "-"
             return ShownEdge(
-                from: shown(nodes[edge.from]),
-                to: shown(nodes[edge.to]),
+                from: nodes[edge.from].probed,
+                to: nodes[edge.to].probed,
                 label: "\(kind) \(edge.subtype ?? "-") \(edge.run?.jobName ?? "-")",
                 runCount: edge.runCount,
                 firstPosition: edge.firstPosition ?? 0
@@ -266,7 +69,7 @@ struct LineageProbeTests {
             let part: NaiveLineage.Part =
                 choice == 0 ? .whole : choice == 1 ? .rows : .column(keys[choice - 2])
             let node = NaiveLineage.Node(dataset: dataset, part: part)
-            guard let name = name(of: node, naive) else { continue }
+            guard let name = naive.questionName(of: node) else { continue }
             var options = LineageOptions(asOf: instant(position, number(2) == 0))
             let isUpstream = number(2) == 0
             // Dropped then, or another table's name.
@@ -306,7 +109,7 @@ struct LineageProbeTests {
             edges == wanted,
             "\(text): too many \(edges.subtracting(wanted)), missing \(wanted.subtracting(edges))"
         )
-        let nodes = Set(found.nodes.map { found.shown($0) })
+        let nodes = Set(found.nodes.map(\.probed))
         #expect(nodes == Set(expected.nodes.map { naive.shown($0) }), "\(text): nodes")
         #expect(found.isComplete == expected.isComplete, "\(text): \(found.gaps)")
     }
@@ -380,7 +183,7 @@ struct LineageProbeTests {
         var found = 0
         for dataset in Set(naive.names.keys).union(naive.columns.keys).sorted() {
             let node = NaiveLineage.Node(dataset: dataset, part: .whole)
-            guard let name = name(of: node, naive),
+            guard let name = naive.questionName(of: node),
                 let answer = try ask(graph, true, name, LineageOptions()),
                 answer.nodes[0].tableUUID ?? answer.nodes[0].dataset == dataset
             else { continue }
@@ -464,21 +267,8 @@ struct LineageProbeTests {
     ) throws {
         let part = try #require(try ask(depth))
         let near = whole.nodes.filter { $0.depth <= depth }
-        #expect(part.nodes.map { whole.shown($0) } == near.map { whole.shown($0) })
+        #expect(part.nodes.map(\.probed) == near.map(\.probed))
         #expect(part.nodes.map(\.depth) == near.map(\.depth))
         if near.count < whole.nodes.count { #expect(part.isCut) }
-    }
-
-    private func name(of node: NaiveLineage.Node, _ naive: NaiveLineage) -> String? {
-        let isFile = node.dataset.contains("/")
-        let dataset = isFile ? node.dataset : naive.names[node.dataset].map { "ns.\($0)" }
-        guard let dataset else { return nil }
-        switch node.part {
-        case .whole: return dataset
-        case .rows: return isFile ? "\(dataset)#*" : "\(dataset).*"
-        case .column(let key):
-            guard let column = naive.columns[node.dataset]?[key] else { return nil }
-            return dataset + (isFile ? "#" : ".") + column
-        }
     }
 }

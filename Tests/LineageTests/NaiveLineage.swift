@@ -105,7 +105,7 @@ struct NaiveLineage {
         )
     }
 
-    private func origins(_ run: Run, _ part: Part) -> [ColumnMap.Origin] {
+    func origins(_ run: Run, _ part: Part) -> [ColumnMap.Origin] {
         guard let map = run.map else { return [] }
         if part == .rows { return map.rows }
         return map.outputs.filter { .column(Self.key($0.name, $0.fieldID)) == part }
@@ -117,6 +117,9 @@ struct NaiveLineage {
         let all = map.outputs.flatMap(\.origins) + map.rows
         return all.contains { $0.input == input && $0.kind == .direct } ? "DIRECT" : "INDIRECT"
     }
+
+    /// What a dataset holds.
+    func contents(of dataset: String) -> [Content] { held[dataset] ?? [] }
 
     // MARK: Upstream
 

@@ -18,7 +18,8 @@ import pytest
 from support import BINARY, Varve, VarveError, free_port, server, wait_until_it_works
 
 COMMANDS = ["", "sql", "import", "export", "history", "diff", "audit", "audit verify", "audit log", "audit explain", "lineage",
-            "lineage upstream", "lineage downstream", "lineage path", "lineage impact", "transform", "transform validate",
+            "lineage upstream", "lineage downstream", "lineage path", "lineage paths", "lineage impact", "lineage sources",
+            "lineage runs", "transform", "transform validate",
             "transform plan", "transform run", "transform test", "maintain", "serve"]
 
 

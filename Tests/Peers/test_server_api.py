@@ -220,6 +220,9 @@ def test_answers_have_the_documented_shapes(server, document):
     check("Verification", get(server, "/varve/v1/log/verify?tables=true"))
     check("TableHistory", get(server, "/varve/v1/tables/main/flights/history"))
     check("Lineage", get(server, "/varve/v1/lineage/upstream?node=main.copy&columns=true"))
+    check("LineageRuns", get(server, "/varve/v1/lineage/runs?node=main.copy"))
+    check("LineageSources", get(server, "/varve/v1/lineage/sources?node=main.copy&columns=true"))
+    check("LineagePaths", get(server, "/varve/v1/lineage/paths?from=main.flights&to=main.copy&columns=true"))
     check("Error", get(server, "/varve/v1/runs/none", 404))
     _, _, body = server.call("POST", "/varve/v1/query", {"sql": "SELECT 1 AS a"}, {"Accept": "application/json"})
     check("Result", json.loads(body))
@@ -321,6 +324,11 @@ def test_lineage_refuses_what_it_does_not_know(server):
                           ("node=main.copy&dept=1", 400), ("node=main.copy&as_of=yesterday", 400)]:
         get(server, f"/varve/v1/lineage/upstream?{query}", status)
     get(server, "/varve/v1/lineage/path?from=main.flights", 400)
+    for query, status in [("runs?node=run:none", 404), ("runs?node=main.copy&limit=0", 400), ("runs?node=main.copy&depth=1", 400),
+                          ("sources?node=main.copy&format=dot", 400), ("paths?from=main.copy", 400), ("path?from=main.flights&to=main.copy&since=1", 400),
+                          ("paths?from=main.flights&to=main.copy&shortest=yes", 400), ("upstream?node=main.copy&since=soon", 400),
+                          ("upstream?node=main.copy&since=9&until=3", 400), ("downstream?node=job:none", 404)]:
+        get(server, f"/varve/v1/lineage/{query}", status)
 
 
 def test_transforms_are_planned_and_run(server, document):

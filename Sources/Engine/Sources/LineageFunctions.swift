@@ -8,44 +8,26 @@ enum LineageFunction: String, CaseIterable {
     case upstream = "lineage_upstream"
     case downstream = "lineage_downstream"
     case path = "lineage_path"
+    case paths = "lineage_paths"
     case impact = "lineage_impact"
-
-    /// One row for each edge of the answer.
-    private static let edgeFields = [
-        Field("source", .string, isNullable: false),
-        Field("source_kind", .string, isNullable: false),
-        Field("source_dataset", .string, isNullable: false), Field("source_column", .string),
-        Field("target", .string, isNullable: false),
-        Field("target_kind", .string, isNullable: false),
-        Field("target_dataset", .string, isNullable: false), Field("target_column", .string),
-        Field("depth", .int32, isNullable: false), Field("type", .string),
-        Field("subtype", .string), Field("masked", .boolean, isNullable: false),
-        Field("job_kind", .string), Field("job", .string), Field("job_version", .string),
-        Field("run_id", .string), Field("runs", .int64, isNullable: false),
-        Field("commit_id", .string), Field("actor", .string), Field("position", .int64),
-        Field("first_position", .int64), Field("committed_at", .timestamptz),
-        Field("source_snapshot_id", .int64), Field("target_snapshot_id", .int64),
-        Field("complete", .boolean, isNullable: false),
-    ]
-
-    /// One row for each node that a change may reach.
-    private static let nodeFields = [
-        Field("name", .string, isNullable: false), Field("kind", .string, isNullable: false),
-        Field("dataset", .string, isNullable: false), Field("column_name", .string),
-        Field("depth", .int32, isNullable: false), Field("effect", .string, isNullable: false),
-        Field("masked", .boolean, isNullable: false), Field("dropped", .boolean, isNullable: false),
-        Field("complete", .boolean, isNullable: false),
-    ]
+    case runs = "lineage_runs"
+    case sources = "lineage_sources"
 
     var schema: Columnar.Schema {
-        Columnar.Schema(self == .impact ? Self.nodeFields : Self.edgeFields)
+        switch self {
+        case .upstream, .downstream, .path: Columnar.Schema(LineageAnswer.edgeFields)
+        case .impact: Columnar.Schema(LineageAnswer.nodeFields)
+        case .runs: Columnar.Schema(LineageRuns.fields)
+        case .sources: Columnar.Schema(LineageSources.fields)
+        case .paths: Columnar.Schema(LineagePaths.fields)
+        }
     }
 
     /// How many nodes it is asked with.
-    private var nodeCount: Int { self == .path ? 2 : 1 }
+    private var nodeCount: Int { self == .path || self == .paths ? 2 : 1 }
 
-    /// The nodes that the arguments name.
-    func nodes(_ arguments: [Value]) throws -> [NodeName] {
+    /// The names of nodes among the arguments.
+    func nodes(_ arguments: [Value]) throws -> [String] {
         let names = arguments.compactMap { argument -> String? in
             if case .string(let text) = argument { text } else { nil }
         }
@@ -55,87 +37,114 @@ enum LineageFunction: String, CaseIterable {
                 nodeCount == 2
                     ? "\(rawValue) takes the names of two nodes"
                     : "\(rawValue) takes the name of a node",
-                hint: "A node is ns.table, ns.table.column, ns.table@snapshot, or a file."
+                hint: nodeCount == 2
+                    ? "A node is ns.table, ns.table.column, ns.table@snapshot, or a file."
+                    : "A node is ns.table, ns.table.column, ns.table@snapshot, a file, run:ID, job:NAME, or file:PATH."
             )
         }
-        return try names.map { try NodeName($0) }
+        return names
+    }
+
+    // MARK: Options
+
+    /// A named argument.
+    private enum Option: String, CaseIterable {
+        case depth, columns, replaced, limit, shortest, since, until
+        case valuesOnly = "values_only"
+
+        var values: String {
+            switch self {
+            case .depth, .limit: "a whole number"
+            case .columns, .replaced, .shortest, .valuesOnly: "true or false"
+            case .since, .until: "a log position or a time"
+            }
+        }
+    }
+
+    private var known: [Option] {
+        switch self {
+        case .upstream, .downstream: [.depth, .columns, .valuesOnly, .replaced, .since, .until]
+        case .path: [.depth, .columns, .valuesOnly, .replaced]
+        case .paths: [.depth, .columns, .valuesOnly, .replaced, .limit, .shortest]
+        case .impact: [.depth, .replaced, .since, .until]
+        case .runs: [.limit, .since, .until]
+        case .sources: [.columns, .valuesOnly]
+        }
+    }
+
+    /// What a question says besides its nodes.
+    struct Options {
+        var lineage: LineageOptions
+        var limit: Int?
+        var isShortestOnly = false
     }
 
     /// Takes named arguments into the options of a question.
     func apply(
         _ named: [TableRequest.NamedArgument],
-        to options: inout LineageOptions
+        to options: inout Options
     ) throws {
         for argument in named {
-            switch (argument.name, argument.value) {
-            case ("depth", .int32(let depth)): options.depth = Int(depth)
-            case ("columns", .boolean(let flag)) where self != .impact: options.columns = flag
-            case ("values_only", .boolean(let flag)) where self != .impact:
-                options.selection = flag ? .directOnly : .all
-            case ("replaced", .boolean(let flag)): options.includesReplaced = flag
-            default:
-                let known =
-                    self == .impact
-                    ? "depth (a whole number), replaced (true or false)"
-                    : "depth (a whole number), columns, values_only, replaced (true or false)"
+            let option = known.first { $0.rawValue == argument.name }
+            switch (option, argument.value) {
+            case (.depth?, .int32(let depth)): options.lineage.depth = Int(depth)
+            case (.columns?, .boolean(let flag)): options.lineage.columns = flag
+            case (.valuesOnly?, .boolean(let flag)):
+                options.lineage.selection = flag ? .directOnly : .all
+            case (.replaced?, .boolean(let flag)): options.lineage.includesReplaced = flag
+            case (.limit?, .int32(let limit)): options.limit = Int(limit)
+            case (.shortest?, .boolean(let flag)): options.isShortestOnly = flag
+            case (.since?, let value): options.lineage.since = try instant(value, argument.name)
+            case (.until?, let value): options.lineage.until = try instant(value, argument.name)
+            case (let option?, _):
+                throw PlanError(.invalid, "\(rawValue): \(argument.name) is \(option.values)")
+            case (nil, _):
+                let all = known.map { "\($0.rawValue) (\($0.values))" }.joined(separator: ", ")
                 throw PlanError(
                     .invalid,
                     "\(rawValue) has no such option: \(argument.name)",
-                    hint: "Known options: \(known). An earlier state is asked for with SET as_of."
+                    hint: "Known options: \(all). An earlier state is asked for with SET as_of."
                 )
             }
         }
     }
 
-    func ask(
+    private func instant(_ value: Value, _ name: String) throws -> LineageInstant {
+        switch value {
+        case .int32(let position): .position(Int64(position))
+        case .int64(let position): .position(position)
+        case .timestamptz(let micros), .timestamp(let micros): .timeMillis(micros / 1000)
+        case .string(let text): LineageInstant(try CatalogInstant(text))
+        default: throw PlanError(.invalid, "\(rawValue): \(name) is a log position or a time")
+        }
+    }
+
+    // MARK: Answers
+
+    /// The rows of the answer.
+    func rows(
         _ graph: LineageGraph,
         _ nodes: [NodeName],
-        _ options: LineageOptions
-    ) throws -> LineageAnswer {
+        _ options: Options
+    ) throws -> [[Value]] {
+        let lineage = options.lineage
         switch self {
-        case .upstream: try graph.upstream(of: nodes[0], options)
-        case .downstream: try graph.downstream(of: nodes[0], options)
-        case .path: try graph.path(from: nodes[0], to: nodes[1], options)
-        case .impact: try graph.impact(of: nodes[0], options)
+        case .upstream: return try graph.upstream(of: nodes[0], lineage).edgeValues
+        case .downstream: return try graph.downstream(of: nodes[0], lineage).edgeValues
+        case .path: return try graph.path(from: nodes[0], to: nodes[1], lineage).edgeValues
+        case .impact: return try graph.impact(of: nodes[0], lineage).nodeValues
+        case .runs:
+            let limit = options.limit ?? LineageRuns.defaultLimit
+            return try graph.runs(of: nodes[0], limit: limit, lineage).values
+        case .sources: return try graph.sources(of: nodes[0], lineage).values
+        case .paths:
+            let limits = LineagePathLimits(
+                paths: options.limit ?? LineagePaths.defaultLimit,
+                isShortestOnly: options.isShortestOnly
+            )
+            return try graph.paths(from: nodes[0], to: nodes[1], limits: limits, lineage).values
         }
     }
-
-    func rows(_ answer: LineageAnswer) -> [[Value]] {
-        self == .impact ? nodeRows(answer) : answer.edges.map { row($0, answer) }
-    }
-
-    private func nodeRows(_ answer: LineageAnswer) -> [[Value]] {
-        answer.nodes.dropFirst().map { node in
-            [
-                .string(node.name), .string(node.kind.rawValue), .string(node.dataset),
-                text(node.column), .int32(Int32(clamping: node.depth)),
-                .string(node.isDirect ? "values" : "rows"), .boolean(node.isMasked),
-                .boolean(node.isDropped), .boolean(answer.isComplete),
-            ]
-        }
-    }
-
-    private func row(_ edge: LineageAnswer.Edge, _ answer: LineageAnswer) -> [Value] {
-        let (from, to) = (answer.nodes[edge.from], answer.nodes[edge.to])
-        let run = edge.run
-        return [
-            .string(from.name), .string(from.kind.rawValue), .string(from.dataset),
-            text(from.column),
-            .string(to.name), .string(to.kind.rawValue), .string(to.dataset), text(to.column),
-            .int32(Int32(clamping: max(from.depth, to.depth))), text(edge.kind?.rawValue),
-            text(edge.subtype), .boolean(edge.isMasked),
-            text(run?.jobKind), text(run?.jobName), text(run?.jobVersion), text(run?.runID),
-            .int64(Int64(edge.runCount)), text(run?.commitID), text(run?.actor),
-            number(run?.position), number(edge.firstPosition),
-            run.map { .timestamptz($0.timeMillis * 1000) } ?? .null,
-            number(run?.inputSnapshotID), number(run?.outputSnapshotID),
-            .boolean(answer.isComplete),
-        ]
-    }
-
-    private func text(_ text: String?) -> Value { text.map { .string($0) } ?? .null }
-
-    private func number(_ number: Int64?) -> Value { number.map { .int64($0) } ?? .null }
 }
 
 extension SourceResolver {
@@ -145,15 +154,19 @@ extension SourceResolver {
         _ arguments: [Value],
         _ named: [TableRequest.NamedArgument]
     ) async throws -> ResolvedSource {
-        let nodes = try function.nodes(arguments)
+        let names = try function.nodes(arguments)
         let snapshot = try await catalogSnapshot()
-        var options = LineageOptions(
-            asOf: .position(snapshot.position),
-            namespace: await session.namespace
+        var options = LineageFunction.Options(
+            lineage: LineageOptions(
+                asOf: .position(snapshot.position),
+                namespace: await session.namespace
+            )
         )
         try function.apply(named, to: &options)
         let graph = try await session.engine.lineageGraph()
-        let answer = try function.ask(graph, nodes, options)
-        return resolved(function.rawValue, function.schema, function.rows(answer))
+        var nodes: [NodeName] = []
+        for name in names { nodes.append(try await session.lineageNode(name, graph, at: snapshot)) }
+        let rows = try function.rows(graph, nodes, options)
+        return resolved(function.rawValue, function.schema, rows)
     }
 }

@@ -35,11 +35,28 @@ extension LineageAnswer {
         }
 
         private func node(_ index: Int, _ describer: inout Describer) -> Node {
+            source.graph.storage.read { node(index, &describer, $0) }
+        }
+
+        private func node(
+            _ index: Int,
+            _ describer: inout Describer,
+            _ storage: borrowing IndexStorage
+        ) -> Node {
             let place = places[index]
-            var node = source.graph.storage.read { describer.describe(place.key, place.depth, $0) }
+            var node = describer.describe(place.key, place.depth, storage)
             node.isDirect = place.isDirect
             node.isMasked = place.isMasked
             return node
+        }
+
+        /// All of them, for who holds the index already and must not take its lock again.
+        func all(in storage: borrowing IndexStorage) -> [Node] {
+            var describer = source.describer
+            var nodes: [Node] = []
+            nodes.reserveCapacity(places.count)
+            for index in places.indices { nodes.append(node(index, &describer, storage)) }
+            return nodes
         }
 
         /// Reads them one after the other, which costs less than one by one.
@@ -76,6 +93,11 @@ extension LineageAnswer {
             let edge = edges[index]
             let dataset = nodes[Int(edge.from)].key.dataset
             return source.graph.storage.read { $0.describe(edge, from: dataset) }
+        }
+
+        /// The numbers of the runs that edges show, ascending.
+        var newestRuns: [UInt32] {
+            Set(edges.lazy.filter { $0.runCount > 0 }.map(\.lastRun)).sorted()
         }
     }
 }

@@ -60,7 +60,7 @@ extension LineageGraph {
 }
 
 extension IndexStorage {
-    fileprivate func ask(
+    func ask(
         _ question: LineageAnswer.Question,
         _ node: NodeName,
         _ options: LineageOptions,
@@ -91,15 +91,8 @@ extension IndexStorage {
         _ options: LineageOptions,
         in graph: LineageGraph
     ) throws(LineageError) -> LineageAnswer {
-        let count = try commitCount(checked: options)
-        guard !options.hasWindow else {
-            throw LineageError(.invalid, "a question about ways has no window: since and until")
-        }
-        let from = try root(node, namespace: options.namespace, before: count)
-        let to = try root(target, namespace: options.namespace, before: count)
-        var options = options
-        // A way between a column and a dataset is one between columns.
-        options.columns = options.columns || !from.key.isWhole || !to.key.isWhole
+        let (from, to, options) = try ends(of: node, target, options)
+        let count = commitCount(options.asOf)
         var walk = LineageWalk(options, commitCount: count)
         walk.goUpstream(self, from: roots(of: to, options), event: to.event)
         // Of what leads to the end, what the start leads to.
@@ -110,6 +103,24 @@ extension IndexStorage {
         var describer = Describer(count)
         answer.target = describer.describe(to.key, 0, self).name
         return answer
+    }
+
+    /// What the ways of a question lie between, and how it is asked.
+    func ends(
+        of node: NodeName,
+        _ target: NodeName,
+        _ options: LineageOptions
+    ) throws(LineageError) -> (from: Root, to: Root, options: LineageOptions) {
+        let count = try commitCount(checked: options)
+        guard !options.hasWindow else {
+            throw LineageError(.invalid, "a question about ways has no window: since and until")
+        }
+        let from = try root(node, namespace: options.namespace, before: count)
+        let to = try root(target, namespace: options.namespace, before: count)
+        var options = options
+        // A way between a column and a dataset is one between columns.
+        options.columns = options.columns || !from.key.isWhole || !to.key.isWhole
+        return (from, to, options)
     }
 
     func commitCount(checked options: LineageOptions) throws(LineageError) -> UInt32 {
@@ -230,7 +241,7 @@ extension IndexStorage {
         return order
     }
 
-    private func sortsBefore(_ a: EdgeAttributes, _ b: EdgeAttributes) -> Bool {
+    func sortsBefore(_ a: EdgeAttributes, _ b: EdgeAttributes) -> Bool {
         let (x, y) = (a.kind?.rawValue ?? "", b.kind?.rawValue ?? "")
         if x != y { return bytesPrecede(x, y) }
         let (s, t) = (subtypes[a.subtype], subtypes[b.subtype])

@@ -9,6 +9,8 @@ package struct NodeName: Sendable, Hashable {
     enum Execution: Sendable, Hashable {
         case run(String)
         case job(String)
+        /// The runs that wrote a data file of a table.
+        case writers([String])
     }
 
     /// The text, as written.
@@ -17,6 +19,19 @@ package struct NodeName: Sendable, Hashable {
     /// The parts between the dots, without quotes; empty for an unfinished quote.
     let parts: [String]
     let snapshotID: Int64?
+
+    /// A data file, as the runs that wrote it; Engine finds them.
+    ///
+    /// - Parameter path: what the file is called in answers.
+    /// - Throws: `invalid` for an empty text, or no runs.
+    package init(dataFile path: String, runs: [String]) throws(LineageError) {
+        guard !path.isEmpty, !runs.isEmpty else {
+            throw LineageError(.invalid, "\"\(path.prefix(200))\" is no data file that runs wrote")
+        }
+        text = path
+        execution = .writers(runs)
+        (parts, snapshotID) = ([], nil)
+    }
 
     /// - Throws: `invalid` for an empty text, an empty part, or a quote without end.
     package init(_ text: String) throws(LineageError) {
@@ -125,6 +140,12 @@ extension IndexStorage {
         namespace: [String],
         before commitCount: UInt32
     ) throws(LineageError) -> Root {
+        guard name.execution == nil else {
+            throw LineageError(
+                .invalid,
+                "\"\(name.text.prefix(200))\" is no table, column or file, as this question needs"
+            )
+        }
         if let file = try fileRoot(name, commitCount) { return file }
         let parts = name.parts
         var candidates: [(table: [String], column: String?)] = []

@@ -1,4 +1,4 @@
-// Questions about runs: one run by its id, or all runs of a job. In the answer a node of its own stands for them, with
+// Questions about runs: one run by its id, those that wrote a data file, or all runs of a job. In the answer a node of its own stands for them, with
 // edges from what they read, or to what they wrote; the walk goes on from there as from the snapshots that they read
 // or made.
 
@@ -41,12 +41,10 @@ extension IndexStorage {
         case nil: return nil
         case .run(let id):
             kind = .run
-            var run = findText(id).map { lastFlow(ofRun: $0) } ?? none
-            while run != none {
-                if runs[run].commit < commitCount { found.append(run) }
-                run = runs[run].earlierOfRun
-            }
-            found.reverse()
+            found = flows(ofRuns: [id], before: commitCount)
+        case .writers(let ids):
+            kind = .run
+            found = flows(ofRuns: ids, before: commitCount)
         case .job(let job):
             kind = .job
             found = runs(ofJob: job, before: commitCount)
@@ -68,6 +66,18 @@ extension IndexStorage {
             isMasked: false
         )
         return RunSubject(node: node, runs: found)
+    }
+
+    private func flows(ofRuns ids: [String], before commitCount: UInt32) -> [UInt32] {
+        var found: [UInt32] = []
+        for id in Set(ids) {
+            var run = findText(id).map { lastFlow(ofRun: $0) } ?? none
+            while run != none {
+                if runs[run].commit < commitCount { found.append(run) }
+                run = runs[run].earlierOfRun
+            }
+        }
+        return found.sorted()
     }
 
     private func runs(ofJob name: String, before commitCount: UInt32) -> [UInt32] {
@@ -300,6 +310,58 @@ extension AnswerPart {
         for index in edges.indices {
             edges[index].from = places[Int(edges[index].from)]
             edges[index].to = places[Int(edges[index].to)]
+        }
+    }
+}
+
+extension LineageGraph {
+    /// A run that made a snapshot, with the commit that carries it.
+    package struct SnapshotRun: Sendable, Hashable {
+        package var runID: String
+        package var commitID: String
+        package var position: Int64
+    }
+
+    /// Whether there is a file of this name that runs read or wrote.
+    package func knowsFile(_ path: String) -> Bool {
+        storage.read { $0.findDataset(path, isFile: true) != nil }
+    }
+
+    /// The runs that made a snapshot, ascending: several when commits share it; none when the log does not tell.
+    ///
+    /// - Parameter position: later entries are not looked at.
+    package func runs(
+        ofSnapshot id: Int64,
+        tableUUID: String,
+        to position: Int64
+    ) -> [SnapshotRun] {
+        storage.read { index in
+            let count = index.commitCount(.position(position))
+            guard let dataset = index.findDataset(tableUUID, isFile: false) else { return [] }
+            var found: [SnapshotRun] = []
+            var event = index.event(ofSnapshot: id, of: dataset) ?? none
+            // The table may have gone back to it since.
+            while event != none, index.events[event].kind == EventRecord.rollback {
+                event = index.events[event].payload
+            }
+            while event != none, index.events[event].kind == EventRecord.run {
+                let run = index.runs[index.events[event].payload]
+                guard run.flags & RunRecord.hasSnapshotFlag != 0, run.snapshotID == id else {
+                    break
+                }
+                if run.commit < count {
+                    let commit = index.commits[run.commit]
+                    found.append(
+                        SnapshotRun(
+                            runID: index.string(run.runID),
+                            commitID: index.string(commit.id),
+                            position: commit.position
+                        )
+                    )
+                }
+                event = index.events[event].earlier
+            }
+            return found.reversed()
         }
     }
 }

@@ -32,38 +32,42 @@ extension LineageAnswer {
             position: position,
             timeMillis: timeMillis
         )
-        object["nodes"] = .array(nodes.map(Self.json))
-        let names = nodes.map(\.name)
-        object["edges"] = .array(edges.map { Self.json($0, names) })
+        let nodes = Array(nodes)
+        object["nodes"] = .array(nodes.map(\.json))
+        object["edges"] = .array(edges.map { $0.json(nodes) })
         return .object(object)
     }
+}
 
-    private static func json(_ node: Node) -> JSON {
+extension LineageAnswer.Node {
+    var json: JSON {
         var object: JSONObject = [
-            "name": .string(node.name), "kind": .string(node.kind.rawValue),
-            "dataset": .string(node.dataset),
+            "name": .string(name), "kind": .string(kind.rawValue), "dataset": .string(dataset),
         ]
-        if let uuid = node.tableUUID { object["uuid"] = .string(uuid) }
-        if let column = node.column { object["column"] = .string(column) }
-        if let id = node.fieldID { object["field_id"] = .integer(id) }
-        if node.isDropped { object["dropped"] = true }
-        object["depth"] = .integer(node.depth)
-        object["direct"] = .bool(node.isDirect)
-        object["masked"] = .bool(node.isMasked)
+        if let tableUUID { object["uuid"] = .string(tableUUID) }
+        if let column { object["column"] = .string(column) }
+        if let fieldID { object["field_id"] = .integer(fieldID) }
+        if isDropped { object["dropped"] = true }
+        object["depth"] = .integer(depth)
+        object["direct"] = .bool(isDirect)
+        object["masked"] = .bool(isMasked)
         return .object(object)
     }
+}
 
-    private static func json(_ edge: Edge, _ names: [String]) -> JSON {
+extension LineageAnswer.Edge {
+    /// - Parameter nodes: those that it refers to by place.
+    func json(_ nodes: [LineageAnswer.Node]) -> JSON {
         var object: JSONObject = [
-            "from": .string(names[edge.from]), "to": .string(names[edge.to]),
+            "from": .string(nodes[from].name), "to": .string(nodes[to].name),
         ]
-        if let kind = edge.kind { object["type"] = .string(kind.rawValue) }
-        if let subtype = edge.subtype { object["subtype"] = .string(subtype) }
-        if edge.isMasked { object["masked"] = true }
-        guard let run = edge.run else { return .object(object) }
+        if let kind { object["type"] = .string(kind.rawValue) }
+        if let subtype { object["subtype"] = .string(subtype) }
+        if isMasked { object["masked"] = true }
+        guard let run else { return .object(object) }
         for member in run.members.members { object[member.key] = member.value }
-        object["runs"] = .integer(edge.runCount)
-        object["first_position"] = edge.firstPosition.map { .integer($0) } ?? .null
+        object["runs"] = .integer(runCount)
+        object["first_position"] = firstPosition.map { .integer($0) } ?? .null
         if let id = run.inputSnapshotID { object["input_snapshot"] = .string(String(id)) }
         if let id = run.outputSnapshotID { object["output_snapshot"] = .string(String(id)) }
         return .object(object)

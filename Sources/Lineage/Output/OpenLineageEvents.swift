@@ -23,10 +23,9 @@ package struct OpenLineageWriter: Sendable {
 
     /// The events of the runs behind an answer's edges, in the order of the log.
     package func events(of answer: LineageAnswer, in graph: LineageGraph) -> [JSON] {
-        graph.storage.read { index in
-            Set(answer.edges.compactMap { $0.run?.number }).sorted().compactMap {
-                $0 < index.runs.count ? event(UInt32($0), index) : nil
-            }
+        let runs = answer.edges.newestRuns
+        return graph.storage.read { index in
+            runs.compactMap { $0 < index.runs.count ? event($0, index) : nil }
         }
     }
 

@@ -8,7 +8,11 @@ struct IndexRoutes: Sendable {
 
     var all: [Route] {
         let document = Route(.get, "/openapi.yaml", isOpen: true) { _ in
-            .text(openAPIPaths + openAPIEventPaths + openAPIComponents, type: "application/yaml")
+            .text(
+                openAPIPaths + openAPILineagePaths + openAPIEventPaths + openAPIComponents
+                    + openAPILineageSchemas,
+                type: "application/yaml"
+            )
         }
         let told = (others + [document]).map { (method: $0.method.rawValue, path: $0.template) }
         return [

@@ -9,10 +9,24 @@ struct LineageRoutes: Sendable {
 
     var all: [Route] {
         [
-            route("upstream", ["node"]) { try $0.upstream(of: $1[0], $2) },
-            route("downstream", ["node"]) { try $0.downstream(of: $1[0], $2) },
-            route("impact", ["node"]) { try $0.impact(of: $1[0], $2) },
-            route("path", ["from", "to"]) { try $0.path(from: $1[0], to: $1[1], $2) },
+            route("upstream", ["node"], .closure) { try $0.upstream(of: $1[0], $2) },
+            route("downstream", ["node"], .closure) { try $0.downstream(of: $1[0], $2) },
+            route("impact", ["node"], .closure) { try $0.impact(of: $1[0], $2) },
+            route("path", ["from", "to"], .path) { try $0.path(from: $1[0], to: $1[1], $2) },
+            report("runs", ["node"], .runs) { graph, nodes, query, options in
+                let limit = query.limit ?? LineageRuns.defaultLimit
+                return try graph.runs(of: nodes[0], limit: limit, options).json
+            },
+            report("sources", ["node"], .sources) { graph, nodes, query, options in
+                try graph.sources(of: nodes[0], options).json
+            },
+            report("paths", ["from", "to"], .paths) { graph, nodes, query, options in
+                let limits = LineagePathLimits(
+                    paths: query.limit ?? LineagePaths.defaultLimit,
+                    isShortestOnly: query.isShortestOnly
+                )
+                return try graph.paths(from: nodes[0], to: nodes[1], limits: limits, options).json
+            },
             Route(.get, "/varve/v1/lineage/events", weight: .query) { try await events($0) },
         ]
     }
@@ -38,33 +52,61 @@ struct LineageRoutes: Sendable {
     private typealias Ask =
         @Sendable (LineageGraph, [NodeName], LineageOptions) throws -> LineageAnswer
 
-    private func route(_ question: String, _ nodes: [String], _ ask: @escaping Ask) -> Route {
+    private func route(
+        _ question: String,
+        _ nodes: [String],
+        _ parameters: LineageQuery.Parameters,
+        _ ask: @escaping Ask
+    ) -> Route {
         Route(.get, "/varve/v1/lineage/\(question)", weight: .query) { request in
-            let query = try LineageQuery(request.target, nodes)
-            let session = Session(
-                engine: parts.engine,
-                context: RequestContext(actor: request.principal, requestID: request.id)
-            )
-            if let instant = query.asOf { await session.set(asOf: instant) }
-            let instant = await session.lineageInstant
-            let graph = try await session.lineageGraph()
-            return try reply(query, graph, instant, ask)
+            let query = try LineageQuery(request.target, nodes, parameters)
+            let (graph, nodes, options) = try await state(request, query)
+            return try reply(query, graph, nodes, options, ask)
         }
+    }
+
+    /// A question whose answer is no graph.
+    private func report(
+        _ question: String,
+        _ nodes: [String],
+        _ parameters: LineageQuery.Parameters,
+        _ ask:
+            @escaping @Sendable (LineageGraph, [NodeName], LineageQuery, LineageOptions) throws ->
+            JSON
+    ) -> Route {
+        Route(.get, "/varve/v1/lineage/\(question)", weight: .query) { request in
+            let query = try LineageQuery(request.target, nodes, parameters)
+            let (graph, nodes, options) = try await state(request, query)
+            return .json(try ask(graph, nodes, query, options))
+        }
+    }
+
+    /// The graph, and the options that a question names.
+    private func state(
+        _ request: ServerRequest,
+        _ query: LineageQuery
+    ) async throws -> (graph: LineageGraph, nodes: [NodeName], options: LineageOptions) {
+        let session = Session(
+            engine: parts.engine,
+            context: RequestContext(actor: request.principal, requestID: request.id)
+        )
+        if let instant = query.asOf { await session.set(asOf: instant) }
+        var options = query.options
+        options.asOf = await session.lineageInstant
+        let graph = try await session.lineageGraph()
+        var nodes: [NodeName] = []
+        for name in query.nodes { nodes.append(try await session.lineageNode(name, graph)) }
+        return (graph, nodes, options)
     }
 
     private func reply(
         _ query: LineageQuery,
         _ graph: LineageGraph,
-        _ instant: LineageInstant,
+        _ nodes: [NodeName],
+        _ options: LineageOptions,
         _ ask: Ask
     ) throws -> Reply {
-        let options = LineageOptions(
-            depth: query.depth,
-            asOf: instant,
-            columns: query.columns,
-            namespace: query.namespace
-        )
-        let answer = try ask(graph, query.nodes, options)
+        let answer = try ask(graph, nodes, options)
         switch query.format {
         case .json: return .json(answer.json)
         case .dot: return .text(answer.dot, type: "text/vnd.graphviz; charset=utf-8")
@@ -83,19 +125,32 @@ private struct LineageQuery: Sendable {
         case json, dot, graphml, cypher, openlineage
     }
 
-    var nodes: [NodeName] = []
-    var depth: Int?
-    var columns: Bool
+    /// Those that a question knows besides its nodes.
+    struct Parameters: Sendable {
+        var names: Set<String>
+
+        private init(_ names: Set<String>) { self.names = names.union(["as_of", "namespace"]) }
+
+        static let closure = Parameters(["depth", "columns", "format", "since", "until"])
+        static let path = Parameters(["depth", "columns", "format"])
+        static let runs = Parameters(["limit", "since", "until"])
+        static let sources = Parameters(["columns", "values_only"])
+        static let paths = Parameters(["depth", "columns", "values_only", "limit", "shortest"])
+    }
+
+    /// The names of nodes.
+    var nodes: [String] = []
+    /// All but the state.
+    var options = LineageOptions()
     var asOf: CatalogInstant?
-    var namespace = ["main"]
+    var limit: Int?
+    var isShortestOnly = false
     var format = Format.json
 
-    private static let names: Set<String> = ["depth", "columns", "as_of", "namespace", "format"]
-
     /// - Parameter nodes: the parameters that name nodes, all of which must be there.
-    init(_ target: RequestTarget, _ nodes: [String]) throws {
+    init(_ target: RequestTarget, _ nodes: [String], _ parameters: Parameters) throws {
         let query = target.query
-        let known = Self.names.union(nodes)
+        let known = parameters.names.union(nodes)
         if let name = query.keys.filter({ !known.contains($0) }).min() {
             throw ServerError(
                 .badRequest,
@@ -107,13 +162,18 @@ private struct LineageQuery: Sendable {
             guard let text = query[name], !text.isEmpty else {
                 throw ServerError(.badRequest, "the parameter \(name) is missing")
             }
-            self.nodes.append(try NodeName(text))
+            self.nodes.append(text)
         }
-        depth = try target.integer("depth", in: 1...10_000).map { Int($0) }
-        columns = try target.flag("columns")
+        options.depth = try target.integer("depth", in: 1...10_000).map { Int($0) }
+        options.columns = try target.flag("columns")
+        if try target.flag("values_only") { options.selection = .directOnly }
+        isShortestOnly = try target.flag("shortest")
+        limit = try target.integer("limit", in: 1...10_000).map { Int($0) }
         if let text = query["as_of"], !text.isEmpty { asOf = try CatalogInstant(text) }
+        options.since = try Self.instant(query["since"])
+        options.until = try Self.instant(query["until"])
         if let text = query["namespace"], !text.isEmpty {
-            namespace = text.split(separator: ".", omittingEmptySubsequences: false)
+            options.namespace = text.split(separator: ".", omittingEmptySubsequences: false)
                 .map(String.init)
         }
         if let text = query["format"] {
@@ -123,5 +183,10 @@ private struct LineageQuery: Sendable {
             }
             format = known
         }
+    }
+
+    private static func instant(_ text: String?) throws -> LineageInstant? {
+        guard let text, !text.isEmpty else { return nil }
+        return LineageInstant(try CatalogInstant(text))
     }
 }

@@ -37,13 +37,33 @@ let openAPIComponents = """
           name: node
           in: query
           required: true
-          description: "`ns.table`, `ns.table.column`, `ns.table@snapshot`, or a file."
+          description: "`ns.table`, `ns.table.column`, `ns.table@snapshot`, or a file; `run:ID`, `job:NAME`, or `file:PATH`."
           schema: {type: string}
         Depth:
           name: depth
           in: query
           description: How many steps to go; as far as it leads if not said.
           schema: {type: integer, minimum: 1, maximum: 10000}
+        Since:
+          name: since
+          in: query
+          description: Only what ran from this log position or time on. It bounds what is shown, not what is looked at.
+          schema: {type: string}
+        Until:
+          name: until
+          in: query
+          description: Only what ran up to this log position or time.
+          schema: {type: string}
+        ValuesOnly:
+          name: values_only
+          in: query
+          description: Whether to leave out what only decides which rows there are.
+          schema: {type: boolean, default: false}
+        Many:
+          name: limit
+          in: query
+          description: How many, at most.
+          schema: {type: integer, minimum: 1, maximum: 10000, default: 100}
         Columns:
           name: columns
           in: query

@@ -413,6 +413,8 @@ let openAPIPaths = """
             - {$ref: "#/components/parameters/Columns"}
             - {$ref: "#/components/parameters/AsOf"}
             - {$ref: "#/components/parameters/NamespaceQuery"}
+            - {$ref: "#/components/parameters/Since"}
+            - {$ref: "#/components/parameters/Until"}
             - {$ref: "#/components/parameters/LineageFormat"}
           responses:
             "200": {$ref: "#/components/responses/Lineage"}
@@ -430,6 +432,8 @@ let openAPIPaths = """
             - {$ref: "#/components/parameters/Columns"}
             - {$ref: "#/components/parameters/AsOf"}
             - {$ref: "#/components/parameters/NamespaceQuery"}
+            - {$ref: "#/components/parameters/Since"}
+            - {$ref: "#/components/parameters/Until"}
             - {$ref: "#/components/parameters/LineageFormat"}
           responses:
             "200": {$ref: "#/components/responses/Lineage"}
@@ -447,6 +451,8 @@ let openAPIPaths = """
             - {$ref: "#/components/parameters/Columns"}
             - {$ref: "#/components/parameters/AsOf"}
             - {$ref: "#/components/parameters/NamespaceQuery"}
+            - {$ref: "#/components/parameters/Since"}
+            - {$ref: "#/components/parameters/Until"}
             - {$ref: "#/components/parameters/LineageFormat"}
           responses:
             "200": {$ref: "#/components/responses/Lineage"}
@@ -457,7 +463,7 @@ let openAPIPaths = """
         get:
           operationId: lineagePath
           tags: [lineage]
-          summary: The ways from one node to another.
+          summary: The part of the graph that lies on the ways from one node to another.
           parameters:
             - name: from
               in: query
