@@ -251,8 +251,7 @@ extension IndexStorage {
             timeMillis: commit.timeMillis,
             operation: string(run.operation),
             inputSnapshotID: nil,
-            outputSnapshotID: run.flags & RunRecord.hasSnapshotFlag != 0 ? run.snapshotID : nil,
-            number: Int(number)
+            outputSnapshotID: run.flags & RunRecord.hasSnapshotFlag != 0 ? run.snapshotID : nil
         )
     }
 }

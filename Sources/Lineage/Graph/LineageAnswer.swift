@@ -111,8 +111,6 @@ package struct LineageAnswer: Sendable {
         package var operation: String
         package var inputSnapshotID: Int64?
         package var outputSnapshotID: Int64?
-        /// Its place in the graph's runs.
-        var number: Int
     }
 
     package var question: Question
