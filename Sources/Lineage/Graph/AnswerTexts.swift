@@ -225,7 +225,7 @@ extension IndexStorage {
     }
 
     /// The snapshot of a dataset that a run read.
-    fileprivate func snapshotRead(by run: UInt32, of dataset: UInt32) -> Int64? {
+    func snapshotRead(by run: UInt32, of dataset: UInt32) -> Int64? {
         let record = runs[run]
         for input in (record.firstInput..<record.firstInput + record.inputCount).reversed()
         where inputs[input].dataset == dataset {
