@@ -28,7 +28,7 @@ struct LineageCommand: AsyncParsableCommand {
 
     /// How an answer is written.
     enum Format: String, ExpressibleByArgument, CaseIterable {
-        case table, json, dot, graphml, openlineage, cypher
+        case table, json, ndjson, dot, graphml, openlineage, cypher
     }
 
     struct Options: ParsableArguments {
@@ -40,7 +40,10 @@ struct LineageCommand: AsyncParsableCommand {
         @Flag(help: "Ask about all columns of a table.")
         var columns = false
 
-        @Option(help: "How the answer is written: table, json, dot, graphml, openlineage, cypher.")
+        @Option(
+            help:
+                "How the answer is written: table, json, ndjson, dot, graphml, openlineage, cypher."
+        )
         var format = Format.table
 
         func answer(
@@ -61,6 +64,7 @@ struct LineageCommand: AsyncParsableCommand {
             case .table:
                 try answer.printTable()
                 if answer.isCut { print("There is more beyond --depth.") }
+            case .ndjson: answer.printLines()
             case .json: print(answer.json.text(pretty: true))
             case .dot: print(answer.dot)
             case .graphml: print(answer.graphML)

@@ -40,16 +40,23 @@ extension LineageReport {
     }
 }
 
+extension LineageReport {
+    /// Prints the answer as lines of JSON, piece by piece.
+    func printLines() {
+        for piece in lines() { writeAll(piece, to: 1) }
+    }
+}
+
 extension LineageCommand {
     /// What questions have in common whose answers are no graph.
     struct ReportOptions: ParsableArguments {
         enum Format: String, ExpressibleByArgument, CaseIterable {
-            case table, json
+            case table, json, ndjson
         }
 
         @OptionGroup var global: GlobalOptions
 
-        @Option(help: "How the answer is written: table, json.")
+        @Option(help: "How the answer is written: table, json, ndjson.")
         var format = Format.table
 
         /// - Parameter more: says that there is more than was asked for.
@@ -61,6 +68,7 @@ extension LineageCommand {
             var (graph, nodes, options) = try await global.lineage(nodes)
             let report = try ask(graph, nodes, &options)
             switch format {
+            case .ndjson: report.printLines()
             case .json: print(report.json.text(pretty: true))
             case .table:
                 try report.printTable()

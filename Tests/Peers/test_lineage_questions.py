@@ -3,6 +3,7 @@ recursive queries of DuckDB."""
 
 import json
 import urllib.parse
+import urllib.request
 
 import duckdb
 import pytest
@@ -244,7 +245,8 @@ def test_data_files_are_the_runs_that_wrote_them(tmp_path):
         assert (first["name"], first["kind"]) == (f"file:{inside}", "run") and others == whole[1:]
         checked += 1
     assert checked >= 4
-    (inside,) = [path[path.index("main/"):] for path in entries if "main/b/" in path]
+    (path,) = [row["path"] for row in rows(varve, "SELECT file_path AS path FROM main.b.files")]
+    inside = path[path.index("main/"):]
     down = asked(varve, "downstream", f"file:{inside}")
     assert [node["name"] for node in down["nodes"]] == [f"file:{inside}", "main.b"]
     assert "no table then has a folder with" in varve.error("FROM lineage_runs('file:elsewhere/x.parquet')")
@@ -276,7 +278,6 @@ def test_command_line_and_http_say_the_same(lake):
     port = free_port()
     with server(lake.command("serve", "--port", port), port, lake.environment) as there:
         def get(path):
-            import urllib.request
             with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as reply:
                 return json.loads(reply.read())
 
@@ -287,6 +288,19 @@ def test_command_line_and_http_say_the_same(lake):
                     arguments += [f"--{name.replace('_', '-')}"] + ([] if value == "true" else [value])
             answer = get(f"/varve/v1/lineage/{question}?{urllib.parse.urlencode(query)}")
             assert answer == asked(lake, question, *arguments)
+            # The same, line by line.
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/varve/v1/lineage/{question}?{urllib.parse.urlencode(query)}&format=ndjson") as reply:
+                assert reply.headers["Content-Type"] == "application/x-ndjson"
+                lines = reply.read()
+            assert lake.run("lineage", question, *arguments, "--format", "ndjson").stdout == lines
+            head, *others = [json.loads(line) for line in lines.splitlines()]
+            for name, value in answer.items():
+                if name in ("nodes", "edges", "paths", "runs", "sources"):
+                    assert head["answer"][name] == len(value)
+                    assert [line[name[:-1]] for line in others if name[:-1] in line] == value
+                else:
+                    assert head["answer"][name] == value
+            assert len(others) == sum(len(answer[name]) for name in ("nodes", "edges", "paths", "runs", "sources") if name in answer)
             assert answer["question"] == question and answer["complete"] is True
             assert any(answer.get(name) for name in ("runs", "sources", "paths", "edges"))
             shown = lake.run("lineage", question, *arguments)

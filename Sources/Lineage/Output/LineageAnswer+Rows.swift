@@ -23,19 +23,17 @@ extension LineageAnswer {
         }
     }
 
-    /// The whole answer; snapshot ids are strings, since they do not fit the numbers of JavaScript.
-    package var json: JSON {
-        var object = head(
-            question.rawValue,
-            root,
-            to: target,
-            position: position,
-            timeMillis: timeMillis
-        )
+    package var head: JSONObject {
+        head(question.rawValue, root, to: target, position: position, timeMillis: timeMillis)
+    }
+
+    package var lists: [LineageList] {
+        // Edges name them again and again.
         let nodes = Array(nodes)
-        object["nodes"] = .array(nodes.map(\.json))
-        object["edges"] = .array(edges.map { $0.json(nodes) })
-        return .object(object)
+        return [
+            LineageList("nodes", "node", of: nodes) { $0.json },
+            LineageList("edges", "edge", of: edges) { $0.json(nodes) },
+        ]
     }
 }
 

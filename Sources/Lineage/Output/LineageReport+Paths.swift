@@ -22,24 +22,30 @@ extension LineagePaths: LineageReport {
         }
     }
 
-    package var json: JSON {
+    package var head: JSONObject {
         var object = head("paths", root, to: target, position: position, timeMillis: timeMillis)
         object["cut_because"] = .strings(cuts)
-        object["nodes"] = .array(nodes.map(\.json))
-        object["edges"] = .array(edges.map { $0.json(nodes) })
-        object["paths"] = .array(
-            paths.map { path in
-                var way: JSONObject = [
-                    "length": .integer(path.steps.count),
-                    "nodes": .strings(self.nodes(along: path).map(\.name)),
-                    "edges": .array(path.steps.map { .integer($0) }),
-                ]
-                if let kind = path.transformation.kind { way["type"] = .string(kind.rawValue) }
-                if let subtype = path.transformation.subtype { way["subtype"] = .string(subtype) }
-                way["masked"] = .bool(path.transformation.isMasked)
-                return .object(way)
-            }
-        )
-        return .object(object)
+        return object
+    }
+
+    package var lists: [LineageList] {
+        let (nodes, edges) = (nodes, edges)
+        let ways = LineageList("paths", "path", of: paths) { path in
+            let names =
+                path.steps.prefix(1).map { nodes[edges[$0].from].name }
+                + path.steps.map { nodes[edges[$0].to].name }
+            var way: JSONObject = [
+                "length": .integer(path.steps.count), "nodes": .strings(names),
+                "edges": .array(path.steps.map { .integer($0) }),
+            ]
+            if let kind = path.transformation.kind { way["type"] = .string(kind.rawValue) }
+            if let subtype = path.transformation.subtype { way["subtype"] = .string(subtype) }
+            way["masked"] = .bool(path.transformation.isMasked)
+            return .object(way)
+        }
+        return [
+            LineageList("nodes", "node", of: nodes) { $0.json },
+            LineageList("edges", "edge", of: edges) { $0.json(nodes) }, ways,
+        ]
     }
 }

@@ -22,10 +22,12 @@ extension LineageSources: LineageReport {
         }
     }
 
-    package var json: JSON {
-        var object = head("sources", node, position: position, timeMillis: timeMillis)
-        object["sources"] = .array(sources.map(\.json))
-        return .object(object)
+    package var head: JSONObject {
+        head("sources", node, position: position, timeMillis: timeMillis)
+    }
+
+    package var lists: [LineageList] {
+        [LineageList("sources", "source", of: sources) { $0.json }]
     }
 }
 

@@ -6,8 +6,10 @@ package protocol LineageReport: Sendable {
     static var rowColumns: [String] { get }
     /// Texts; nil where there is nothing to say.
     var rows: [[String?]] { get }
-    /// The whole answer; snapshot ids are strings, since they do not fit the numbers of JavaScript.
-    var json: JSON { get }
+    /// What it says of itself.
+    var head: JSONObject { get }
+    /// What it is made of; snapshot ids are strings, since they do not fit the numbers of JavaScript.
+    var lists: [LineageList] { get }
     /// Why something may be missing; empty when nothing is.
     var gaps: [String] { get }
     /// Whether there is more than was asked for.
@@ -17,6 +19,82 @@ package protocol LineageReport: Sendable {
 extension LineageReport {
     /// Whether the log accounts for everything that the answer had to look at.
     package var isComplete: Bool { gaps.isEmpty }
+}
+
+/// A list of an answer, whose elements are written one at a time.
+package struct LineageList: Sendable {
+    /// What the list is called, and what one of it.
+    var name: String
+    var item: String
+    var count: Int
+    var element: @Sendable (Int) -> JSON
+
+    /// - Parameter elements: counted from 0.
+    init<Elements: RandomAccessCollection & Sendable>(
+        _ name: String,
+        _ item: String,
+        of elements: Elements,
+        _ json: @escaping @Sendable (Elements.Element) -> JSON
+    ) where Elements.Index == Int {
+        self.name = name
+        self.item = item
+        count = elements.count
+        element = { json(elements[$0]) }
+    }
+}
+
+extension LineageReport {
+    /// The whole answer.
+    package var json: JSON {
+        var object = head
+        for list in lists { object[list.name] = .array((0..<list.count).map(list.element)) }
+        return .object(object)
+    }
+
+    /// The answer as lines of JSON, in pieces: however large it is, its text is never there as a whole.
+    ///
+    /// The first line is `{"answer": …}`: what it says of itself, and how many there are of each list. Every other is
+    /// one of a list: `{"node": …}`, `{"edge": …}`.
+    package func lines(pieceBytesMin: Int = 1 << 17) -> LineageLines {
+        LineageLines(head: head, lists: lists, pieceBytesMin: pieceBytesMin)
+    }
+}
+
+/// The lines of an answer, in pieces of whole lines.
+package struct LineageLines: Sequence, IteratorProtocol {
+    private var head: JSONObject?
+    private let lists: [LineageList]
+    private let pieceBytesMin: Int
+    private var list = 0
+    private var element = 0
+
+    fileprivate init(head: JSONObject, lists: [LineageList], pieceBytesMin: Int) {
+        var head = head
+        for list in lists { head[list.name] = .integer(list.count) }
+        self.head = head
+        self.lists = lists
+        self.pieceBytesMin = pieceBytesMin
+    }
+
+    package mutating func next() -> [UInt8]? {
+        var piece: [UInt8] = []
+        while piece.count < pieceBytesMin, let line = nextLine() {
+            piece += line.serialized()
+            piece.append(0x0A)
+        }
+        return piece.isEmpty ? nil : piece
+    }
+
+    private mutating func nextLine() -> JSON? {
+        if let head {
+            self.head = nil
+            return ["answer": .object(head)]
+        }
+        while list < lists.count, element == lists[list].count { (list, element) = (list + 1, 0) }
+        guard list < lists.count else { return nil }
+        defer { element += 1 }
+        return .object([lists[list].item: lists[list].element(element)])
+    }
 }
 
 extension LineageAnswer: LineageReport {}
@@ -76,17 +154,18 @@ extension LineageRuns: LineageReport {
         }
     }
 
-    package var json: JSON {
-        var object = head("runs", node, position: position, timeMillis: timeMillis)
-        object["runs"] = .array(
-            flows.map { flow in
-                var run = flow.run.members
-                run["inputs"] = .array(flow.inputs.map(Self.json))
-                run["output"] = Self.json(flow.output)
-                return .object(run)
-            }
-        )
-        return .object(object)
+    package var head: JSONObject {
+        head("runs", node, position: position, timeMillis: timeMillis)
+    }
+
+    package var lists: [LineageList] {
+        let runs = LineageList("runs", "run", of: flows) { flow in
+            var run = flow.run.members
+            run["inputs"] = .array(flow.inputs.map(Self.json))
+            run["output"] = Self.json(flow.output)
+            return .object(run)
+        }
+        return [runs]
     }
 
     private static func json(_ dataset: Dataset) -> JSON {

@@ -15,17 +15,17 @@ struct LineageRoutes: Sendable {
             route("path", ["from", "to"], .path) { try $0.path(from: $1[0], to: $1[1], $2) },
             report("runs", ["node"], .runs) { graph, nodes, query, options in
                 let limit = query.limit ?? LineageRuns.defaultLimit
-                return try graph.runs(of: nodes[0], limit: limit, options).json
+                return try graph.runs(of: nodes[0], limit: limit, options)
             },
             report("sources", ["node"], .sources) { graph, nodes, query, options in
-                try graph.sources(of: nodes[0], options).json
+                try graph.sources(of: nodes[0], options)
             },
             report("paths", ["from", "to"], .paths) { graph, nodes, query, options in
                 let limits = LineagePathLimits(
                     paths: query.limit ?? LineagePaths.defaultLimit,
                     isShortestOnly: query.isShortestOnly
                 )
-                return try graph.paths(from: nodes[0], to: nodes[1], limits: limits, options).json
+                return try graph.paths(from: nodes[0], to: nodes[1], limits: limits, options)
             },
             Route(.get, "/varve/v1/lineage/events", weight: .query) { try await events($0) },
         ]
@@ -61,7 +61,7 @@ struct LineageRoutes: Sendable {
         Route(.get, "/varve/v1/lineage/\(question)", weight: .query) { request in
             let query = try LineageQuery(request.target, nodes, parameters)
             let (graph, nodes, options) = try await state(request, query)
-            return try reply(query, graph, nodes, options, ask)
+            return try await reply(query, graph, nodes, options, ask, request)
         }
     }
 
@@ -72,13 +72,33 @@ struct LineageRoutes: Sendable {
         _ parameters: LineageQuery.Parameters,
         _ ask:
             @escaping @Sendable (LineageGraph, [NodeName], LineageQuery, LineageOptions) throws ->
-            JSON
+            any LineageReport
     ) -> Route {
         Route(.get, "/varve/v1/lineage/\(question)", weight: .query) { request in
             let query = try LineageQuery(request.target, nodes, parameters)
             let (graph, nodes, options) = try await state(request, query)
-            return .json(try ask(graph, nodes, query, options))
+            let answer = try ask(graph, nodes, query, options)
+            switch query.format {
+            case .ndjson: return try await stream(answer, request)
+            default: return .json(answer.json)
+            }
         }
+    }
+
+    /// Sends the answer piece by piece, as lines of JSON.
+    private func stream(
+        _ answer: some LineageReport,
+        _ request: ServerRequest
+    ) async throws -> Reply? {
+        var headers = HTTPFields()
+        headers[.contentType] = "application/x-ndjson"
+        try await request.channel.begin(status: 200, headers: headers)
+        for piece in answer.lines() {
+            try Task.checkCancellation()
+            try await request.channel.write(piece)
+        }
+        try await request.channel.finish()
+        return nil
     }
 
     /// The graph, and the options that a question names.
@@ -104,11 +124,13 @@ struct LineageRoutes: Sendable {
         _ graph: LineageGraph,
         _ nodes: [NodeName],
         _ options: LineageOptions,
-        _ ask: Ask
-    ) throws -> Reply {
+        _ ask: Ask,
+        _ request: ServerRequest
+    ) async throws -> Reply? {
         let answer = try ask(graph, nodes, options)
         switch query.format {
         case .json: return .json(answer.json)
+        case .ndjson: return try await stream(answer, request)
         case .dot: return .text(answer.dot, type: "text/vnd.graphviz; charset=utf-8")
         case .graphml: return .text(answer.graphML, type: "application/xml")
         case .cypher: return .text(answer.cypher)
@@ -122,17 +144,25 @@ struct LineageRoutes: Sendable {
 /// A question about lineage as a path's parameters put it.
 private struct LineageQuery: Sendable {
     enum Format: String, CaseIterable {
-        case json, dot, graphml, cypher, openlineage
+        case json, ndjson, dot, graphml, cypher, openlineage
     }
 
     /// Those that a question knows besides its nodes.
     struct Parameters: Sendable {
         var names: Set<String>
+        /// How the answer can be written.
+        var formats: [Format]
 
-        private init(_ names: Set<String>) { self.names = names.union(["as_of", "namespace"]) }
+        private init(_ names: Set<String>, formats: [Format] = [.json, .ndjson]) {
+            self.names = names.union(["as_of", "namespace", "format"])
+            self.formats = formats
+        }
 
-        static let closure = Parameters(["depth", "columns", "format", "since", "until"])
-        static let path = Parameters(["depth", "columns", "format"])
+        static let closure = Parameters(
+            ["depth", "columns", "since", "until"],
+            formats: Format.allCases
+        )
+        static let path = Parameters(["depth", "columns"], formats: Format.allCases)
         static let runs = Parameters(["limit", "since", "until"])
         static let sources = Parameters(["columns", "values_only"])
         static let paths = Parameters(["depth", "columns", "values_only", "limit", "shortest"])
@@ -177,8 +207,8 @@ private struct LineageQuery: Sendable {
                 .map(String.init)
         }
         if let text = query["format"] {
-            guard let known = Format(rawValue: text) else {
-                let all = Format.allCases.map(\.rawValue).joined(separator: ", ")
+            guard let known = parameters.formats.first(where: { $0.rawValue == text }) else {
+                let all = parameters.formats.map(\.rawValue).joined(separator: ", ")
                 throw ServerError(.badRequest, "format is one of \(all)")
             }
             format = known

@@ -120,7 +120,7 @@ let openAPIComponents = """
         LineageFormat:
           name: format
           in: query
-          schema: {type: string, enum: [json, dot, graphml, cypher, openlineage], default: json}
+          schema: {type: string, enum: [json, ndjson, dot, graphml, cypher, openlineage], default: json}
       responses:
         MarquezObject:
           description: As Marquez answers.
@@ -209,6 +209,8 @@ let openAPIComponents = """
                 anyOf:
                   - {$ref: "#/components/schemas/Lineage"}
                   - {type: array, description: Events of OpenLineage., items: {type: object}}
+            application/x-ndjson:
+              schema: {type: string, description: "`{answer: ...}`, then a line a node and a line an edge."}
             text/vnd.graphviz:
               schema: {type: string}
             application/xml:

@@ -12,6 +12,7 @@ let openAPILineagePaths = """
             - {$ref: "#/components/parameters/Many"}
             - {$ref: "#/components/parameters/AsOf"}
             - {$ref: "#/components/parameters/NamespaceQuery"}
+            - {name: format, in: query, schema: {type: string, enum: [json, ndjson], default: json}}
             - {$ref: "#/components/parameters/Since"}
             - {$ref: "#/components/parameters/Until"}
           responses:
@@ -20,6 +21,8 @@ let openAPILineagePaths = """
               content:
                 application/json:
                   schema: {$ref: "#/components/schemas/LineageRuns"}
+                application/x-ndjson:
+                  schema: {type: string}
             "400": {$ref: "#/components/responses/BadRequest"}
             "401": {$ref: "#/components/responses/Unauthorized"}
             "404": {$ref: "#/components/responses/NotFound"}
@@ -34,12 +37,15 @@ let openAPILineagePaths = """
             - {$ref: "#/components/parameters/ValuesOnly"}
             - {$ref: "#/components/parameters/AsOf"}
             - {$ref: "#/components/parameters/NamespaceQuery"}
+            - {name: format, in: query, schema: {type: string, enum: [json, ndjson], default: json}}
           responses:
             "200":
               description: The sources, the nearest first.
               content:
                 application/json:
                   schema: {$ref: "#/components/schemas/LineageSources"}
+                application/x-ndjson:
+                  schema: {type: string}
             "400": {$ref: "#/components/responses/BadRequest"}
             "401": {$ref: "#/components/responses/Unauthorized"}
             "404": {$ref: "#/components/responses/NotFound"}
@@ -69,12 +75,15 @@ let openAPILineagePaths = """
               schema: {type: boolean, default: false}
             - {$ref: "#/components/parameters/AsOf"}
             - {$ref: "#/components/parameters/NamespaceQuery"}
+            - {name: format, in: query, schema: {type: string, enum: [json, ndjson], default: json}}
           responses:
             "200":
               description: The ways; `cut_because` says why there may be more.
               content:
                 application/json:
                   schema: {$ref: "#/components/schemas/LineagePaths"}
+                application/x-ndjson:
+                  schema: {type: string}
             "400": {$ref: "#/components/responses/BadRequest"}
             "401": {$ref: "#/components/responses/Unauthorized"}
             "404": {$ref: "#/components/responses/NotFound"}
