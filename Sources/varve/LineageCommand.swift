@@ -49,6 +49,7 @@ struct LineageCommand: AsyncParsableCommand {
         func answer(
             _ nodes: [String],
             _ window: Window? = nil,
+            _ selection: Selection? = nil,
             _ ask: (LineageGraph, [NodeName], LineageOptions) throws -> LineageAnswer
         ) async throws {
             if let depth, depth < 1 { throw Failure(usage: "--depth is 1 or more") }
@@ -56,6 +57,7 @@ struct LineageCommand: AsyncParsableCommand {
             options.depth = depth
             options.columns = columns
             try window?.apply(to: &options)
+            selection?.apply(to: &options)
             try write(try ask(graph, nodes, options), graph)
         }
 
@@ -77,6 +79,16 @@ struct LineageCommand: AsyncParsableCommand {
                     print(event.text())
                 }
             }
+        }
+    }
+
+    /// Which edges count.
+    struct Selection: ParsableArguments {
+        @Flag(help: "Leave out what only decides which rows there are.")
+        var valuesOnly = false
+
+        func apply(to options: inout LineageOptions) {
+            if valuesOnly { options.selection = .directOnly }
         }
     }
 
@@ -104,11 +116,12 @@ struct LineageCommand: AsyncParsableCommand {
                 """
         )
         @OptionGroup var options: Options
+        @OptionGroup var selection: Selection
         @OptionGroup var window: Window
         @Argument(help: "The node.") var node: String
 
         func run() async throws {
-            try await options.answer([node], window) { try $0.upstream(of: $1[0], $2) }
+            try await options.answer([node], window, selection) { try $0.upstream(of: $1[0], $2) }
         }
     }
 
@@ -122,11 +135,12 @@ struct LineageCommand: AsyncParsableCommand {
                 """
         )
         @OptionGroup var options: Options
+        @OptionGroup var selection: Selection
         @OptionGroup var window: Window
         @Argument(help: "The node.") var node: String
 
         func run() async throws {
-            try await options.answer([node], window) { try $0.downstream(of: $1[0], $2) }
+            try await options.answer([node], window, selection) { try $0.downstream(of: $1[0], $2) }
         }
     }
 
@@ -139,11 +153,14 @@ struct LineageCommand: AsyncParsableCommand {
                 """
         )
         @OptionGroup var options: Options
+        @OptionGroup var selection: Selection
         @Argument(help: "Where the ways begin.") var from: String
         @Argument(help: "Where they end.") var to: String
 
         func run() async throws {
-            try await options.answer([from, to]) { try $0.path(from: $1[0], to: $1[1], $2) }
+            try await options.answer([from, to], nil, selection) {
+                try $0.path(from: $1[0], to: $1[1], $2)
+            }
         }
     }
 

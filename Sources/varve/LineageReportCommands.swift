@@ -122,18 +122,14 @@ extension LineageCommand {
         )
         @OptionGroup var options: ReportOptions
         @Flag(help: "Say which of the sources' columns took part.") var columns = false
-        @Flag(
-            name: .customLong("values-only"),
-            help: "Leave out what only decided which rows there are."
-        )
-        var valuesOnly = false
+        @OptionGroup var selection: LineageCommand.Selection
         @Argument(help: "The node.") var node: String
 
         func run() async throws {
             try await options.answer([node]) {
                 (graph, nodes, options: inout LineageOptions) -> LineageSources in
                 options.columns = columns
-                if valuesOnly { options.selection = .directOnly }
+                selection.apply(to: &options)
                 return try graph.sources(of: nodes[0], options)
             }
         }
@@ -154,8 +150,7 @@ extension LineageCommand {
         @Option(help: "How many steps of jobs a way may have; without it any number.") var depth:
             Int?
         @Flag(help: "Ask about all columns of tables.") var columns = false
-        @Flag(name: .customLong("values-only"), help: "Only ways on which values go.")
-        var valuesOnly = false
+        @OptionGroup var selection: LineageCommand.Selection
         @Option(help: "How many ways, at most.") var limit = LineagePaths.defaultLimit
         @Flag(help: "Only the shortest way.") var shortest = false
         @Argument(help: "Where the ways begin.") var from: String
@@ -173,7 +168,7 @@ extension LineageCommand {
                 (graph, nodes, options: inout LineageOptions) -> LineagePaths in
                 options.depth = depth
                 options.columns = columns
-                if valuesOnly { options.selection = .directOnly }
+                selection.apply(to: &options)
                 return try graph.paths(from: nodes[0], to: nodes[1], limits: limits, options)
             }
         }

@@ -11,7 +11,7 @@ struct LineageRoutes: Sendable {
         [
             route("upstream", ["node"], .closure) { try $0.upstream(of: $1[0], $2) },
             route("downstream", ["node"], .closure) { try $0.downstream(of: $1[0], $2) },
-            route("impact", ["node"], .closure) { try $0.impact(of: $1[0], $2) },
+            route("impact", ["node"], .impact) { try $0.impact(of: $1[0], $2) },
             route("path", ["from", "to"], .path) { try $0.path(from: $1[0], to: $1[1], $2) },
             report("runs", ["node"], .runs) { graph, nodes, query, options in
                 let limit = query.limit ?? LineageRuns.defaultLimit
@@ -159,10 +159,14 @@ private struct LineageQuery: Sendable {
         }
 
         static let closure = Parameters(
+            ["depth", "columns", "values_only", "since", "until"],
+            formats: Format.allCases
+        )
+        static let impact = Parameters(
             ["depth", "columns", "since", "until"],
             formats: Format.allCases
         )
-        static let path = Parameters(["depth", "columns"], formats: Format.allCases)
+        static let path = Parameters(["depth", "columns", "values_only"], formats: Format.allCases)
         static let runs = Parameters(["limit", "since", "until"])
         static let sources = Parameters(["columns", "values_only"])
         static let paths = Parameters(["depth", "columns", "values_only", "limit", "shortest"])

@@ -411,6 +411,7 @@ let openAPIPaths = """
             - {$ref: "#/components/parameters/Node"}
             - {$ref: "#/components/parameters/Depth"}
             - {$ref: "#/components/parameters/Columns"}
+            - {$ref: "#/components/parameters/ValuesOnly"}
             - {$ref: "#/components/parameters/AsOf"}
             - {$ref: "#/components/parameters/NamespaceQuery"}
             - {$ref: "#/components/parameters/Since"}
@@ -430,6 +431,7 @@ let openAPIPaths = """
             - {$ref: "#/components/parameters/Node"}
             - {$ref: "#/components/parameters/Depth"}
             - {$ref: "#/components/parameters/Columns"}
+            - {$ref: "#/components/parameters/ValuesOnly"}
             - {$ref: "#/components/parameters/AsOf"}
             - {$ref: "#/components/parameters/NamespaceQuery"}
             - {$ref: "#/components/parameters/Since"}
@@ -477,6 +479,7 @@ let openAPIPaths = """
               schema: {type: string}
             - {$ref: "#/components/parameters/Depth"}
             - {$ref: "#/components/parameters/Columns"}
+            - {$ref: "#/components/parameters/ValuesOnly"}
             - {$ref: "#/components/parameters/AsOf"}
             - {$ref: "#/components/parameters/NamespaceQuery"}
             - {$ref: "#/components/parameters/LineageFormat"}
