@@ -52,6 +52,26 @@ private let schemas = shared.appendingPathComponent("corpora/openlineage")
     }
 
     @Test(
+        "comes line by line, in pieces of whole lines, as it does at once",
+        arguments: [1, 300, 1 << 20]
+    )
+    func lines(pieceBytesMin: Int) throws {
+        let (answer, _) = try answer()
+        let pieces = Array(answer.lines(pieceBytesMin: pieceBytesMin))
+        #expect(pieces.allSatisfy { $0.last == 0x0A })
+        #expect(pieces.dropLast().allSatisfy { $0.count >= pieceBytesMin })
+        let lines = pieces.joined().split(separator: 0x0A).map { Array($0) }
+        #expect(lines.count == 1 + answer.nodes.count + answer.edges.count)
+        let all = try lines.map { try JSON.parse($0) }
+        let whole = try JSON.parse(answer.json.serialized())
+        #expect(all.compactMap { $0["node"] } == whole["nodes"]?.array)
+        #expect(all.compactMap { $0["edge"] } == whole["edges"]?.array)
+        #expect(all[0]["answer"]?["complete"] == true)
+        #expect(all[0]["answer"]?["nodes"] == .integer(answer.nodes.count))
+        if pieceBytesMin == 1 { #expect(pieces.count == lines.count) }
+    }
+
+    @Test(
         "tells times in ISO 8601",
         arguments: [
             (0, "1970-01-01T00:00:00.000Z"), (-1, "1969-12-31T23:59:59.999Z"),

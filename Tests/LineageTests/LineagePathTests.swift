@@ -203,6 +203,33 @@ extension LineagePaths {
         #expect(throws: LineageError.self) { try graph.paths(from: NodeName("run:run-2"), to: to) }
     }
 
+    /// Tables each of which read all others again and again.
+    @Test("end where everything came from everything, too")
+    func circles() throws {
+        var log = LogBuilder()
+        let names = (0..<12).map { "t\($0)" }
+        for name in names { log.create(name) }
+        log.run("t0", from: ["data/a.csv"])
+        for _ in 0..<4 {
+            for name in names { log.run(name, from: names) }
+        }
+        let graph = try log.graph()
+        let (from, to) = (try NodeName("data/a.csv"), try NodeName("ns.t5"))
+        let some = try graph.paths(from: from, to: to)
+        #expect(some.texts.first == "data/a.csv > ns.t0 > ns.t5")
+        #expect(some.paths.count == 100 && some.isCut)
+        // What came late is in t0 alone: of the millions of ways through what t5 read before, none is one.
+        for name in ["late", "end"] { log.create(name) }
+        log.run("late", from: ["data/b.csv"])
+        log.run("t0", from: ["late"])
+        log.run("end", from: ["t0", "t5"])
+        let late = try NodeName("data/b.csv")
+        let most = LineagePathLimits(paths: LineagePaths.limitMax)
+        let found = try log.graph().paths(from: late, to: NodeName("ns.end"), limits: most)
+        #expect(found.texts == ["data/b.csv > ns.late > ns.t0 > ns.end"])
+        #expect(found.cuts.count == 1)
+    }
+
     private static let kinds: [Transformation] = [
         Transformation(kind: nil, subtype: nil),
         Transformation(kind: .direct, subtype: "IDENTITY"),

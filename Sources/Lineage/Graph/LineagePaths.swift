@@ -42,7 +42,7 @@ package struct LineagePathLimits: Sendable {
     package var paths: Int
     /// Only the first, without looking for others.
     package var isShortestOnly: Bool
-    /// Runs' steps that are looked at, at most: what bounds the time where ways are many and few lead on.
+    /// Steps, and runs behind them, that are looked at, at most: bounds the time where many ways lead nowhere.
     package var work = 5_000_000
     /// Steps of the graph behind the end that are kept in memory, at most: 24 bytes each.
     package var steps = 2_000_000

@@ -7,7 +7,8 @@
 // of that dataset, as few ranges of their places, and only runs among these lead on.
 //
 // Where a way cannot reach the start within its round, it is left: distances are known before. That alone does not
-// bound the time, since there can be more ways than anybody can count; so runs that are looked at are counted.
+// bound the time, since there can be more ways than anybody can count; so steps, and the runs behind them, that are
+// looked at are counted.
 
 struct PathSearch {
     /// Why there may be more ways.
@@ -19,7 +20,7 @@ struct PathSearch {
             case .limit: "there are more than \(limits.paths) ways: the limit"
             case .depth: "there may be ways of more than \(depth ?? 0) steps: the depth"
             case .work:
-                "\(limits.work) runs were looked at, and there may be more ways: choose ends that are nearer, or a depth"
+                "\(limits.work) steps were looked at, and there may be more ways: choose ends that are nearer, or a depth"
             case .written: "the ways have more than \(limits.written) steps together"
             }
         }
@@ -245,6 +246,11 @@ struct PathSearch {
                 continue
             }
             frames[top].nextGroup += 1
+            workCount += 1
+            guard workCount <= limits.work else {
+                reasons.insert(.work)
+                return false
+            }
             let group = groups[frame.nextGroup]
             guard !isOnWay[Int(group.far)], let distance = distances[Int(group.far)] else {
                 continue
@@ -260,10 +266,6 @@ struct PathSearch {
                 continue
             }
             workCount += group.moves.count
-            guard workCount <= limits.work else {
-                reasons.insert(.work)
-                return false
-            }
             guard let (taken, bounds) = take(group, to: frame.node, frame.allowed) else { continue }
             if isStart[Int(group.far)] {
                 if way.count + 1 == length {
