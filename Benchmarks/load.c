@@ -61,9 +61,10 @@ static void open_connection(Connection *one, uint32_t i) {
 /* 1 when the answer is complete. */
 static int take(Connection *one, char *bytes, size_t count) {
     if (one->bodyLeft < 0) {
-        if (one->headCount + count >= HEAD) count = HEAD - 1 - one->headCount;
-        memcpy(one->head + one->headCount, bytes, count);
-        one->headCount += count;
+        /* The head may come with more of the body than is kept to look at it. */
+        size_t before = one->headCount, kept = before + count >= HEAD ? HEAD - 1 - before : count;
+        memcpy(one->head + before, bytes, kept);
+        one->headCount += kept;
         one->head[one->headCount] = 0;
         char *end = strstr(one->head, "\r\n\r\n");
         if (!end) return 0;
@@ -74,8 +75,8 @@ static int take(Connection *one, char *bytes, size_t count) {
         char *close = strcasestr(one->head, "\r\nconnection: close");
         one->isLast = close && close < end;
         one->bodyLeft = length && length < end ? atol(length + 17) : 0;
-        size_t rest = one->headCount - (size_t)(end + 4 - one->head);
-        bytes = end + 4, count = rest;
+        size_t ofHead = (size_t)(end + 4 - one->head) - before;
+        bytes += ofHead, count -= ofHead;
         memset(one->tail, 0, 7);
     }
     if (one->isChunked) {
