@@ -19,7 +19,9 @@ package struct LineagePaths: Sendable, Hashable {
     package var timeMillis: Int64
     /// Those on the ways; `depth` is the fewest steps from where ways begin.
     package var nodes: [LineageAnswer.Node]
-    /// The steps of all ways, each once. Jobs that do the same are one step, which has the newest run.
+    /// The steps of all ways, each once.
+    ///
+    /// Jobs that do the same are one step, which has the newest run.
     package var edges: [LineageAnswer.Edge]
     /// By length; among those of one length in an order that depends on the log alone.
     package var paths: [Path]
