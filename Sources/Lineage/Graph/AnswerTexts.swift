@@ -106,7 +106,8 @@ extension LineageAnswer: Equatable {
     package static func == (a: LineageAnswer, b: LineageAnswer) -> Bool {
         a.question == b.question && a.root == b.root && a.target == b.target
             && a.position == b.position && a.timeMillis == b.timeMillis && a.gaps == b.gaps
-            && a.isCut == b.isCut && a.nodes.elementsEqual(b.nodes) && a.edges.elementsEqual(b.edges)
+            && a.isCut == b.isCut && a.nodes.elementsEqual(b.nodes)
+            && a.edges.elementsEqual(b.edges)
     }
 }
 
