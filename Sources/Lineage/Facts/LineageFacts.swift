@@ -136,7 +136,9 @@ package struct CommitLineage: Sendable, Hashable {
         self.facts.append(facts)
     }
 
-    /// The same without those maps that the log has carried before. A map carried twice does no harm.
+    /// The same without those maps that the log has carried before.
+    ///
+    /// A map carried twice does no harm.
     package func omittingMaps(_ isKnown: (String) -> Bool) -> CommitLineage {
         var needed = self
         needed.columnMaps = columnMaps.filter { !isKnown($0.key) }

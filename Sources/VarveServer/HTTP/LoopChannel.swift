@@ -28,7 +28,9 @@ struct LoopChannel: ServerChildChannel {
     }
 }
 
-/// One for each event loop. They live as long as the server: tasks do not hold on to theirs.
+/// One for each event loop.
+///
+/// They live as long as the server: tasks do not hold on to theirs.
 private final class LoopExecutors: Sendable {
     private let known = Mutex<[ObjectIdentifier: LoopExecutor]>([:])
 

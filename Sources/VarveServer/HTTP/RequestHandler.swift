@@ -106,7 +106,8 @@ struct RequestHandler: Sendable {
             if !route.takesRows { try await channel.continueBody(request.headers) }
             let reply =
                 route.isQuick
-                ? try await run(route, prepared) : try await onPool { try await run(route, prepared) }
+                ? try await run(route, prepared)
+                : try await onPool { try await run(route, prepared) }
             if let reply { try await channel.send(reply) }
         } catch {
             // Once a body has begun there is no other status to tell: it must end as what it is, cut off.

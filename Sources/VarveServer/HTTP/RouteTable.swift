@@ -24,8 +24,10 @@ struct Route: Sendable {
     /// Whether it answers without credentials.
     var isOpen = false
     var weight = Weight.request
-    /// Whether it mostly answers from memory, in microseconds. Its handler runs on the event loop of the
-    /// connection, and takes to the pool (`onPool`) what may take longer.
+    /// Whether it mostly answers from memory, in microseconds.
+    ///
+    /// Then its handler runs on the event loop of the connection, and takes to the pool (`onPool`) what may take
+    /// longer.
     var isQuick = false
     /// Whether the body is rows, which may be more than a request's other bodies.
     var takesRows = false
