@@ -106,14 +106,18 @@ struct LineageRoutes: Sendable {
         _ request: ServerRequest,
         _ query: LineageQuery
     ) async throws -> (graph: LineageGraph, nodes: [NodeName], options: LineageOptions) {
+        let graph = try await parts.engine.lineageGraph()
+        var options = query.options
+        options.asOf = query.asOf.map { LineageInstant($0) } ?? .newest
+        // Most nodes are names, for which nobody else is asked.
+        if !query.nodes.contains(where: { $0.hasPrefix("file:") }) {
+            return (graph, try query.nodes.map { try NodeName($0) }, options)
+        }
         let session = Session(
             engine: parts.engine,
             context: RequestContext(actor: request.principal, requestID: request.id)
         )
         if let instant = query.asOf { await session.set(asOf: instant) }
-        var options = query.options
-        options.asOf = await session.lineageInstant
-        let graph = try await session.lineageGraph()
         var nodes: [NodeName] = []
         for name in query.nodes { nodes.append(try await session.lineageNode(name, graph)) }
         return (graph, nodes, options)
