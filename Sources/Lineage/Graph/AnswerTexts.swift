@@ -124,23 +124,6 @@ struct Describer {
         self.subject = subject
     }
 
-    /// Adds what a node sorts by: the dataset's name, then itself, its rows, its columns by name.
-    func appendSortName(
-        _ key: NodeKey,
-        _ index: borrowing IndexStorage,
-        to names: inout [UInt8]
-    ) {
-        // The only one of its depth.
-        if key == .subject { return }
-        let record = index.datasets[key.dataset]
-        let name = record.isFile ? nil : index.name(of: key.dataset, before: commitCount).name
-        index.appendBytes(ofText: name ?? record.identity, to: &names)
-        names += [0, key.isWhole ? 0 : key.isRows ? 1 : 2]
-        if key.isWhole || key.isRows { return }
-        let column = index.columnName(key.column, of: key.dataset, before: commitCount)
-        index.appendBytes(ofText: column, to: &names)
-    }
-
     mutating func describe(
         _ key: NodeKey,
         _ depth: Int,
