@@ -17,6 +17,7 @@ struct ServerParts: Sendable {
     let plans = ScanPlans()
     let webhooks: WebhookService
     let tableAnswers = TableAnswers()
+    let date = DateField()
     /// The time that requests have.
     let deadlines: Deadlines
     let delegation: AccessDelegation

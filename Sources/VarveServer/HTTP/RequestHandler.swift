@@ -33,7 +33,7 @@ struct RequestHandler: Sendable {
         let id = requestID(request.headers)
         var headers = HTTPFields()
         headers[HTTPField.Name.requestID] = id
-        headers[.date] = httpDate(micros: parts.ambient.time.nowMicros())
+        headers[.date] = parts.date.text(micros: parts.ambient.time.nowMicros())
         let channel = ResponseChannel(writer, headers: headers, isHead: request.method == .head)
         parts.metrics.requestBegan()
         var account = Account()
