@@ -70,6 +70,7 @@ extension Session {
             try requireMain("DROP INDEX")
             try await runDropIndex(drop, parameters, consume)
         case .createSchema(let create): try await runCreateNamespace(create, consume)
+        case .alterSchema(let alter): try await runAlterNamespace(alter, consume)
         case .createTable(let create):
             if !create.isTemporary { try requireMain("CREATE TABLE") }
             try await runCreateTable(create, parameters, consume)
@@ -247,6 +248,28 @@ extension Session {
             guard error.code == .alreadyExists, create.isIfNotExists else { throw error }
             try await consume(.done(StatementSummary(tag: "CREATE SCHEMA")))
         }
+    }
+
+    private func runAlterNamespace(_ alter: AlterSchema, _ consume: Consumer) async throws {
+        try requireMain("ALTER SCHEMA")
+        try requirePresent()
+        let name = try Namespace(alter.name.map(\.folded))
+        if !alter.unset.isEmpty, !alter.isIfExists {
+            let state = try await catalogSnapshot(creating: false).state
+            let known = try state.properties(of: name)
+            if let missing = alter.unset.first(where: { known[$0] == nil }) {
+                throw EngineError(
+                    .notFound,
+                    "namespace \(name) has no property \"\(missing)\"",
+                    hint: "UNSET PROPERTIES IF EXISTS passes over what is not there."
+                )
+            }
+        }
+        let set = Dictionary(alter.set.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 })
+        let receipt = try await commit([
+            .updateNamespace(name, set: set, remove: Set(alter.unset).sorted())
+        ])
+        try await consume(.done(StatementSummary(tag: "ALTER SCHEMA", position: receipt.position)))
     }
 
     /// Looks names up in another namespace from now on.

@@ -40,24 +40,24 @@ struct CatalogBranchTests {
         let late = try await memory.session.removeOrphans(of: table, isDry: true)
         #expect(!late.orphans.isEmpty)
         // The catalog says how long.
-        let catalog = try await memory.session.engine.catalog(creating: false)
-        _ = try await catalog.commit(
-            CatalogCommit(
-                id: "retention",
-                actor: "test",
-                operations: [
-                    .updateNamespace(
-                        .main,
-                        set: ["varve.undrop.retention-ms": "\(30 * 86_400_000)"],
-                        remove: []
-                    )
-                ]
-            )
+        let days30 = 30 * 86_400_000
+        try await memory.run(
+            "ALTER SCHEMA main SET PROPERTIES ('varve.undrop.retention-ms' = '\(days30)')"
         )
         #expect(try await memory.session.removeOrphans(of: table, isDry: true).orphans.isEmpty)
         try await memory.run("UNDROP TABLE early AS again")
         #expect(try await memory.run("FROM again ORDER BY n") == rows)
         #expect(try await memory.run("FROM t") == [[.int32(3)]])
+        try await memory.run("DROP TABLE again")
+        try await memory.run("ALTER SCHEMA main UNSET PROPERTIES (varve.undrop.\"retention-ms\")")
+        memory.advance(days: 8)
+        let again = await message { try await memory.run("UNDROP TABLE again") }
+        #expect(again.contains("within the last 7 days"))
+        let absent = await message {
+            try await memory.run("ALTER SCHEMA main UNSET PROPERTIES ('varve.undrop.retention-ms')")
+        }
+        #expect(absent.contains("has no property"))
+        try await memory.run("ALTER SCHEMA main UNSET PROPERTIES IF EXISTS (a)")
     }
 
     @Test("Files that only a base needs stay as long as the branch")

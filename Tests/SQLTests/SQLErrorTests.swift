@@ -175,6 +175,13 @@ struct SQLErrorTests {
             column: 18,
             message: "the text ends where a unit such as DAY is expected"
         ),
+        Case(text: "CREATE TAG v1 FROM ''", column: 20, message: "a name must not be empty"),
+        Case(text: "PRAGMA table_info('')", column: 22, message: "a name must not be empty"),
+        Case(
+            text: "ALTER SCHEMA s RENAME TO t",
+            column: 16,
+            message: "unexpected \"RENAME\", expected SET or UNSET"
+        ),
     ]
 
     @Test("says what is wrong, where, and what may have been meant", arguments: cases)

@@ -279,6 +279,11 @@ enum StatementCorpus {
         "ALTER TABLE t DROP branch", "ALTER TABLE t DROP COLUMN tag",
         "COMMENT ON TABLE t IS 'x'", "COMMENT ON COLUMN ns.t.a IS NULL", "COMMENT ON VIEW v IS 'y'",
         "COMMENT ON SCHEMA s IS 'z'",
+        "ALTER SCHEMA s SET PROPERTIES ('a' = '1', b.c = 2)",
+        "ALTER NAMESPACE s.t SET DBPROPERTIES (a = 'x')", "ALTER DATABASE s SET ('a' = 'b')",
+        "ALTER SCHEMA s UNSET PROPERTIES ('a', b.c)",
+        "ALTER SCHEMA s UNSET PROPERTIES IF EXISTS (a)",
+        "CREATE SCHEMA s WITH DBPROPERTIES ('a' = '1')",
     ]
 
     static let session = [
@@ -290,7 +295,7 @@ enum StatementCorpus {
         "DROP MACRO TABLE IF EXISTS s.f",
         "DROP FUNCTION f",
         "PRAGMA threads = 4",
-        "PRAGMA table_info('s.t')",
+        "PRAGMA table_info('s.t')", "PRAGMA table_info('%.t')",
         "PRAGMA show_tables",
         "PRAGMA database_size",
         "SHOW TABLES", "SHOW TABLES FROM a.b", "SHOW TABLES IN ns LIKE 'x%'", "SHOW SCHEMAS",

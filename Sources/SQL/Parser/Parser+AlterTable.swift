@@ -208,6 +208,7 @@ extension Parser {
         if case .string = token.kind {
             let start = token
             let name = try parseString("a name")
+            guard !name.isEmpty else { throw error("a name must not be empty", at: start) }
             return Identifier(name, isQuoted: true, span: span(from: start))
         }
         return try parseIdentifier("a \(kind.rawValue.lowercased()) name")

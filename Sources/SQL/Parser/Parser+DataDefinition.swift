@@ -344,6 +344,7 @@ extension Parser {
             } else if take(.comment) {
                 schema.comment = try parseString("a comment")
             } else if take(.tblproperties) || take(.with) {
+                takePropertiesWord()
                 schema.properties += try parseProperties()
             } else {
                 break
@@ -351,6 +352,49 @@ extension Parser {
         }
         schema.span = span(from: start)
         return schema
+    }
+
+    /// Whether a token says what we call a namespace.
+    func isSchemaWord(_ token: Token) -> Bool {
+        switch token.kind {
+        case .keyword(.schema), .keyword(.namespace), .keyword(.database): true
+        default: false
+        }
+    }
+
+    mutating func parseAlterSchema() throws(SQLError) -> AlterSchema {
+        let start = advance()
+        advance()
+        var alter = AlterSchema(
+            name: try parseObjectName("a schema name"),
+            set: [],
+            unset: [],
+            isIfExists: false,
+            span: start.span
+        )
+        if take(.set) {
+            takePropertiesWord()
+            alter.set = try parseProperties()
+        } else if take(.unset) {
+            takePropertiesWord()
+            alter.isIfExists = try takeIfExists()
+            alter.unset = try parenthesised { (parser) throws(SQLError) in
+                try parser.parsePropertyKey()
+            }
+        } else {
+            throw unexpected("SET or UNSET", candidates: [.set, .unset])
+        }
+        alter.span = span(from: start)
+        return alter
+    }
+
+    /// `PROPERTIES`, `DBPROPERTIES` or `TBLPROPERTIES`, which all mean the same.
+    private mutating func takePropertiesWord() {
+        if atWord("properties", token) || atWord("dbproperties", token) {
+            advance()
+        } else {
+            _ = take(.tblproperties)
+        }
     }
 
     // MARK: DROP, COMMENT ON

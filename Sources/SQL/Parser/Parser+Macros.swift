@@ -134,7 +134,12 @@ extension Parser {
         switch value.node {
         case .column(let name): return name
         case .literal(.string(let text)):
-            return text.split(separator: ".").map { Identifier(String($0), span: value.span) }
+            let names = text.split(separator: ".").map { part in
+                let isQuoted = !Printer.isPlainWord(String(part), isLabel: false)
+                return Identifier(String(part), isQuoted: isQuoted, span: value.span)
+            }
+            guard !names.isEmpty else { throw error("a name must not be empty") }
+            return names
         default: throw error("a pragma about a table takes its name")
         }
     }

@@ -18,6 +18,7 @@ extension Parser {
         case .copy: return .copy(try parseCopy())
         case .create: return try parseCreate()
         case .drop: return try parseDropStatement()
+        case .alter where isSchemaWord(peek()): return .alterSchema(try parseAlterSchema())
         case .alter: return .alterTable(try parseAlterTable())
         case .comment: return .comment(try parseCommentOn())
         case .show: return .show(try parseShow())

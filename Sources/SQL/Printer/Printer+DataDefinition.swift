@@ -199,6 +199,19 @@ extension Printer {
         writeProperties(schema.properties)
     }
 
+    @inline(never)
+    mutating func write(_ alter: AlterSchema) {
+        text += "ALTER SCHEMA "
+        write(alter.name)
+        if alter.unset.isEmpty {
+            text += " SET PROPERTIES "
+            write(alter.set)
+        } else {
+            text += alter.isIfExists ? " UNSET PROPERTIES IF EXISTS " : " UNSET PROPERTIES "
+            parenthesised(alter.unset) { $0.writeString($1) }
+        }
+    }
+
     // MARK: DROP, COMMENT ON
 
     @inline(never)

@@ -14,6 +14,7 @@ extension Printer {
         case .createTable(let table): write(table)
         case .createView(let view): write(view)
         case .createSchema(let schema): write(schema)
+        case .alterSchema(let alter): write(alter)
         case .drop(let drop): write(drop)
         case .alterTable(let alter): write(alter)
         case .comment(let comment): write(comment)

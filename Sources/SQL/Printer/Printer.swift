@@ -85,7 +85,7 @@ package struct Printer {
     }
 
     /// Whether the word reads as one name without quotes.
-    private static func isPlainWord(_ word: String, isLabel: Bool) -> Bool {
+    static func isPlainWord(_ word: String, isLabel: Bool) -> Bool {
         var lexer = Lexer(bytes: Array(word.utf8))
         let token = lexer.next()
         guard token.offset == 0, Int(token.length) == word.utf8.count else { return false }

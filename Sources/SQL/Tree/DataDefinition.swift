@@ -142,6 +142,16 @@ package struct CreateSchema: Sendable, Hashable {
     package var span: SourceSpan
 }
 
+/// `ALTER SCHEMA | NAMESPACE ns SET PROPERTIES (…)`, `… UNSET PROPERTIES [IF EXISTS] (…)`.
+package struct AlterSchema: Sendable, Hashable {
+    package var name: ObjectName
+    package var set: [Property]
+    package var unset: [String]
+    /// Whether it is no error that a property to unset is not there.
+    package var isIfExists: Bool
+    package var span: SourceSpan
+}
+
 /// `DROP TABLE | VIEW | SCHEMA [IF EXISTS] …`.
 package struct Drop: Sendable, Hashable {
     /// What kind of thing goes.

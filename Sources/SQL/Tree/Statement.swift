@@ -12,6 +12,7 @@ package indirect enum Statement: Sendable, Hashable {
     case createTable(CreateTable)
     case createView(CreateView)
     case createSchema(CreateSchema)
+    case alterSchema(AlterSchema)
     case drop(Drop)
     case alterTable(AlterTable)
     case comment(CommentOn)
