@@ -92,7 +92,8 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
                 ambient: ambient,
                 waitMillisMax: options.completionMillisMax
             ),
-            parallelCountMax: max(options.parallelReadsMax, 1)
+            parallelCountMax: max(options.parallelReadsMax, 1),
+            keepsText: machine.keepsText
         )
         let start = Snapshot(tip: ChainTip(warehouse), state: machine.initialState)
         core = Mutex(
@@ -322,7 +323,11 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
     /// One entry that is known to be there, checked by itself.
     func entry(at position: Int64) async throws -> LogEntry {
         guard let bytes = try await reader.bytes(of: position) else { throw missing(position) }
-        return try LogEntry.decode(bytes, key: LogEntry.key(of: position))
+        return try LogEntry.decode(
+            bytes,
+            key: LogEntry.key(of: position),
+            keepsText: machine.keepsText
+        )
     }
 
     /// The tip at a position, from the entry that lies there now.
@@ -331,13 +336,18 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
     func tip(at position: Int64) async throws -> ChainTip {
         if position == 0 { return ChainTip(warehouse) }
         guard let bytes = try await reader.bytes(of: position) else { throw missing(position) }
-        let entry = try LogEntry.decode(bytes, key: LogEntry.key(of: position))
+        let keepsText = machine.keepsText
+        let entry = try LogEntry.decode(
+            bytes,
+            key: LogEntry.key(of: position),
+            keepsText: keepsText
+        )
         let before = ChainTip(
             sequence: position - 1,
             hash: entry.header.previous,
             timeMillis: Int64.min
         )
-        return try before.following(bytes).tip
+        return try before.following(bytes, keepsText: keepsText).tip
     }
 
     /// SHA-256 of the entry that lies at a position now; nil when there is none.

@@ -34,7 +34,7 @@ package final class Engine: Sendable {
     let carriedMaps = CarriedColumnMaps()
     let eventLogOpening = LineageEventLogOpening()
     let openLineageFold = OpenLineageFold()
-    let eventCache = LeastRecentlyUsedCache<EventEntryKey, [JSON]>(
+    let eventCache = LeastRecentlyUsedCache<EventEntryKey, [JSONView]>(
         byteCountMax: Engine.eventCacheBytesMax
     )
     /// What clients of this process reported.

@@ -26,7 +26,7 @@ private func open(
 }
 
 private func request(_ number: Int) throws -> EventRequest {
-    EventRequest(event: try AcceptedEvent(runEvent(job: "job-\(number)")), actor: "ada")
+    EventRequest(event: try AcceptedEvent(JSONView(runEvent(job: "job-\(number)"))), actor: "ada")
 }
 
 @Suite("Log of events") struct EventLogTests {

@@ -103,14 +103,55 @@ package final class LineageEventLog: Sendable {
     /// How many events there are.
     package func eventCount() async throws -> Int64 { try await log.read().state.eventCount }
 
+    /// An entry's position and its events.
+    struct Entry<Event: Sendable>: Sendable {
+        var position: Int64
+        var events: [Event]
+    }
+
     /// The events of entries from a position on, in order.
     func events(
         from position: Int64,
         entryCountMax: Int
-    ) async throws -> [(position: Int64, events: [JSON])] {
+    ) async throws -> [Entry<JSONView>] {
         try await log.entries(from: position, countMax: entryCountMax).map { entry in
-            (entry.sequence, try entry.commits.map { try EventMachine.event(of: $0) })
+            Entry(
+                position: entry.sequence,
+                events: try entry.commits.map { try EventMachine.event(of: $0) }
+            )
         }
+    }
+
+    /// What the events of entries from a position on say, in order.
+    ///
+    /// - Throws: `corrupt` for an event that is none.
+    func decodedEvents(
+        from position: Int64,
+        entryCountMax: Int
+    ) async throws -> (entries: [Entry<OpenLineageEvent>], byteCount: Int) {
+        var byteCount = 0
+        var entries: [Entry<OpenLineageEvent>] = []
+        for entry in try await events(from: position, entryCountMax: entryCountMax) {
+            try Task.checkCancellation()
+            var decoded = Entry<OpenLineageEvent>(position: entry.position, events: [])
+            decoded.events.reserveCapacity(entry.events.count)
+            for (index, view) in entry.events.enumerated() {
+                byteCount += view.byteCount
+                do throws(LineageError) {
+                    decoded.events.append(try OpenLineageEvent(view))
+                } catch {
+                    throw LineageError(
+                        .corrupt,
+                        "event \(index) of \(EventMachine.rootKey)/"
+                            + "\(LogEntry.key(of: entry.position)) is none that this version reads, "
+                            + "so that nothing can be told of any: \(error). "
+                            + "`varve audit verify --quick` lists all such events"
+                    )
+                }
+            }
+            entries.append(decoded)
+        }
+        return (entries, byteCount)
     }
 
     /// Waits for what the log does in the background, but not longer than said.

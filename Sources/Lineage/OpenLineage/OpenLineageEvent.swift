@@ -1,6 +1,6 @@
 package import Bytes
 
-// What an event of OpenLineage says, as values. Facets that nobody here looks into stay the JSON that they were.
+// What an event of OpenLineage says, as values. Facets that nobody here looks into stay the text that they were.
 //
 // Spec: OpenLineage 2-0-2.
 
@@ -114,14 +114,14 @@ package struct EntityName: Sendable, Hashable, Comparable {
 
 /// The facets of one thing.
 package struct OpenLineageFacets: Sendable, Equatable {
-    /// As they came, in their order.
-    package var kept: [JSONObject.Member] = []
+    /// As they came, in their order, in the event's text.
+    package var kept: [JSONView.Member] = []
     /// The names of those that the event takes away.
     package var deleted: [String] = []
 
     package init() {}
 
-    package subscript(name: String) -> JSON? { kept.first { $0.key == name }?.value }
+    package subscript(name: String) -> JSONView? { kept.first { $0.key == name }?.value }
 }
 
 /// Which columns a dataset's columns were made from.

@@ -101,31 +101,38 @@ package struct OpenLineageModel: Sendable {
     /// The facets of a job or dataset, each as the latest event that had it.
     struct TimedFacets: Sendable {
         /// Nil for one that was taken away.
-        private var facets: [String: (micros: Int64, json: JSON?)] = [:]
+        private var facets: [String: (micros: Int64, view: JSONView?)] = [:]
 
-        mutating func apply(_ given: OpenLineageFacets, _ micros: Int64, without: Set<String> = [])
-        {
-            for member in given.kept where !without.contains(member.key) {
+        mutating func apply(_ given: OpenLineageFacets, _ micros: Int64, without: String? = nil) {
+            for member in given.kept where member.key != without {
                 set(member.key, member.value, micros)
             }
             for name in given.deleted { set(name, nil, micros) }
         }
 
-        private mutating func set(_ name: String, _ json: JSON?, _ micros: Int64) {
-            if let known = facets[name], known.micros > micros { return }
-            facets[name] = (micros, json)
+        private mutating func set(_ name: String, _ view: JSONView?, _ micros: Int64) {
+            guard let place = facets.index(forKey: name) else {
+                facets[name] = (micros, view?.detached)
+                return
+            }
+            let known = facets.values[place]
+            if known.micros > micros { return }
+            facets.values[place].micros = micros
+            // Most events say what those before them said.
+            if let view, let old = known.view, old.isWritten(as: view) { return }
+            facets.values[place].view = view?.detached
         }
 
         mutating func merge(_ other: TimedFacets) {
-            for (name, facet) in other.facets { set(name, facet.json, facet.micros) }
+            for (name, facet) in other.facets { set(name, facet.view, facet.micros) }
         }
 
-        subscript(name: String) -> JSON? { facets[name]?.json }
+        subscript(name: String) -> JSON? { facets[name]?.view?.json }
 
         var object: JSONObject {
             var object = JSONObject()
             for (name, facet) in facets.sorted(by: { $0.key < $1.key }) {
-                if let json = facet.json { object[name] = json }
+                if let view = facet.view { object[name] = view.json }
             }
             return object
         }
@@ -402,7 +409,7 @@ package struct OpenLineageModel: Sendable {
         datasets[index].createdMicros = min(datasets[index].createdMicros, micros)
         datasets[index].updatedMicros = max(datasets[index].updatedMicros, micros)
         // Kept in a form of its own.
-        datasets[index].facets.apply(dataset.facets, micros, without: ["columnLineage"])
+        datasets[index].facets.apply(dataset.facets, micros, without: "columnLineage")
         if let fields = dataset.fields {
             datasets[index].schema.observe(schemaID(fields), at: micros)
         }
