@@ -293,6 +293,21 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
         try await hashedEntries(from: first, countMax: countMax).map(\.entry)
     }
 
+    /// Entries after one that was read before, in order, checked against it and each other, without the files they
+    /// carry.
+    ///
+    /// - Parameter tip: `ChainTip(warehouse)` for the beginning.
+    /// - Returns: fewer than asked for at the log's end, none beyond it; and the tip after the last of them.
+    package func entries(
+        after tip: ChainTip,
+        countMax: Int
+    ) async throws -> (entries: [LogEntry], tip: ChainTip) {
+        let last = try await read().tip.sequence
+        guard tip.sequence < last, countMax > 0 else { return ([], tip) }
+        let (found, end) = try await read(after: tip, countMax: countMax, last: last)
+        return (found.map(\.entry), end)
+    }
+
     /// As `entries`, each with the SHA-256 of its bytes.
     package func hashedEntries(
         from first: Int64,
@@ -300,9 +315,17 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
     ) async throws -> [(entry: LogEntry, hash: String)] {
         let last = try await read().tip.sequence
         guard first >= 1, first <= last, countMax > 0 else { return [] }
-        let end = first + min(last - first, Int64(countMax) - 1)
+        return try await read(after: try await tip(at: first - 1), countMax: countMax, last: last)
+            .entries
+    }
+
+    private func read(
+        after start: ChainTip,
+        countMax: Int,
+        last: Int64
+    ) async throws -> (entries: [(entry: LogEntry, hash: String)], tip: ChainTip) {
+        let end = start.sequence + min(last - start.sequence, Int64(countMax))
         var entries: [(entry: LogEntry, hash: String)] = []
-        let start = try await tip(at: first - 1)
         let tip = try await reader.read(after: start, through: end, checksEnd: false) {
             entry,
             tip in
@@ -311,7 +334,7 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
             entries.append((entry, tip.hash))
         }
         if tip.sequence < end { throw missing(tip.sequence + 1) }
-        return entries
+        return (entries, tip)
     }
 
     /// The key of the object that an entry is read from: its own, or the archive that has it.

@@ -3,6 +3,7 @@ import Bytes
 package import Catalog
 package import Execution
 import Glibc
+package import Lineage
 package import ObjectStorage
 import Tables
 
@@ -34,6 +35,8 @@ package final class Engine: Sendable {
     let carriedMaps = CarriedColumnMaps()
     let eventLogOpening = LineageEventLogOpening()
     let openLineageFold = OpenLineageFold()
+    /// What schemas and column lineages of events were decoded to.
+    package let decodedFacets = DecodedFacets()
     let eventCache = LeastRecentlyUsedCache<EventEntryKey, [JSONView]>(
         byteCountMax: Engine.eventCacheBytesMax
     )

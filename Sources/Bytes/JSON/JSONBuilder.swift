@@ -73,21 +73,12 @@ struct JSONBuilder {
         let slot = Int(truncatingIfNeeded: hash >> 32) & (Self.keyCacheCount - 1)
         let cached = keyCache[slot]
         if cached.hash == hash, cached.count == count,
-            equalBytes(base + cached.start, base + start, count: count)
+            jsonBytesAreEqual(base + cached.start, base + start, count: count)
         {
             return cached.key
         }
         let key = try string(of: node)
         keyCache[slot] = CachedKey(hash: hash, start: start, count: count, key: key)
         return key
-    }
-
-    private func equalBytes(
-        _ left: UnsafePointer<UInt8>,
-        _ right: UnsafePointer<UInt8>,
-        count: Int
-    ) -> Bool {
-        for index in 0..<count where left[index] != right[index] { return false }
-        return true
     }
 }

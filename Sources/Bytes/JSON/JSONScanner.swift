@@ -345,3 +345,23 @@ func jsonHash(of bytes: UnsafePointer<UInt8>, count: Int) -> UInt64 {
     }
     return hash ^ (hash >> 31)
 }
+
+/// Whether bytes of one text are those of another.
+func jsonBytesAreEqual(
+    _ left: UnsafePointer<UInt8>,
+    _ right: UnsafePointer<UInt8>,
+    count: Int
+) -> Bool {
+    let (first, second) = (UnsafeRawPointer(left), UnsafeRawPointer(right))
+    var index = 0
+    while index + 8 <= count {
+        let one = first.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+        if one != second.loadUnaligned(fromByteOffset: index, as: UInt64.self) { return false }
+        index += 8
+    }
+    while index < count {
+        if left[index] != right[index] { return false }
+        index += 1
+    }
+    return true
+}

@@ -66,9 +66,10 @@ extension JSONText {
             return string(of: node) == JSONStrings.plain(wanted)
         }
         guard Int(node.end - node.start) == wanted.count else { return false }
-        let start = Int(node.start)
-        for index in 0..<wanted.count where text[start + index] != wanted[index] { return false }
-        return true
+        guard let first = text.baseAddress, let second = wanted.baseAddress else {
+            return wanted.isEmpty
+        }
+        return jsonBytesAreEqual(first + Int(node.start), second, count: wanted.count)
     }
 
     /// Whether a value is the same, in the same order, as one of another text.
@@ -83,9 +84,7 @@ extension JSONText {
                     switch one.kind {
                     case .null, .true, .false, .array, .object: continue
                     case .number, .string:
-                        let first = left[Int(one.start)..<Int(one.end)]
-                        let second = right[Int(two.start)..<Int(two.end)]
-                        if first.count == second.count, first.elementsEqual(second) { continue }
+                        if isSame(one, left, two, right) { continue }
                         guard one.hasEscapes || two.hasEscapes,
                             string(of: one).utf8.elementsEqual(other.string(of: two).utf8)
                         else { return false }
@@ -93,6 +92,41 @@ extension JSONText {
                 }
                 return true
             }
+        }
+    }
+
+    private func isSame(
+        _ one: JSONNode,
+        _ left: UnsafeBufferPointer<UInt8>,
+        _ two: JSONNode,
+        _ right: UnsafeBufferPointer<UInt8>
+    ) -> Bool {
+        let count = Int(one.end - one.start)
+        guard count == Int(two.end - two.start) else { return false }
+        guard let first = left.baseAddress, let second = right.baseAddress else { return false }
+        return jsonBytesAreEqual(
+            first + Int(one.start),
+            second + Int(two.start),
+            count: count
+        )
+    }
+
+    func hasSameText(_ index: Int, as other: JSONText, _ otherIndex: Int) -> Bool {
+        let (one, two) = (nodes[index], other.nodes[otherIndex])
+        guard one.kind == two.kind, one.end - one.start == two.end - two.start else { return false }
+        return withContent(of: one) { left in
+            other.withContent(of: two) { right in
+                guard let first = left.baseAddress, let second = right.baseAddress else {
+                    return left.count == right.count
+                }
+                return jsonBytesAreEqual(first, second, count: left.count)
+            }
+        }
+    }
+
+    func textHash(_ index: Int) -> UInt64 {
+        withContent(of: nodes[index]) { content in
+            content.baseAddress.map { jsonHash(of: $0, count: content.count) } ?? 0
         }
     }
 

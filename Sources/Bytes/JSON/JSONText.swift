@@ -239,6 +239,14 @@ extension JSONView: Equatable {
         left.isWritten(as: right) || left.json == right.json
     }
 
+    /// Whether both are written with the same bytes.
+    package func hasSameText(as other: JSONView) -> Bool {
+        text.hasSameText(index, as: other.text, other.index)
+    }
+
+    /// A hash of the value's bytes, the same within a process; whoever finds something by it compares the bytes.
+    package var textHash: UInt64 { text.textHash(index) }
+
     /// Whether both have the same values in the same order, however they are spaced and escaped.
     package func isWritten(as other: JSONView) -> Bool {
         text.isWritten(index, as: other.text, other.index)

@@ -9,7 +9,7 @@ import ObjectStorage
 ///
 /// - Spec: Formats/lineage-events/README.md.
 package final class LineageEventLog: Sendable {
-    private let log: SharedLog<EventMachine>
+    let log: SharedLog<EventMachine>
 
     /// What became of one of several events.
     package struct Added: Sendable {
@@ -122,36 +122,52 @@ package final class LineageEventLog: Sendable {
         }
     }
 
-    /// What the events of entries from a position on say, in order.
-    ///
-    /// - Throws: `corrupt` for an event that is none.
-    func decodedEvents(
-        from position: Int64,
-        entryCountMax: Int
-    ) async throws -> (entries: [Entry<OpenLineageEvent>], byteCount: Int) {
-        var byteCount = 0
+    /// Entries in order, and what their events say.
+    struct Page: Sendable {
         var entries: [Entry<OpenLineageEvent>] = []
-        for entry in try await events(from: position, entryCountMax: entryCountMax) {
+        /// Of the events' text.
+        var byteCount = 0
+        /// The tip after the last entry.
+        var tip: ChainTip
+    }
+
+    /// What the events of the entries after a tip say, in order.
+    ///
+    /// - Parameter tip: nil for the beginning.
+    /// - Throws: `corrupt` for an event that is none.
+    func page(
+        after tip: ChainTip?,
+        entryCountMax: Int,
+        decoded: DecodedFacets
+    ) async throws -> Page {
+        let (found, end) = try await log.entries(
+            after: tip ?? ChainTip(log.warehouse),
+            countMax: entryCountMax
+        )
+        var page = Page(tip: end)
+        page.entries.reserveCapacity(found.count)
+        for entry in found {
             try Task.checkCancellation()
-            var decoded = Entry<OpenLineageEvent>(position: entry.position, events: [])
-            decoded.events.reserveCapacity(entry.events.count)
-            for (index, view) in entry.events.enumerated() {
-                byteCount += view.byteCount
+            var events: [OpenLineageEvent] = []
+            events.reserveCapacity(entry.commits.count)
+            for (index, commit) in entry.commits.enumerated() {
                 do throws(LineageError) {
-                    decoded.events.append(try OpenLineageEvent(view))
+                    let view = try EventMachine.event(of: commit)
+                    page.byteCount += view.byteCount
+                    events.append(try OpenLineageEvent(view, decoded: decoded))
                 } catch {
                     throw LineageError(
                         .corrupt,
                         "event \(index) of \(EventMachine.rootKey)/"
-                            + "\(LogEntry.key(of: entry.position)) is none that this version reads, "
+                            + "\(LogEntry.key(of: entry.sequence)) is none that this version reads, "
                             + "so that nothing can be told of any: \(error). "
                             + "`varve audit verify --quick` lists all such events"
                     )
                 }
             }
-            entries.append(decoded)
+            page.entries.append(Entry(position: entry.sequence, events: events))
         }
-        return (entries, byteCount)
+        return page
     }
 
     /// Waits for what the log does in the background, but not longer than said.
@@ -167,8 +183,19 @@ package final class LineageEventLog: Sendable {
 actor LineageEventLogOpening {
     private var log: LineageEventLog?
 
+    private var observer: (@Sendable (String) -> Void)?
+
     /// The log, if somebody has needed it.
     var opened: LineageEventLog? { log }
+
+    /// Calls somebody for what goes wrong in the background.
+    func observe(_ observer: @escaping @Sendable (String) -> Void) {
+        self.observer = observer
+        log?.observe(observer)
+    }
+
+    /// Tells of something that went wrong.
+    func report(_ reason: String) { observer?(reason) }
 
     func open(
         _ body: @Sendable () async throws -> LineageEventLog?
@@ -177,6 +204,7 @@ actor LineageEventLogOpening {
         let opened = try await body()
         if let log { return log }
         log = opened
+        if let observer { opened?.observe(observer) }
         return opened
     }
 }

@@ -1,6 +1,7 @@
 import Ambient
 import Bytes
 import Catalog
+import CommitLog
 package import Lineage
 
 /// What events say together, kept up with both logs.
@@ -13,6 +14,8 @@ actor OpenLineageFold {
     /// The last positions that were folded.
     private var commitPosition: Int64 = 0
     private var eventPosition: Int64 = 0
+    /// Where reading the log of events goes on: some of the entries after it may be folded already.
+    private var eventTip: ChainTip?
     private var isFolding = false
     private var waiting: [CheckedContinuation<Void, Never>] = []
 
@@ -68,12 +71,15 @@ actor OpenLineageFold {
         guard let log = try await engine.openLineageEvents(creating: false) else { return }
         let last = try await log.lastPosition()
         guard eventPosition < last else { return }
-        var page = try await nextPage(of: log, after: eventPosition)
-        while let position = page.last?.position {
+        var page = try await nextPage(of: log, after: eventTip, last, engine.decodedFacets)
+        var snapshots: OwnSnapshots?
+        while !page.entries.isEmpty {
             // Read and decoded while this one is applied.
-            async let next = position < last ? nextPage(of: log, after: position) : []
-            for entry in page {
+            let tip = page.tip
+            async let next = nextPage(of: log, after: tip, last, engine.decodedFacets)
+            for entry in page.entries where entry.position > eventPosition {
                 for (index, event) in entry.events.enumerated() {
+                    let event = try await checked(event, &snapshots, engine)
                     model.apply(
                         event,
                         at: EventPlace(.events, position: entry.position, index: index)
@@ -82,19 +88,54 @@ actor OpenLineageFold {
                 eventPosition = entry.position
                 try await pause()
             }
+            eventTip = tip
             page = try await next
         }
     }
 
+    /// The event without snapshots of tables of ours that these do not have.
+    ///
+    /// - Parameter snapshots: what the catalog has, read when first needed: after the event came.
+    private func checked(
+        _ event: OpenLineageEvent,
+        _ snapshots: inout OwnSnapshots?,
+        _ engine: Engine
+    ) async throws -> OpenLineageEvent {
+        let reporting = event.datasetsWithReports
+        if reporting.isEmpty { return event }
+        var missing: Set<ReportedSnapshot> = []
+        for dataset in reporting {
+            guard let reported = dataset.reportedSnapshot else { continue }
+            let names = model.allNames(of: dataset)
+            if model.hasVersion(String(reported.id), names) { continue }
+            if snapshots == nil { snapshots = try await OwnSnapshots(engine) }
+            guard var known = snapshots else { continue }
+            let opening = engine.eventLogOpening
+            let found = try await known.has(reported.id, names)
+            snapshots = known
+            for reason in known.takeFaults() { await opening.report(reason) }
+            // One that was dropped has the versions that commits told of, and no others.
+            if !(found ?? !model.isOwnTable(names)) { missing.insert(reported) }
+        }
+        if missing.isEmpty { return event }
+        var event = event
+        event.removeReports(of: missing)
+        return event
+    }
+
     private nonisolated func nextPage(
         of log: LineageEventLog,
-        after position: Int64
-    ) async throws -> [LineageEventLog.Entry<OpenLineageEvent>] {
-        let (page, byteCount) = try await log.decodedEvents(
-            from: position + 1,
-            entryCountMax: await entryCount
+        after tip: ChainTip?,
+        _ last: Int64,
+        _ decoded: DecodedFacets
+    ) async throws -> LineageEventLog.Page {
+        if let tip, tip.sequence >= last { return LineageEventLog.Page(tip: tip) }
+        let page = try await log.page(
+            after: tip,
+            entryCountMax: await entryCount,
+            decoded: decoded
         )
-        await note(byteCount, of: page.count)
+        await note(page.byteCount, of: page.entries.count)
         return page
     }
 

@@ -27,14 +27,16 @@ extension OpenLineageEvent {
     ///
     /// - Throws: `invalid` with the member at fault and the reason: what the specification's JSON schema refuses,
     ///   what is wrong in a facet that is understood here, and what is out of bounds.
-    package init(_ view: JSONView) throws(LineageError) {
+    ///
+    /// - Parameter decoded: what schemas and column lineages of other events were decoded to.
+    package init(_ view: JSONView, decoded: DecodedFacets? = nil) throws(LineageError) {
         if view.isDeeper(than: OpenLineageLimits.depthMax) {
             throw LineageError(
                 .invalid,
                 "the event is nested more than \(OpenLineageLimits.depthMax) deep"
             )
         }
-        let event = try OpenLineageFields(view, in: view)
+        let event = try OpenLineageFields(view, in: OpenLineageFields.Context(view, decoded))
         timeMicros = try event.time("eventTime")
         producer = try event.uri("producer")
         schemaURL = try event.uri("schemaURL")
@@ -167,13 +169,12 @@ extension OpenLineageEvent {
                     guard let number = id.int64 else {
                         throw facet.wrong("snapshotId", "must be an integer of 64 bits")
                     }
-                    result.version = String(number)
+                    result.reportedSnapshotID = number
                 }
             }
         }
         if let facet = try dataset.facet("version", result.facets) {
-            let version = try facet.name("datasetVersion")
-            if result.version == nil { result.version = version }
+            result.statedVersion = try facet.name("datasetVersion")
         }
         if let facet = try dataset.facet("symlinks", result.facets) {
             let countMax = OpenLineageLimits.symlinkCountMax
@@ -186,11 +187,25 @@ extension OpenLineageEvent {
             }
         }
         if let facet = try dataset.facet("schema", result.facets), facet.has("fields") {
-            var countLeft = OpenLineageLimits.fieldCountMax
-            result.fields = try columns(facet, parent: "", depth: 0, &countLeft)
+            func decode() throws(LineageError) -> [Field] {
+                var countLeft = OpenLineageLimits.fieldCountMax
+                return try columns(facet, parent: "", depth: 0, &countLeft)
+            }
+            if let known = try facet.context.decoded?.fields(facet.object, decode: decode) {
+                (result.fields, result.fieldsHash) = (known.value, known.hash)
+            } else {
+                result.fields = try decode()
+            }
         }
         if let facet = try dataset.facet("columnLineage", result.facets) {
-            result.columnLineage = try OpenLineageColumns(facet)
+            func decode() throws(LineageError) -> OpenLineageColumns {
+                try OpenLineageColumns(facet)
+            }
+            if let known = try facet.context.decoded?.columns(facet.object, decode: decode) {
+                (result.columnLineage, result.columnLineageHash) = (known.value, known.hash)
+            } else {
+                result.columnLineage = try decode()
+            }
         }
         if let facet = try dataset.facet("lifecycleStateChange", result.facets) {
             try result.readLifecycle(facet)
@@ -260,7 +275,7 @@ extension OpenLineageFields {
         _ facets: OpenLineageFacets
     ) throws(LineageError) -> OpenLineageFields? {
         guard let facet = facets[name] else { return nil }
-        return try OpenLineageFields(facet, in: root)
+        return try OpenLineageFields(facet, in: context)
     }
 }
 
@@ -276,7 +291,7 @@ extension OpenLineageFacets {
             )
         }
         for one in object.object.members {
-            let facet = try OpenLineageFields(one.value, in: holder.root)
+            let facet = try OpenLineageFields(one.value, in: holder.context)
             try facet.checkURI("_producer")
             try facet.checkURI("_schemaURL")
             if canBeDeleted, try facet.flag("_deleted") {
@@ -309,7 +324,7 @@ extension OpenLineageColumns {
                     "is a name that has not 1 to \(OpenLineageLimits.textBytesMax) bytes"
                 )
             }
-            let field = try OpenLineageFields(member.value, in: facet.root)
+            let field = try OpenLineageFields(member.value, in: facet.context)
             _ = try field.required("inputFields")
             outputs.append(
                 Output(
@@ -374,8 +389,8 @@ package struct AcceptedEvent: Sendable, Equatable {
     package let byteCount: Int
 
     /// - Throws: `invalid` as the decoder, and for an event that is too large.
-    package init(_ view: JSONView) throws(LineageError) {
-        _ = try OpenLineageEvent(view)
+    package init(_ view: JSONView, decoded: DecodedFacets? = nil) throws(LineageError) {
+        _ = try OpenLineageEvent(view, decoded: decoded)
         let bytes = Self.canonicalBytes(of: view)
         guard bytes.count <= OpenLineageLimits.eventBytesMax else {
             throw LineageError(

@@ -61,11 +61,18 @@ package struct OpenLineageEvent: Sendable, Equatable {
         package var ioFacets: OpenLineageFacets
         /// Other names of the same dataset.
         package var symlinks: [EntityName] = []
-        /// What was read or written: the snapshot of an Iceberg table, or what the facet `version` says.
-        package var version: String?
+        /// What the facet `version` says.
+        package var statedVersion: String?
+        /// The snapshot of an Iceberg table that a report of a scan or commit names.
+        package var reportedSnapshotID: Int64?
+        /// Whether a report named a snapshot that does not exist.
+        package var namesMissingSnapshot = false
         /// Its columns in their order; nil where the event does not say.
         package var fields: [Field]?
         package var columnLineage: OpenLineageColumns?
+        /// What equal ones of these two have in common, where it is known.
+        var fieldsHash: Int?
+        var columnLineageHash: Int?
         package var lifecycle: Lifecycle?
         /// The dataset's name before `lifecycle` renamed it.
         package var previousName: EntityName?
@@ -161,6 +168,19 @@ package struct OpenLineageColumns: Sendable, Hashable {
     package init(fields: [Output], rows: [Origin]) {
         self.fields = fields
         self.rows = rows
+    }
+
+    /// The columns that are read, by dataset, each once.
+    var sources: [(dataset: EntityName, fields: [String])] {
+        var order: [EntityName] = []
+        var fields: [EntityName: Set<String>] = [:]
+        for origins in [rows] + self.fields.map(\.origins) {
+            for origin in origins {
+                if fields[origin.dataset] == nil { order.append(origin.dataset) }
+                fields[origin.dataset, default: []].insert(origin.field)
+            }
+        }
+        return order.map { ($0, fields[$0, default: []].sorted()) }
     }
 
     /// The same with what all fields have in common said once, of the rows.

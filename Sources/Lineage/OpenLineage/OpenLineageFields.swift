@@ -4,14 +4,24 @@ import Bytes
 ///
 /// Nothing is made of the text but what is asked for; where the object lies is found out only for messages.
 struct OpenLineageFields {
-    let object: JSONView
-    /// What `object` is a part of: the event.
-    let root: JSONView
+    /// What all objects of an event share.
+    final class Context: Sendable {
+        let event: JSONView
+        let decoded: DecodedFacets?
 
-    /// - Parameter root: the event, of which `view` is a part.
-    init(_ view: JSONView, in root: JSONView) throws(LineageError) {
+        init(_ event: JSONView, _ decoded: DecodedFacets?) {
+            self.event = event
+            self.decoded = decoded
+        }
+    }
+
+    let object: JSONView
+    let context: Context
+
+    /// - Parameter context: of the event that `view` is a part of.
+    init(_ view: JSONView, in context: Context) throws(LineageError) {
         guard view.isObject else {
-            let path = root.path(to: view)
+            let path = context.event.path(to: view)
             throw LineageError(
                 .invalid,
                 "must be an object, not \(view.kindName)",
@@ -19,13 +29,13 @@ struct OpenLineageFields {
             )
         }
         object = view
-        self.root = root
+        self.context = context
     }
 
     func has(_ name: String) -> Bool { object[name] != nil }
 
     private func path(_ name: String) -> String {
-        let place = root.path(to: object)
+        let place = context.event.path(to: object)
         return place.isEmpty ? name : "\(place).\(name)"
     }
 
@@ -113,7 +123,7 @@ struct OpenLineageFields {
     }
 
     func fields(_ name: String) throws(LineageError) -> OpenLineageFields {
-        try OpenLineageFields(try required(name), in: root)
+        try OpenLineageFields(try required(name), in: context)
     }
 
     /// The elements of an array, all of them objects; none when it is missing.
@@ -127,7 +137,7 @@ struct OpenLineageFields {
         }
         var all: [OpenLineageFields] = []
         all.reserveCapacity(value.count)
-        for element in value.elements { all.append(try OpenLineageFields(element, in: root)) }
+        for element in value.elements { all.append(try OpenLineageFields(element, in: context)) }
         return all
     }
 

@@ -23,7 +23,10 @@ struct EventIntakeRoutes: Sendable {
 
     /// One event: 201 when it is in the store, whether it was there before or not.
     private func one(_ request: ServerRequest) async throws -> Reply {
-        let event = try AcceptedEvent(try await body(of: request))
+        let event = try AcceptedEvent(
+            try await body(of: request),
+            decoded: parts.engine.decodedFacets
+        )
         let log = try await parts.engine.lineageEvents()
         _ = try await log.add(
             EventRequest(event: event, actor: request.principal, requestID: request.id)
@@ -56,7 +59,7 @@ struct EventIntakeRoutes: Sendable {
             do throws(LineageError) {
                 requests.append(
                     EventRequest(
-                        event: try AcceptedEvent(event),
+                        event: try AcceptedEvent(event, decoded: parts.engine.decodedFacets),
                         actor: request.principal,
                         requestID: request.id
                     )
