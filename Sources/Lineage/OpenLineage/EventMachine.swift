@@ -84,15 +84,25 @@ package struct EventMachine: LogMachine {
     ///
     /// - Throws: `unsupported` when a later version wrote it.
     package static func event(of commit: LoggedCommit) throws(LineageError) -> JSONView {
-        guard let change = commit.textChange, change.kind == changeKind,
-            change.member == changeMember
+        if let change = commit.textChange, change.kind == changeKind, change.member == changeMember
+        {
+            return change.value
+        }
+        // Members that this version does not know may stand beside the event.
+        let changes = commit.changes
+        guard changes.count == 1, changes[0]["change"]?.string == changeKind,
+            let event = changes[0][changeMember]
         else {
             throw LineageError(
                 .unsupported,
                 "the log of events has a change that this version does not know (\(commit.id))"
             )
         }
-        return change.value
+        do throws(BytesError) {
+            return try JSONView(event)
+        } catch {
+            throw LineageError(.corrupt, "the event cannot be written as JSON: \(error)")
+        }
     }
 
     package func apply(
