@@ -130,9 +130,11 @@ actor OpenLineageFold {
         _ decoded: DecodedFacets
     ) async throws -> LineageEventLog.Page {
         if let tip, tip.sequence >= last { return LineageEventLog.Page(tip: tip) }
+        // None beyond the last: what is looked up in the catalog for these may be older than they are.
+        let leftCount = Int(clamping: last - (tip?.sequence ?? 0))
         let page = try await log.page(
             after: tip,
-            entryCountMax: await entryCount,
+            entryCountMax: min(await entryCount, leftCount),
             decoded: decoded
         )
         await note(page.byteCount, of: page.entries.count)
