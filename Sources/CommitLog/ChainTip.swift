@@ -32,11 +32,15 @@ package struct ChainTip: Sendable, Equatable {
 
     /// Checks that bytes are the next entry.
     ///
+    /// - Parameter keepsText: as for `LogEntry.decode`.
     /// - Returns: the entry and the tip after it.
     /// - Throws: `corrupt`, naming the entry's key.
-    func following(_ bytes: [UInt8]) throws(CommitLogError) -> (entry: LogEntry, tip: ChainTip) {
+    func following(
+        _ bytes: [UInt8],
+        keepsText: Bool = false
+    ) throws(CommitLogError) -> (entry: LogEntry, tip: ChainTip) {
         let key = LogEntry.key(of: sequence + 1)
-        let entry = try LogEntry.decode(bytes, key: key)
+        let entry = try LogEntry.decode(bytes, key: key, keepsText: keepsText)
         guard entry.sequence == sequence + 1 else {
             throw CommitLogError(.corrupt, "the entry says it is entry \(entry.sequence)", key: key)
         }

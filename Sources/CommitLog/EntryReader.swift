@@ -10,6 +10,8 @@ struct EntryReader: Sendable {
     let completer: EntryCompleter
     /// Entries under way at once.
     let parallelCountMax: Int
+    /// Whether changes stay in the text of their entry.
+    let keepsText: Bool
 
     /// The bytes of an entry; nil when there is none.
     func bytes(of sequence: Int64) async throws -> [UInt8]? {
@@ -59,7 +61,7 @@ struct EntryReader: Sendable {
             let window: [[UInt8]?]
             (window, missing) = try await bytes(from: first, count: Int(count), held, tip)
             for case let bytes? in window.prefix(while: { $0 != nil }) {
-                let (entry, next) = try tip.following(bytes)
+                let (entry, next) = try tip.following(bytes, keepsText: keepsText)
                 // Whoever wrote this one knew that.
                 if let before = held { try body(before, tip) }
                 held = completes && !completer.isComplete(entry, next.hash) ? entry : nil

@@ -15,8 +15,55 @@ package struct LoggedCommit: Sendable, Equatable {
     package var message: String?
     /// Tells requests with the same id apart: SHA-256 of what was asked, in hexadecimal digits.
     package var requestHash: String?
-    package var changes: [JSON]
+    package var changes: [JSON] {
+        get { content.values }
+        set { content = .values(newValue) }
+    }
     package var lineage: JSON?
+    private var content: Content
+
+    /// The one change of a commit whose log leaves values in the text that they came in.
+    package struct TextChange: Sendable, Equatable {
+        /// What the change's member `change` says.
+        package var kind: String
+        /// Its only other member.
+        package var member: String
+        package var value: JSONView
+
+        package init(kind: String, member: String, value: JSONView) {
+            self.kind = kind
+            self.member = member
+            self.value = value
+        }
+
+        fileprivate var json: JSON {
+            var object: JSONObject = ["change": .string(kind)]
+            object[member] = value.json
+            return .object(object)
+        }
+    }
+
+    private enum Content: Sendable, Equatable {
+        case values([JSON])
+        case text(TextChange)
+
+        var values: [JSON] {
+            switch self {
+            case .values(let values): values
+            case .text(let change): [change.json]
+            }
+        }
+
+        static func == (left: Content, right: Content) -> Bool {
+            if case .text(let one) = left, case .text(let two) = right { return one == two }
+            return left.values == right.values
+        }
+    }
+
+    /// The commit's change, if it is one of a text.
+    package var textChange: TextChange? {
+        if case .text(let change) = content { change } else { nil }
+    }
 
     package init(
         id: String,
@@ -32,38 +79,93 @@ package struct LoggedCommit: Sendable, Equatable {
         self.requestID = requestID
         self.message = message
         self.requestHash = requestHash
-        self.changes = changes
+        self.content = .values(changes)
         self.lineage = lineage
     }
 
-    var serialized: [UInt8] { json.serialized() }
+    /// A commit of one change whose value stays in its text.
+    package init(id: String, actor: String, requestID: String? = nil, change: TextChange) {
+        self.init(id: id, actor: actor, requestID: requestID, changes: [])
+        content = .text(change)
+    }
 
-    var json: JSON {
+    var serialized: [UInt8] {
+        var bytes = head.serialized()
+        bytes.removeLast()
+        bytes += Array(",\"changes\":".utf8)
+        switch content {
+        case .values(let values): bytes += JSON.array(values).serialized()
+        case .text(let change):
+            bytes += Array("[{\"change\":".utf8)
+            bytes += JSON.string(change.kind).serialized()
+            bytes.append(UInt8(ascii: ","))
+            bytes += JSON.string(change.member).serialized()
+            bytes.append(UInt8(ascii: ":"))
+            change.value.serialize(into: &bytes)
+            bytes += Array("}]".utf8)
+        }
+        if let lineage {
+            bytes += Array(",\"lineage\":".utf8)
+            bytes += lineage.serialized()
+        }
+        bytes.append(UInt8(ascii: "}"))
+        return bytes
+    }
+
+    /// The members before `changes`.
+    private var head: JSON {
         var object: JSONObject = ["id": .string(id), "actor": .string(actor)]
         if let requestID { object["request-id"] = .string(requestID) }
         if let message { object["message"] = .string(message) }
         if let requestHash { object["request-hash"] = .string(requestHash) }
-        object["changes"] = .array(changes)
-        if let lineage { object["lineage"] = lineage }
         return .object(object)
     }
 
     init?(json: JSON) {
-        guard case .object(let object) = json, let id = object["id"]?.string, !id.isEmpty,
-            let actor = object["actor"]?.string, let changes = object["changes"]?.array
-        else { return nil }
+        guard case .object(let object) = json, let changes = object["changes"]?.array else {
+            return nil
+        }
+        self.init(head: object, changes: .values(changes), lineage: object["lineage"])
+    }
+
+    /// A commit whose change stays in the text if it is one that can.
+    init?(text: JSONView) {
+        guard text.isObject, let changes = text["changes"], changes.isArray else { return nil }
+        var head = JSONObject()
+        for member in text.members where member.key != "changes" && member.key != "lineage" {
+            head[member.key] = member.value.json
+        }
+        var content: Content?
+        if let change = changes.elements.first, changes.count == 1, change.count == 2,
+            let kind = change["change"]?.string,
+            let other = change.members.first(where: { $0.key != "change" })
+        {
+            content = .text(TextChange(kind: kind, member: other.key, value: other.value))
+        }
+        self.init(
+            head: head,
+            changes: content ?? .values(changes.elements.map(\.json)),
+            lineage: text["lineage"]?.json
+        )
+    }
+
+    private init?(head: JSONObject, changes: Content, lineage: JSON?) {
+        guard let id = head["id"]?.string, !id.isEmpty, let actor = head["actor"]?.string else {
+            return nil
+        }
         for name in ["request-id", "message", "request-hash"] {
-            if let value = object[name], value.string == nil { return nil }
+            if let value = head[name], value.string == nil { return nil }
         }
         self.init(
             id: id,
             actor: actor,
-            requestID: object["request-id"]?.string,
-            message: object["message"]?.string,
-            requestHash: object["request-hash"]?.string,
-            changes: changes,
-            lineage: object["lineage"]
+            requestID: head["request-id"]?.string,
+            message: head["message"]?.string,
+            requestHash: head["request-hash"]?.string,
+            changes: [],
+            lineage: lineage
         )
+        content = changes
     }
 
     /// The commit's bytes, proved to read back as this commit.
@@ -75,7 +177,7 @@ package struct LoggedCommit: Sendable, Equatable {
         guard (1...255).contains(id.utf8.count), !id.utf8.contains(where: { $0 < 0x20 }) else {
             throw CommitLogError(.invalid, "a commit's id is 1 to 255 bytes without controls")
         }
-        let bytes = json.serialized()
+        let bytes = serialized
         guard bytes.count <= byteCountMax else {
             throw CommitLogError(
                 .invalid,
@@ -84,11 +186,27 @@ package struct LoggedCommit: Sendable, Equatable {
         }
         // Three levels lie between a commit and the depth that the parser counts.
         let wrapped = Array("[[[".utf8) + bytes + Array("]]]".utf8)
-        guard let parsed = try? JSON.parse(wrapped)[0]?[0]?[0], LoggedCommit(json: parsed) == self
-        else {
+        guard let read = Self.reading(wrapped, keepsText: textChange != nil), read == self else {
             throw CommitLogError(.invalid, "the commit does not read back as it was written")
         }
         return bytes
+    }
+
+    /// The commit inside three arrays; nil when it cannot be read.
+    private static func reading(_ wrapped: [UInt8], keepsText: Bool) -> LoggedCommit? {
+        do throws(BytesError) {
+            guard keepsText else {
+                return try JSON.parse(wrapped)[0]?[0]?[0].flatMap { LoggedCommit(json: $0) }
+            }
+            var view = try JSONText(wrapped).root
+            for _ in 0..<3 {
+                guard let inner = view.elements.first else { return nil }
+                view = inner
+            }
+            return LoggedCommit(text: view)
+        } catch {
+            return nil
+        }
     }
 }
 
@@ -174,11 +292,29 @@ package struct LogEntry: Sendable, Equatable {
     }
 
     /// Reads an entry; whether it belongs where it lies is `ChainTip`'s to check.
-    static func decode(_ bytes: [UInt8], key: String) throws(CommitLogError) -> LogEntry {
-        let object = try unsealed(bytes, key: key)
+    ///
+    /// - Parameter keepsText: whether changes stay in the text where they can.
+    static func decode(
+        _ bytes: [UInt8],
+        key: String,
+        keepsText: Bool = false
+    ) throws(CommitLogError) -> LogEntry {
+        var object: JSONObject
+        var list: [LoggedCommit?] = []
+        if keepsText {
+            let text = try unsealedText(bytes, key: key)
+            object = JSONObject()
+            for member in text.members where member.key != "commits" {
+                object[member.key] = member.value.json
+            }
+            list = text["commits"]?.elements.map { LoggedCommit(text: $0) } ?? []
+        } else {
+            object = try unsealed(bytes, key: key)
+            list = object["commits"]?.array?.map { LoggedCommit(json: $0) } ?? []
+        }
         guard let sequence = object["sequence"]?.int64, let previous = object["previous"]?.string,
             let time = object["time"]?.int64, let server = object["server"]?.string,
-            let list = object["commits"]?.array, !list.isEmpty
+            !list.isEmpty
         else {
             throw CommitLogError(
                 .corrupt,
@@ -188,8 +324,8 @@ package struct LogEntry: Sendable, Equatable {
         }
         var commits: [LoggedCommit] = []
         commits.reserveCapacity(list.count)
-        for (index, json) in list.enumerated() {
-            guard let commit = LoggedCommit(json: json) else {
+        for (index, commit) in list.enumerated() {
+            guard let commit else {
                 throw CommitLogError(
                     .corrupt,
                     "commit \(index) lacks id, actor or changes",

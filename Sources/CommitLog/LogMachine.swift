@@ -11,6 +11,9 @@ package protocol LogMachine: Sendable {
     associatedtype Outcome: Sendable
     associatedtype Batch: CommitBatch where Batch.Request == Request, Batch.Outcome == Outcome
 
+    /// Whether changes stay in the text that they were read from: for large ones of which little is needed.
+    var keepsText: Bool { get }
+
     /// The state before the first entry.
     var initialState: State { get }
 
@@ -70,6 +73,10 @@ package protocol LogMachine: Sendable {
         of commit: LoggedCommit,
         at position: LogEntry.Header
     ) async throws -> Outcome
+}
+
+extension LogMachine {
+    package var keepsText: Bool { false }
 }
 
 /// What a batch throws when commits that it does together cannot be done: each is then tried alone, so that

@@ -19,13 +19,7 @@ package func sealed(_ body: [UInt8]) -> [UInt8] {
 ///
 /// - Throws: `corrupt` when the checksum is not that of the bytes or they are not a JSON object.
 package func unsealed(_ bytes: [UInt8], key: String) throws(CommitLogError) -> JSONObject {
-    guard bytes.count > sealByteCount else {
-        throw CommitLogError(.corrupt, "\(bytes.count) bytes are too few for this object", key: key)
-    }
-    let body = bytes.dropLast(sealByteCount)
-    guard bytes.suffix(sealByteCount).elementsEqual(sealSuffix(of: body)) else {
-        throw CommitLogError(.corrupt, "the checksum is not that of the bytes", key: key)
-    }
+    try checkSeal(bytes, key: key)
     do throws(BytesError) {
         guard case .object(let object) = try JSON.parse(bytes) else {
             throw BytesError(.corrupt, "not a JSON object")
@@ -33,6 +27,30 @@ package func unsealed(_ bytes: [UInt8], key: String) throws(CommitLogError) -> J
         return object
     } catch {
         throw CommitLogError(.corrupt, "\(error)", key: key)
+    }
+}
+
+/// Checks the seal and reads the text, of which no values are made.
+///
+/// - Throws: as `unsealed`.
+func unsealedText(_ bytes: [UInt8], key: String) throws(CommitLogError) -> JSONView {
+    try checkSeal(bytes, key: key)
+    do throws(BytesError) {
+        let view = try JSONText(bytes).root
+        guard view.isObject else { throw BytesError(.corrupt, "not a JSON object") }
+        return view
+    } catch {
+        throw CommitLogError(.corrupt, "\(error)", key: key)
+    }
+}
+
+private func checkSeal(_ bytes: [UInt8], key: String) throws(CommitLogError) {
+    guard bytes.count > sealByteCount else {
+        throw CommitLogError(.corrupt, "\(bytes.count) bytes are too few for this object", key: key)
+    }
+    let body = bytes.dropLast(sealByteCount)
+    guard bytes.suffix(sealByteCount).elementsEqual(sealSuffix(of: body)) else {
+        throw CommitLogError(.corrupt, "the checksum is not that of the bytes", key: key)
     }
 }
 

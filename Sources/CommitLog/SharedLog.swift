@@ -92,7 +92,8 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
                 ambient: ambient,
                 waitMillisMax: options.completionMillisMax
             ),
-            parallelCountMax: max(options.parallelReadsMax, 1)
+            parallelCountMax: max(options.parallelReadsMax, 1),
+            keepsText: machine.keepsText
         )
         let start = Snapshot(tip: ChainTip(warehouse), state: machine.initialState)
         core = Mutex(
@@ -292,6 +293,21 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
         try await hashedEntries(from: first, countMax: countMax).map(\.entry)
     }
 
+    /// Entries after one that was read before, in order, checked against it and each other, without the files they
+    /// carry.
+    ///
+    /// - Parameter tip: `ChainTip(warehouse)` for the beginning.
+    /// - Returns: fewer than asked for at the log's end, none beyond it; and the tip after the last of them.
+    package func entries(
+        after tip: ChainTip,
+        countMax: Int
+    ) async throws -> (entries: [LogEntry], tip: ChainTip) {
+        let last = try await read().tip.sequence
+        guard tip.sequence < last, countMax > 0 else { return ([], tip) }
+        let (found, end) = try await read(after: tip, countMax: countMax, last: last)
+        return (found.map(\.entry), end)
+    }
+
     /// As `entries`, each with the SHA-256 of its bytes.
     package func hashedEntries(
         from first: Int64,
@@ -299,9 +315,17 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
     ) async throws -> [(entry: LogEntry, hash: String)] {
         let last = try await read().tip.sequence
         guard first >= 1, first <= last, countMax > 0 else { return [] }
-        let end = first + min(last - first, Int64(countMax) - 1)
+        return try await read(after: try await tip(at: first - 1), countMax: countMax, last: last)
+            .entries
+    }
+
+    private func read(
+        after start: ChainTip,
+        countMax: Int,
+        last: Int64
+    ) async throws -> (entries: [(entry: LogEntry, hash: String)], tip: ChainTip) {
+        let end = start.sequence + min(last - start.sequence, Int64(countMax))
         var entries: [(entry: LogEntry, hash: String)] = []
-        let start = try await tip(at: first - 1)
         let tip = try await reader.read(after: start, through: end, checksEnd: false) {
             entry,
             tip in
@@ -310,7 +334,7 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
             entries.append((entry, tip.hash))
         }
         if tip.sequence < end { throw missing(tip.sequence + 1) }
-        return entries
+        return (entries, tip)
     }
 
     /// The key of the object that an entry is read from: its own, or the archive that has it.
@@ -322,7 +346,11 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
     /// One entry that is known to be there, checked by itself.
     func entry(at position: Int64) async throws -> LogEntry {
         guard let bytes = try await reader.bytes(of: position) else { throw missing(position) }
-        return try LogEntry.decode(bytes, key: LogEntry.key(of: position))
+        return try LogEntry.decode(
+            bytes,
+            key: LogEntry.key(of: position),
+            keepsText: machine.keepsText
+        )
     }
 
     /// The tip at a position, from the entry that lies there now.
@@ -331,13 +359,18 @@ package final class SharedLog<Machine: LogMachine>: Sendable {
     func tip(at position: Int64) async throws -> ChainTip {
         if position == 0 { return ChainTip(warehouse) }
         guard let bytes = try await reader.bytes(of: position) else { throw missing(position) }
-        let entry = try LogEntry.decode(bytes, key: LogEntry.key(of: position))
+        let keepsText = machine.keepsText
+        let entry = try LogEntry.decode(
+            bytes,
+            key: LogEntry.key(of: position),
+            keepsText: keepsText
+        )
         let before = ChainTip(
             sequence: position - 1,
             hash: entry.header.previous,
             timeMillis: Int64.min
         )
-        return try before.following(bytes).tip
+        return try before.following(bytes, keepsText: keepsText).tip
     }
 
     /// SHA-256 of the entry that lies at a position now; nil when there is none.

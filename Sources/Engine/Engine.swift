@@ -3,6 +3,7 @@ import Bytes
 package import Catalog
 package import Execution
 import Glibc
+package import Lineage
 package import ObjectStorage
 import Synchronization
 import Tables
@@ -35,7 +36,9 @@ package final class Engine: Sendable {
     let carriedMaps = CarriedColumnMaps()
     let eventLogOpening = LineageEventLogOpening()
     let openLineageFold = OpenLineageFold()
-    let eventCache = LeastRecentlyUsedCache<EventEntryKey, [JSON]>(
+    /// What schemas and column lineages of events were decoded to.
+    package let decodedFacets = DecodedFacets()
+    let eventCache = LeastRecentlyUsedCache<EventEntryKey, [JSONView]>(
         byteCountMax: Engine.eventCacheBytesMax
     )
     /// What clients of this process reported.

@@ -122,6 +122,9 @@ package struct VarveServer: Sendable {
         await parts.engine.observeLineageIndex { reason in
             logger.warning("a lineage index is missing", metadata: ["reason": "\(reason)"])
         }
+        await parts.engine.observeLineageEvents { reason in
+            logger.warning("the log of events", metadata: ["reason": "\(reason)"])
+        }
         SpoolFile.clear(parts.spoolDirectory)
         let limits = parts.configuration.limits
         let decoder = HTTP1Channel.Configuration.DecoderConfiguration(

@@ -46,7 +46,9 @@ struct AuditCommand: AsyncParsableCommand {
                 Every entry's checksum and link to the one before it, archived ones too; every
                 checkpoint against the state that the entries give; the hashes of every lineage
                 index, and with --lineage each byte of it against the lineage that the log gives,
-                folded again from its first entry; every metadata file against
+                folded again from its first entry; in the same way the log of the events of OpenLineage,
+                every one of which must be an event, and have the hash of its content as its id; every
+                metadata file against
                 the hash in the log; of every snapshot the manifest list and manifests; and of
                 every data and delete file the footer, the page index and every page, with their
                 checksums, and what the manifest says of it: size, rows, values, nulls and bounds.

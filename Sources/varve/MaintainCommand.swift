@@ -15,7 +15,8 @@ struct MaintainCommand: AsyncParsableCommand {
             nothing refers to, and that are older than --older-than. --compact rewrites small files of
             a partition to one. Several of them are done in the order compact, expire, orphans.
 
-            --checkpoint and --archive are about the log of the whole warehouse. --checkpoint writes its
+            --checkpoint and --archive are about the log of the whole warehouse, and in the same way about
+            that of the events of OpenLineage, where there is one. --checkpoint writes its
             state down, and the lineage that it gives, so that starts need not read all of it (servers do
             so by themselves), and removes old checkpoints --grace after a later one was written, but for
             a few for AS OF, and old lineage indexes but the last two. --archive
@@ -76,7 +77,6 @@ struct MaintainCommand: AsyncParsableCommand {
         if checkpoint || archive { try await tendLog(session) }
         guard compact || expire || orphans else { return }
         let tables = try await session.maintainedTables(table)
-        let would = dryRun ? "would be " : ""
         var failures = 0
         if compact {
             for table in tables {
@@ -141,19 +141,18 @@ struct MaintainCommand: AsyncParsableCommand {
         guard table == nil else {
             throw Failure(usage: "--checkpoint and --archive are about the whole warehouse")
         }
+        let hasEvents = try await session.hasEvents()
         if checkpoint, dryRun {
             print("log: a checkpoint would be written")
             print("lineage: an index would be written")
+            if hasEvents { print("events: a checkpoint would be written") }
         } else if checkpoint {
             let report = try await session.writeCheckpoint()
-            var line = "log: checkpoint at position \(report.position), \(report.recordCount) "
-            line += "namespaces, tables and views in \(report.segmentCount) segments; "
-            line +=
-                report.isNew
-                ? "\(report.writtenObjectCount) objects written "
-                    + "(\(RunMeasurement.bytes(report.writtenByteCount)))"
-                : "it was there already"
-            print(line)
+            Self.tell(
+                report,
+                of: "log",
+                having: "\(report.recordCount) namespaces, tables and views"
+            )
             if let report = try await session.writeLineageIndex() {
                 var line = "lineage: index at position \(report.position), "
                 line += "\(report.commitCount) commits "
@@ -165,21 +164,15 @@ struct MaintainCommand: AsyncParsableCommand {
                         + "(\(RunMeasurement.bytes(report.writtenByteCount)))"
                 print(line)
             }
+            if let report = try await session.writeEventCheckpoint() {
+                Self.tell(report, of: "events", having: "the ids of the latest events")
+            }
         }
         if checkpoint {
-            let swept = try await session.sweepCheckpoints(
-                graceMillis: graceMillis,
-                isDry: dryRun
+            tell(
+                try await session.sweepCheckpoints(graceMillis: graceMillis, isDry: dryRun),
+                of: "log"
             )
-            let would = dryRun ? "would be " : ""
-            print(
-                "log: \(swept.removedCheckpointCount) old checkpoints and "
-                    + "\(swept.removedSegmentCount) segments "
-                    + "(\(RunMeasurement.bytes(swept.removedByteCount))) \(would)removed, "
-                    + "\(swept.keptCheckpointCount) checkpoints kept"
-            )
-        }
-        if checkpoint {
             let swept = try await session.sweepLineageIndexes(
                 graceMillis: graceMillis,
                 isDry: dryRun
@@ -188,27 +181,65 @@ struct MaintainCommand: AsyncParsableCommand {
                 "lineage: \(swept.removedIndexCount) old indexes and "
                     + "\(swept.removedChunkCount) chunks "
                     + "(\(RunMeasurement.bytes(swept.removedByteCount))) "
-                    + "\(dryRun ? "would be " : "")removed, \(swept.keptIndexCount) indexes kept"
+                    + "\(would)removed, \(swept.keptIndexCount) indexes kept"
             )
+            let events = try await session.sweepEventCheckpoints(
+                graceMillis: graceMillis,
+                isDry: dryRun
+            )
+            if let events { tell(events, of: "events") }
         }
         if archive {
-            let report = try await session.archiveLog(
+            tell(
+                try await session.archiveLog(
+                    ageMillisMin: archiveAge,
+                    graceMillis: graceMillis,
+                    isDry: dryRun
+                ),
+                of: "log"
+            )
+            let events = try await session.archiveEvents(
                 ageMillisMin: archiveAge,
                 graceMillis: graceMillis,
                 isDry: dryRun
             )
-            let would = dryRun ? "would be " : ""
-            var line = "log: \(report.archivedEntryCount) entries \(would)archived"
-            if report.writtenObjectCount > 0 {
-                line += " in \(report.writtenObjectCount) objects "
-                line += "(\(RunMeasurement.bytes(report.writtenByteCount)))"
-            }
-            line += ", \(report.removedEntryCount) archived earlier \(would)removed"
-            if report.waitingEntryCount > 0 {
-                line += ", \(report.waitingEntryCount) wait for that"
-            }
-            print(line)
+            if let events { tell(events, of: "events") }
         }
+    }
+
+    private var would: String { dryRun ? "would be " : "" }
+
+    private static func tell(_ report: CheckpointReport, of log: String, having what: String) {
+        var line = "\(log): checkpoint at position \(report.position), \(what) "
+        line += "in \(report.segmentCount) segments; "
+        line +=
+            report.isNew
+            ? "\(report.writtenObjectCount) objects written "
+                + "(\(RunMeasurement.bytes(report.writtenByteCount)))"
+            : "it was there already"
+        print(line)
+    }
+
+    private func tell(_ swept: CheckpointSweep, of log: String) {
+        print(
+            "\(log): \(swept.removedCheckpointCount) old checkpoints and "
+                + "\(swept.removedSegmentCount) segments "
+                + "(\(RunMeasurement.bytes(swept.removedByteCount))) \(would)removed, "
+                + "\(swept.keptCheckpointCount) checkpoints kept"
+        )
+    }
+
+    private func tell(_ report: ArchiveReport, of log: String) {
+        var line = "\(log): \(report.archivedEntryCount) entries \(would)archived"
+        if report.writtenObjectCount > 0 {
+            line += " in \(report.writtenObjectCount) objects "
+            line += "(\(RunMeasurement.bytes(report.writtenByteCount)))"
+        }
+        line += ", \(report.removedEntryCount) archived earlier \(would)removed"
+        if report.waitingEntryCount > 0 {
+            line += ", \(report.waitingEntryCount) wait for that"
+        }
+        print(line)
     }
 
     private static func position(_ position: Int64?) -> String {

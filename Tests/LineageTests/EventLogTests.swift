@@ -26,7 +26,7 @@ private func open(
 }
 
 private func request(_ number: Int) throws -> EventRequest {
-    EventRequest(event: try AcceptedEvent(runEvent(job: "job-\(number)")), actor: "ada")
+    EventRequest(event: try AcceptedEvent(JSONView(runEvent(job: "job-\(number)"))), actor: "ada")
 }
 
 @Suite("Log of events") struct EventLogTests {
@@ -107,6 +107,75 @@ private func request(_ number: Int) throws -> EventRequest {
         #expect(try await again.commit(try request(3)).isReplay)
         #expect(try await again.commit(try request(9)).isReplay == false)
         #expect(try await log.read().state.eventCount == 6)
+    }
+
+    @Test("reads an event beside which a later version has put something")
+    func unknownMembers() throws {
+        let event = runEvent()
+        let commit = LoggedCommit(
+            id: "c",
+            actor: "ada",
+            changes: [["change": "add-event", "later": 1, "event": event]]
+        )
+        #expect(try EventMachine.event(of: commit).json == event)
+    }
+
+    @Test("says what its entries say, or refuses them, whatever their bytes are", arguments: 0..<8)
+    func damagedEntries(seed: UInt64) async throws {
+        var random = SeededGenerator(seed: seed)
+        let store = MemoryStore()
+        let log = try await open(store)
+        _ = try await log.commit(try request(1))
+        let key = "_varve/lineage/events/_varve/log/00000000000000000001.json"
+        let sound = try await store.get(key).bytes
+        var readCount = 0
+        for _ in 0..<150 {
+            var body = Array(sound.dropLast(23))
+            for _ in 0..<Int.random(in: 1...2, using: &random) {
+                let place = Int.random(in: 0..<body.count, using: &random)
+                switch Int.random(in: 0..<4, using: &random) {
+                case 0: body[place] = UInt8.random(in: 0...255, using: &random)
+                case 1: body.remove(at: place)
+                default: body[place] = sound[Int.random(in: 0..<body.count, using: &random)]
+                }
+            }
+            // With the right checksum, so that only what it says can be wrong.
+            let bytes = sealed(body)
+            try await store.put(key, bytes)
+            let events: [JSON]
+            do {
+                let entries = try await open(store).entries(from: 1, countMax: 10)
+                events = try entries.flatMap(\.commits).map { try EventMachine.event(of: $0).json }
+            } catch {
+                continue
+            }
+            readCount += 1
+            let commits = try JSON.parse(bytes)["commits"]?.array ?? []
+            #expect(events == commits.map { $0["changes"]?[0]?["event"] ?? .null })
+        }
+        // Letters of names may be others.
+        #expect(readCount > 0)
+    }
+
+    @Test("an audit finds what is wrong with an event, and walks on")
+    func walk() async throws {
+        let store = MemoryStore()
+        let log = try await open(store)
+        for number in 0..<3 { _ = try await log.commit(try request(number)) }
+        var seen = 0
+        let found = try await log.verify { seen += $0.commits.count }
+        #expect(found.fault == nil)
+        #expect(seen == 3)
+        let entries = try await log.entries(from: 1, countMax: 10)
+        for commit in entries.flatMap(\.commits) {
+            #expect(AcceptedEvent.id(of: try EventMachine.event(of: commit)) == commit.id)
+        }
+        // Read on from a tip, the same entries come.
+        let (first, tip) = try await log.entries(after: ChainTip(log.warehouse), countMax: 2)
+        let (rest, end) = try await log.entries(after: tip, countMax: 2)
+        #expect(first + rest == entries)
+        #expect(end.sequence == 3)
+        #expect(try await log.entries(after: end, countMax: 2).entries.isEmpty)
     }
 
     @Test("refuses changes that it does not know")

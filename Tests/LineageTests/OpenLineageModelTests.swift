@@ -7,6 +7,13 @@ import Lineage
 private let first = "0176a8c2-fe01-7439-87e6-56a1a1b4029f"
 private let second = "0176a8c2-fe01-7439-87e6-56a1a1b40300"
 
+/// The id of a run.
+private func run(_ number: Int) -> String {
+    "00000000-0000-4000-8000-" + String(String(1_000_000_000_000 + number).dropFirst())
+}
+
+private func bucket(_ name: String) -> EntityName { EntityName("s3://bucket", name) }
+
 private func at(_ second: Int) -> String {
     "2024-05-01T12:\(10 + second / 60):\(10 + second % 50)Z"
 }
@@ -33,6 +40,55 @@ extension JSON {
 
     fileprivate func node(_ id: String) -> JSON {
         self["graph"]?.array?.first { $0["id"]?.string == id } ?? .null
+    }
+}
+
+extension OpenLineageModel {
+    fileprivate func columns(
+        _ id: String,
+        depth: Int = 20,
+        withDownstream: Bool = false
+    ) throws -> JSON {
+        try columnLineage(of: node(id), depth: depth, withDownstream: withDownstream)
+    }
+
+    fileprivate func graph(_ id: String, depth: Int = 20) throws -> JSON {
+        try lineage(of: node(id), depth: depth)
+    }
+
+    fileprivate func listed(
+        newestFirst: Bool = true,
+        offset: Int = 0,
+        limit: Int = 100
+    ) -> ModelPage<EventPlace> {
+        events(
+            afterMicros: .min,
+            beforeMicros: .max,
+            newestFirst: newestFirst,
+            offset: offset,
+            limit: limit
+        )
+    }
+
+    /// The names of a dataset's versions, newest first.
+    fileprivate func versionNames(_ name: EntityName) throws -> [String] {
+        try versions(of: name, offset: 0, limit: 1000).elements.map(\.text)
+    }
+
+    /// Everything that lists and graphs say.
+    fileprivate func everything() throws -> String {
+        var text = namespaces(offset: 0, limit: 100).json("n", \.json).text()
+        text += try jobs(in: nil, states: nil, offset: 0, limit: 100)
+            .json("j") { $0.json([:]) }.text(sortedKeys: true)
+        let datasets = try datasets(in: "s3://bucket", offset: 0, limit: 100)
+        text += datasets.json("d", \.json).text(sortedKeys: true)
+        for dataset in datasets.elements {
+            text += try versions(of: dataset.name, offset: 0, limit: 100)
+                .json("v") { $0.json([:]) }.text(sortedKeys: true)
+            let id = "dataset:s3://bucket:\(dataset.name.name)"
+            text += try columns(id, withDownstream: true).text(sortedKeys: true)
+        }
+        return text
     }
 }
 
@@ -152,19 +208,7 @@ extension JSON {
             let run = event["run"]?["runId"]?.string
             return event["job"] == events.first { $0["run"]?["runId"]?.string == run }?["job"]
         }
-        func told(_ events: [JSON]) throws -> String {
-            let model = try model(events)
-            var text = model.namespaces(offset: 0, limit: 100).json("n", \.json).text()
-            text += try model.jobs(in: nil, states: nil, offset: 0, limit: 100)
-                .json("j") { $0.json([:]) }.text(sortedKeys: true)
-            let datasets = try model.datasets(in: "s3://bucket", offset: 0, limit: 100)
-            text += datasets.json("d", \.json).text(sortedKeys: true)
-            for dataset in datasets.elements {
-                text += try model.versions(of: dataset.name, offset: 0, limit: 100)
-                    .json("v") { $0.json([:]) }.text(sortedKeys: true)
-            }
-            return text
-        }
+        func told(_ events: [JSON]) throws -> String { try model(events).everything() }
         let whole = try told(events)
         #expect(try told(events.shuffled(using: &random)) == whole)
         #expect(try told((events + events).shuffled(using: &random)) == whole)
@@ -173,7 +217,7 @@ extension JSON {
     @Test("draws what is connected, as deep as asked")
     func graph() throws {
         let model = try model(chain())
-        let whole = try model.lineage(of: model.node("dataset:s3://bucket:b"), depth: 20)
+        let whole = try model.graph("dataset:s3://bucket:b")
         let ids = [
             "dataset:s3://bucket:a", "dataset:s3://bucket:b", "dataset:s3://bucket:c",
             "job:jobs:one", "job:jobs:two",
@@ -188,20 +232,16 @@ extension JSON {
                 == [["origin": "dataset:s3://bucket:b", "destination": "job:jobs:two"]]
         )
         #expect(whole.node("job:jobs:one")["data"]?["latestRun"]?["id"]?.string == first)
-        let near = try model.lineage(of: model.node("job:jobs:one"), depth: 0)
+        let near = try model.graph("job:jobs:one", depth: 0)
         #expect(near.ids == ["dataset:s3://bucket:a", "dataset:s3://bucket:b", "job:jobs:one"])
-        let alone = try model.lineage(of: model.node("dataset:s3://bucket:a"), depth: 0)
+        let alone = try model.graph("dataset:s3://bucket:a", depth: 0)
         #expect(alone.ids == ["dataset:s3://bucket:a", "dataset:s3://bucket:b", "job:jobs:one"])
     }
 
     @Test("follows columns up and down, with what whole rows depend on")
     func columns() throws {
         let model = try model(chain())
-        let up = try model.columnLineage(
-            of: model.node("datasetField:s3://bucket:c:y"),
-            depth: 20,
-            withDownstream: false
-        )
+        let up = try model.columns("datasetField:s3://bucket:c:y")
         #expect(
             up.ids == [
                 "datasetField:s3://bucket:a:f", "datasetField:s3://bucket:a:k",
@@ -213,17 +253,9 @@ extension JSON {
         #expect(y?[0]?["transformationType"] == "IDENTITY")
         #expect(y?[1]?["transformations"]?[0]?["type"] == "INDIRECT")
         #expect(up.node("datasetField:s3://bucket:b:x")["data"]?["fieldType"] == "int")
-        let short = try model.columnLineage(
-            of: model.node("datasetField:s3://bucket:c:y"),
-            depth: 1,
-            withDownstream: false
-        )
+        let short = try model.columns("datasetField:s3://bucket:c:y", depth: 1)
         #expect(!short.ids.contains("datasetField:s3://bucket:a:k"))
-        let down = try model.columnLineage(
-            of: model.node("datasetField:s3://bucket:a:k"),
-            depth: 20,
-            withDownstream: true
-        )
+        let down = try model.columns("datasetField:s3://bucket:a:k", withDownstream: true)
         #expect(down.ids.contains("datasetField:s3://bucket:c:y"))
         #expect(!down.ids.contains("datasetField:s3://bucket:c:z"))
         #expect(
@@ -235,11 +267,7 @@ extension JSON {
                     ]
                 ]
         )
-        let whole = try model.columnLineage(
-            of: model.node("job:jobs:two"),
-            depth: 20,
-            withDownstream: false
-        )
+        let whole = try model.columns("job:jobs:two")
         #expect(whole.ids.contains("datasetField:s3://bucket:c:z"))
     }
 
@@ -260,11 +288,14 @@ extension JSON {
             ]
         )
         let model = try model([event])
-        let node = try model.node("datasetField:s3://bucket:a:x")
-        let graph = try model.columnLineage(of: node, depth: 10_000, withDownstream: true)
+        let graph = try model.columns(
+            "datasetField:s3://bucket:a:x",
+            depth: 10_000,
+            withDownstream: true
+        )
         #expect(graph.ids == ["datasetField:s3://bucket:a:x"])
         #expect(
-            try model.lineage(of: model.node("dataset:s3://bucket:a"), depth: 10_000).ids.count == 2
+            try model.graph("dataset:s3://bucket:a", depth: 10_000).ids.count == 2
         )
     }
 
@@ -274,7 +305,7 @@ extension JSON {
         events.append(
             runEvent(
                 "COMPLETE",
-                run: "00000000-0000-4000-8000-000000000001",
+                run: run(1),
                 job: "three",
                 time: at(20),
                 inputs: [dataset("z")],
@@ -288,7 +319,7 @@ extension JSON {
             )
         )
         let model = try model(events)
-        let name = EntityName("s3://bucket", "c")
+        let name = bucket("c")
         let versions = try model.versions(of: name, offset: 0, limit: 10)
             .json("versions") { $0.json([:]) }
         #expect(versions["totalCount"] == 2)
@@ -296,15 +327,11 @@ extension JSON {
         #expect(versions["versions"]?[1]?["version"]?.string == second)
         #expect(versions["versions"]?[1]?["createdByRun"]?["id"]?.string == second)
         #expect(try model.dataset(name).json["currentVersion"] == "77")
-        let then = try model.lineage(of: model.node("dataset:s3://bucket:c#\(second)"), depth: 20)
+        let then = try model.graph("dataset:s3://bucket:c#\(second)")
         #expect(!then.ids.contains("job:jobs:three"))
-        let now = try model.lineage(of: model.node("dataset:s3://bucket:c#77"), depth: 20)
+        let now = try model.graph("dataset:s3://bucket:c#77")
         #expect(now.ids.contains("job:jobs:three"))
-        let fields = try model.columnLineage(
-            of: model.node("datasetField:s3://bucket:c:y#\(second)"),
-            depth: 20,
-            withDownstream: false
-        )
+        let fields = try model.columns("datasetField:s3://bucket:c:y#\(second)")
         #expect(fields.ids.contains("datasetField:s3://bucket:c:y#\(second)"))
     }
 
@@ -323,12 +350,7 @@ extension JSON {
             ]
         )
         for events in [[plain, named], [named, plain]] {
-            let found = try model(events).versions(
-                of: EntityName("s3://bucket", "t"),
-                offset: 0,
-                limit: 10
-            )
-            #expect(found.elements.map(\.text) == ["5"])
+            #expect(try model(events).versionNames(bucket("t")) == ["5"])
         }
     }
 
@@ -346,17 +368,14 @@ extension JSON {
             outputs: [dataset("path", ["symlinks": links])]
         )
         let after = runEvent(
-            run: "00000000-0000-4000-8000-000000000001",
+            run: run(1),
             job: "after",
             time: at(2),
             inputs: [byName]
         )
         for events in [[before, link, after], [link, before, after], [before, after, link]] {
             let model = try model(events)
-            let graph = try model.lineage(
-                of: model.node("dataset:catalog:8181:ns.t"),
-                depth: 20
-            )
+            let graph = try model.graph("dataset:catalog:8181:ns.t")
             #expect(
                 graph.ids == [
                     "dataset:s3://bucket:path", "job:jobs:after", "job:jobs:before",
@@ -397,7 +416,7 @@ extension JSON {
         ] {
             let model = try model(events)
             #expect(try model.dataset(EntityName("lake", "main.t")).name.name == "new")
-            #expect(try model.dataset(EntityName("s3://bucket", "old")).name.name == "old")
+            #expect(try model.dataset(bucket("old")).name.name == "old")
         }
     }
 
@@ -415,7 +434,7 @@ extension JSON {
             event(2, ["b": facet(["_deleted": true])]),
         ]
         for events in [events, events.reversed()] {
-            let facets = try model(events).dataset(EntityName("s3://bucket", "t")).json["facets"]
+            let facets = try model(events).dataset(bucket("t")).json["facets"]
             #expect(facets?["a"]?["n"] == 1)
             #expect(facets?["b"] == nil)
         }
@@ -425,19 +444,19 @@ extension JSON {
     func deletedLineage() throws {
         let gone = facet(["_deleted": true])
         let delete = runEvent(
-            run: "00000000-0000-4000-8000-000000000001",
+            run: run(1),
             job: "cleaner",
             time: at(7),
             outputs: [dataset("b", ["schema": gone, "columnLineage": gone])]
         )
         let again = chain()[1].with(["eventTime"], .string(at(8)))
         for events in [chain() + [delete], [delete] + chain()] {
-            let told = try model(events).dataset(EntityName("s3://bucket", "b")).json
+            let told = try model(events).dataset(bucket("b")).json
             #expect(told["columnLineage"] == .null)
             // The column is still one that something was made from.
             #expect(told["fields"]?[0]?["type"] == .null)
         }
-        let told = try model(chain() + [delete, again]).dataset(EntityName("s3://bucket", "b")).json
+        let told = try model(chain() + [delete, again]).dataset(bucket("b")).json
         #expect(told["columnLineage"]?[0]?["name"] == "x")
         #expect(told["fields"]?[0]?["type"] == "int")
     }
@@ -450,21 +469,12 @@ extension JSON {
             .with(["outputs"], nil).with(["eventType"], nil)
             .with(["dataset"], dataset("a", ["schema": facet(["fields": [["name": "x"]]])]))
         let model = try model([job, table])
-        #expect(try model.lineage(of: model.node("job:jobs:planned"), depth: 1).ids.count == 3)
-        let found = try model.dataset(EntityName("s3://bucket", "a")).json
+        #expect(try model.graph("job:jobs:planned", depth: 1).ids.count == 3)
+        let found = try model.dataset(bucket("a")).json
         #expect(found["fields"]?[0]?["name"] == "x")
+        #expect(try model.versionNames(bucket("a")).count == 1)
         #expect(
-            try model.versions(of: EntityName("s3://bucket", "a"), offset: 0, limit: 9).totalCount
-                == 1
-        )
-        #expect(
-            model.events(
-                afterMicros: .min,
-                beforeMicros: .max,
-                newestFirst: true,
-                offset: 0,
-                limit: 9
-            ).totalCount == 0
+            model.listed(newestFirst: true, offset: 0, limit: 9).totalCount == 0
         )
     }
 
@@ -502,13 +512,9 @@ extension JSON {
         var model = try model(chain().reversed())
         model.sortEvents()
         func places(_ newestFirst: Bool, _ offset: Int, _ limit: Int) -> [Int64] {
-            model.events(
-                afterMicros: .min,
-                beforeMicros: .max,
-                newestFirst: newestFirst,
-                offset: offset,
-                limit: limit
-            ).elements.map(\.position)
+            model.listed(newestFirst: newestFirst, offset: offset, limit: limit).elements.map(
+                \.position
+            )
         }
         #expect(places(false, 0, 10) == [3, 2, 1])
         #expect(places(true, 0, 2) == [1, 2])
@@ -546,18 +552,103 @@ extension JSON {
         )
         #expect(throws: LineageError.self) { try model.run("00000000-0000-4000-8000-000000001000") }
         _ = try model.run("00000000-0000-4000-8000-000000001099")
-        let versions = try model.versions(of: EntityName("s3://bucket", "t"), offset: 0, limit: 100)
+        let versions = try model.versions(of: bucket("t"), offset: 0, limit: 100)
         #expect((8...9).contains(versions.totalCount))
         #expect(
-            model.events(
-                afterMicros: .min,
-                beforeMicros: .max,
-                newestFirst: true,
-                offset: 0,
-                limit: 100
-            )
-            .totalCount <= 18
+            model.listed(newestFirst: true, offset: 0, limit: 100).totalCount <= 18
         )
+    }
+
+    @Test(
+        "says the same of events whose schemas and lineages were decoded before",
+        arguments: 0..<6
+    )
+    func decodedFacets(seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        // So small that it begins anew again and again.
+        let decoded = DecodedFacets(byteCountMax: seed % 2 == 0 ? 1 << 20 : 5000)
+        var (plain, known) = (OpenLineageModel(), OpenLineageModel())
+        for number in 0..<200 {
+            let columns = (0..<Int.random(in: 1...3, using: &random)).map { "c\($0)" }
+            let source = "d\(Int.random(in: 0..<4, using: &random))"
+            var fields = JSONObject()
+            for column in columns {
+                fields[column] = ["inputFields": [origin(source, column, direct)]]
+            }
+            let event = try JSONView(
+                runEvent(
+                    run: run(number),
+                    job: "j\(number % 3)",
+                    time: at(number),
+                    outputs: [
+                        dataset(
+                            "d\(number % 5)",
+                            [
+                                "schema": facet([
+                                    "fields": .array(columns.map { ["name": .string($0)] })
+                                ]),
+                                "columnLineage": columnLineage(fields),
+                            ]
+                        )
+                    ]
+                )
+            )
+            let place = EventPlace(.events, position: Int64(number + 1), index: 0)
+            plain.apply(try OpenLineageEvent(event), at: place)
+            known.apply(try OpenLineageEvent(event, decoded: decoded), at: place)
+        }
+        #expect(try known.everything() == plain.everything())
+        #expect(known.differentLineageCount == plain.differentLineageCount)
+        #expect(known.differentSchemaCount == plain.differentSchemaCount)
+    }
+
+    @Test("a schema that was refused once is refused again")
+    func refusedFacets() throws {
+        let decoded = DecodedFacets()
+        let bad = facet(["fields": [["type": "int"]]])
+        for (name, place) in [("schema", "fields[0].name"), ("columnLineage", "fields")] {
+            let event = try JSONView(runEvent(outputs: [dataset("t", [name: bad])]))
+            for _ in 0..<2 {
+                let error = #expect(throws: LineageError.self) {
+                    try OpenLineageEvent(event, decoded: decoded)
+                }
+                #expect(error?.description.contains("outputs[0].facets.\(name).\(place)") == true)
+            }
+        }
+    }
+
+    @Test("takes a snapshot that does not exist for no version, and its run for none either")
+    func missingSnapshots() throws {
+        func event(_ number: Int, _ snapshot: Int64, _ facets: JSONObject = [:]) -> JSON {
+            let report = facet(["snapshotId": .integer(snapshot)])
+            return runEvent(
+                run: run(number),
+                time: at(number),
+                inputs: [dataset("in", io: ("inputFacets", ["icebergScanReport": report]))],
+                outputs: [
+                    dataset("out", facets, io: ("outputFacets", ["icebergCommitReport": report]))
+                ]
+            )
+        }
+        var model = OpenLineageModel()
+        let stated = event(3, 9, ["version": facet(["datasetVersion": "stated"])])
+        for (number, json) in [event(1, 7), event(2, 8), stated].enumerated() {
+            var event = try OpenLineageEvent(json: json)
+            #expect(event.datasetsWithReports.map(\.name.name) == ["in", "out"])
+            event.removeReports(
+                of: Set(
+                    event.datasetsWithReports.compactMap(\.reportedSnapshot).filter { $0.id != 7 }
+                )
+            )
+            model.apply(event, at: EventPlace(.events, position: Int64(number + 1), index: 0))
+        }
+        // What the facet `version` says was not looked up.
+        #expect(try model.versionNames(bucket("out")) == ["stated", "7"])
+        #expect(try model.graph("job:jobs:etl").ids.count == 3)
+        #expect(model.hasVersion("7", [bucket("out")]))
+        #expect(!model.hasVersion("8", [bucket("out")]))
+        let used = try model.run(run(2)).json([:])["outputDatasetVersions"]
+        #expect(used?[0]?["datasetVersionId"]?["version"]?.string != "8")
     }
 
     @Test("keeps each different column lineage once")

@@ -129,14 +129,16 @@ extension JSON {
     ///
     /// - Throws: `truncated` when the text ends inside a value; `corrupt` when it is not JSON by the
     ///   letter of RFC 8259, is not UTF-8, has a lone surrogate, repeats a key within an object or is
-    ///   followed by more; `unsupported` when values are nested more than 200 deep.
+    ///   followed by more; `unsupported` when values are nested more than 200 deep, or it has 4 GiB.
     package static func parse(_ bytes: UnsafeRawBufferPointer) throws(BytesError) -> JSON {
         try bytes.withMemoryRebound(to: UInt8.self) { (text) throws(BytesError) in
             guard let base = text.baseAddress else {
                 throw BytesError(.truncated, "empty text where JSON was expected")
             }
-            var parser = JSONParser(base: base, count: text.count)
-            return try parser.parseText()
+            var scanner = JSONScanner(base: base, count: text.count)
+            try scanner.scanText()
+            var builder = JSONBuilder(base: base, nodes: scanner.nodes)
+            return try builder.value(0)
         }
     }
 

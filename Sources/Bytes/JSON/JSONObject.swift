@@ -43,22 +43,16 @@ package struct JSONObject: Sendable {
         }
     }
 
+    /// The object of members whose keys are known to differ.
+    init(differing members: [Member]) {
+        self.init(unchecked: members)
+    }
+
     /// The object of members whose keys are known to differ when there are at most 16.
     private init(unchecked members: [Member]) {
         self.members = members
         positions = nil
         if members.count > Self.countWithoutPositions { indexKeys() }
-    }
-
-    /// The object of members that the parser read.
-    ///
-    /// - Parameter keysDiffer: Whether the parser has seen that no two keys are equal.
-    init?(parsed members: [Member], keysDiffer: Bool) {
-        if keysDiffer, members.count <= Self.countWithoutPositions {
-            self.init(unchecked: members)
-        } else {
-            self.init(members: members)
-        }
     }
 
     private mutating func indexKeys() {

@@ -122,7 +122,10 @@ extension SharedLog {
                 if byteCount + bytes.count > Self.archiveBytesMax, !entries.isEmpty {
                     try await finish()
                 }
-                boundary.tip = try boundary.tip.following(bytes).tip
+                boundary.tip = try boundary.tip.following(
+                    bytes,
+                    keepsText: machine.keepsText
+                ).tip
                 entries.append(bytes)
                 byteCount += bytes.count
             }

@@ -99,6 +99,7 @@ extension LoggedCommit {
 
     /// Takes the mark away; false when there is none.
     mutating func removeCarryMark() -> Bool {
+        if let textChange, textChange.kind != Self.carryKind { return false }
         guard changes.first?["change"]?.string == Self.carryKind else { return false }
         changes.removeFirst()
         return true

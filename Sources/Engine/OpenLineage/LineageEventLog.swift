@@ -9,7 +9,7 @@ import ObjectStorage
 ///
 /// - Spec: Formats/lineage-events/README.md.
 package final class LineageEventLog: Sendable {
-    private let log: SharedLog<EventMachine>
+    let log: SharedLog<EventMachine>
 
     /// What became of one of several events.
     package struct Added: Sendable {
@@ -103,14 +103,71 @@ package final class LineageEventLog: Sendable {
     /// How many events there are.
     package func eventCount() async throws -> Int64 { try await log.read().state.eventCount }
 
+    /// An entry's position and its events.
+    struct Entry<Event: Sendable>: Sendable {
+        var position: Int64
+        var events: [Event]
+    }
+
     /// The events of entries from a position on, in order.
     func events(
         from position: Int64,
         entryCountMax: Int
-    ) async throws -> [(position: Int64, events: [JSON])] {
+    ) async throws -> [Entry<JSONView>] {
         try await log.entries(from: position, countMax: entryCountMax).map { entry in
-            (entry.sequence, try entry.commits.map { try EventMachine.event(of: $0) })
+            Entry(
+                position: entry.sequence,
+                events: try entry.commits.map { try EventMachine.event(of: $0) }
+            )
         }
+    }
+
+    /// Entries in order, and what their events say.
+    struct Page: Sendable {
+        var entries: [Entry<OpenLineageEvent>] = []
+        /// Of the events' text.
+        var byteCount = 0
+        /// The tip after the last entry.
+        var tip: ChainTip
+    }
+
+    /// What the events of the entries after a tip say, in order.
+    ///
+    /// - Parameter tip: nil for the beginning.
+    /// - Throws: `corrupt` for an event that is none.
+    func page(
+        after tip: ChainTip?,
+        entryCountMax: Int,
+        decoded: DecodedFacets
+    ) async throws -> Page {
+        let (found, end) = try await log.entries(
+            after: tip ?? ChainTip(log.warehouse),
+            countMax: entryCountMax
+        )
+        var page = Page(tip: end)
+        page.entries.reserveCapacity(found.count)
+        for entry in found {
+            try Task.checkCancellation()
+            var events: [OpenLineageEvent] = []
+            events.reserveCapacity(entry.commits.count)
+            for (index, commit) in entry.commits.enumerated() {
+                do throws(LineageError) {
+                    let view = try EventMachine.event(of: commit)
+                    page.byteCount += view.byteCount
+                    events.append(try OpenLineageEvent(view, decoded: decoded))
+                } catch {
+                    throw LineageError(
+                        .corrupt,
+                        "event \(index) of \(EventMachine.rootKey)/"
+                            + "\(LogEntry.key(of: entry.sequence)) is none that this version reads, "
+                            + "so that nothing can be told of any: \(error). "
+                            + "`varve audit verify --quick` lists all such events"
+                    )
+                }
+            }
+            page.entries.append(Entry(position: entry.sequence, events: events))
+        }
+        return page
     }
 
     /// Waits for what the log does in the background, but not longer than said.
@@ -126,8 +183,19 @@ package final class LineageEventLog: Sendable {
 actor LineageEventLogOpening {
     private var log: LineageEventLog?
 
+    private var observer: (@Sendable (String) -> Void)?
+
     /// The log, if somebody has needed it.
     var opened: LineageEventLog? { log }
+
+    /// Calls somebody for what goes wrong in the background.
+    func observe(_ observer: @escaping @Sendable (String) -> Void) {
+        self.observer = observer
+        log?.observe(observer)
+    }
+
+    /// Tells of something that went wrong.
+    func report(_ reason: String) { observer?(reason) }
 
     func open(
         _ body: @Sendable () async throws -> LineageEventLog?
@@ -136,6 +204,7 @@ actor LineageEventLogOpening {
         let opened = try await body()
         if let log { return log }
         log = opened
+        if let observer { opened?.observe(observer) }
         return opened
     }
 }

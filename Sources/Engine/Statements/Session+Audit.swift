@@ -18,6 +18,8 @@ package struct AuditReport: Sendable {
     var metadataFiles = VerifiedFiles()
     /// What was found of the indexes of the lineage, if they were looked at; its faults are among `faults`.
     var lineage: LineageIndexStore.Verification?
+    /// What was found in the log of events, if there is one; its faults are among `faults`.
+    var events: EventLogVerification?
     /// What was found in the tables' own files; its faults are among `faults`.
     var tables = TableVerification()
     /// Whether data and delete files were read.
@@ -29,6 +31,18 @@ package struct AuditReport: Sendable {
     }
 
     package var isSound: Bool { faults.isEmpty }
+
+    mutating func add(_ events: EventLogVerification) {
+        self.events = events
+        faults += events.faults.map { Fault(place: $0.place, message: $0.message) }
+        guard events.unlistedCount > 0 else { return }
+        faults.append(
+            Fault(
+                place: EventMachine.rootKey,
+                message: "\(events.unlistedCount) more events have a fault"
+            )
+        )
+    }
 
     private var indexes: String {
         guard let lineage else { return "Lineage indexes: not read" }
@@ -43,7 +57,8 @@ package struct AuditReport: Sendable {
             "\(what): \(files.fileCount), \(files.byteCount) bytes\(more)"
         }
         var lines = [
-            "Checkpoints: \(log.checkpointCount)", indexes, "Tables: \(tableCount)",
+            "Checkpoints: \(log.checkpointCount)", indexes, events?.line ?? "Events: none",
+            "Tables: \(tableCount)",
             line("Metadata files", metadataFiles),
             line("Manifest lists", tables.manifestLists), line("Manifests", tables.manifests),
         ]
@@ -58,7 +73,7 @@ package struct AuditReport: Sendable {
 extension Session {
     /// Checks everything that can be checked, from the store and past all caches: the log's hash chain;
     /// that checkpoints say what the log does, and with `rebuildsLineage` that indexes of the lineage do, whose
-    /// hashes are checked in any case; that every metadata file has the hash that the log says, with `readsData` those of the past too;
+    /// hashes are checked in any case; the log of events in the same way, and every event in it; that every metadata file has the hash that the log says, with `readsData` those of the past too;
     /// every manifest list and manifest of every snapshot; and with `readsData` every data and delete
     /// file: footer, page index and pages, and what the manifests say of it.
     package func verify(
@@ -78,6 +93,9 @@ extension Session {
         report.lineage = lineage
         for fault in lineage.faults {
             report.faults.append(AuditReport.Fault(place: fault.key, message: fault.message))
+        }
+        if let events = try await engine.verifyLineageEvents() {
+            report.add(events)
         }
         let snapshot = try await catalog.read()
         let metadata = try await catalog.verifyMetadata(of: snapshot, includesPast: readsData)

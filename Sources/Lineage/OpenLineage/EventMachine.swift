@@ -48,7 +48,11 @@ package struct EventMachine: LogMachine {
                 id: request.event.id,
                 actor: request.actor,
                 requestID: request.requestID,
-                changes: [["change": "add-event", "event": request.event.json]]
+                change: LoggedCommit.TextChange(
+                    kind: EventMachine.changeKind,
+                    member: EventMachine.changeMember,
+                    value: request.event.view
+                )
             )
             let receipt = EventReceipt(
                 id: commit.id,
@@ -65,25 +69,40 @@ package struct EventMachine: LogMachine {
 
     /// Where the log lies, relative to the warehouse's root.
     package static let rootKey = "_varve/lineage/events"
+    private static let changeKind = "add-event"
+    private static let changeMember = "event"
     private static let countKey = Array("event-count".utf8)
 
     package init() {}
+
+    /// Events are large, and of most of what they say nothing is needed.
+    package var keepsText: Bool { true }
 
     package var initialState: State { State() }
 
     /// The event that a commit of the log is.
     ///
     /// - Throws: `unsupported` when a later version wrote it.
-    package static func event(of commit: LoggedCommit) throws(LineageError) -> JSON {
-        guard commit.changes.count == 1, commit.changes[0]["change"]?.string == "add-event",
-            let event = commit.changes[0]["event"]
+    package static func event(of commit: LoggedCommit) throws(LineageError) -> JSONView {
+        if let change = commit.textChange, change.kind == changeKind, change.member == changeMember
+        {
+            return change.value
+        }
+        // Members that this version does not know may stand beside the event.
+        let changes = commit.changes
+        guard changes.count == 1, changes[0]["change"]?.string == changeKind,
+            let event = changes[0][changeMember]
         else {
             throw LineageError(
                 .unsupported,
                 "the log of events has a change that this version does not know (\(commit.id))"
             )
         }
-        return event
+        do throws(BytesError) {
+            return try JSONView(event)
+        } catch {
+            throw LineageError(.corrupt, "the event cannot be written as JSON: \(error)")
+        }
     }
 
     package func apply(

@@ -27,14 +27,16 @@ extension OpenLineageEvent {
     ///
     /// - Throws: `invalid` with the member at fault and the reason: what the specification's JSON schema refuses,
     ///   what is wrong in a facet that is understood here, and what is out of bounds.
-    package init(json: JSON) throws(LineageError) {
-        if json.isDeeper(than: OpenLineageLimits.depthMax) {
+    ///
+    /// - Parameter decoded: what schemas and column lineages of other events were decoded to.
+    package init(_ view: JSONView, decoded: DecodedFacets? = nil) throws(LineageError) {
+        if view.isDeeper(than: OpenLineageLimits.depthMax) {
             throw LineageError(
                 .invalid,
                 "the event is nested more than \(OpenLineageLimits.depthMax) deep"
             )
         }
-        let event = try OpenLineageFields(json, place: "the event").atRoot()
+        let event = try OpenLineageFields(view, in: OpenLineageFields.Context(view, decoded))
         timeMicros = try event.time("eventTime")
         producer = try event.uri("producer")
         schemaURL = try event.uri("schemaURL")
@@ -74,6 +76,17 @@ extension OpenLineageEvent {
                 "the event has neither run and job, nor job, nor dataset: it is about nothing"
             )
         }
+    }
+
+    /// Reads an event that does not come as text; see `init(_:)`.
+    package init(json: JSON) throws(LineageError) {
+        let view: JSONView
+        do throws(BytesError) {
+            view = try JSONView(json)
+        } catch {
+            throw LineageError(.invalid, "the event cannot be written as JSON: \(error)")
+        }
+        try self.init(view)
     }
 
     /// What job events have, and events of runs too.
@@ -150,19 +163,18 @@ extension OpenLineageEvent {
         if let io {
             result.ioFacets = try OpenLineageFacets(dataset, io, canBeDeleted: false)
             for report in ["icebergCommitReport", "icebergScanReport"] {
-                if let facet = try dataset.facet(report, in: io, result.ioFacets),
+                if let facet = try dataset.facet(report, result.ioFacets),
                     let id = facet.object["snapshotId"]
                 {
                     guard let number = id.int64 else {
                         throw facet.wrong("snapshotId", "must be an integer of 64 bits")
                     }
-                    result.version = String(number)
+                    result.reportedSnapshotID = number
                 }
             }
         }
         if let facet = try dataset.facet("version", result.facets) {
-            let version = try facet.name("datasetVersion")
-            if result.version == nil { result.version = version }
+            result.statedVersion = try facet.name("datasetVersion")
         }
         if let facet = try dataset.facet("symlinks", result.facets) {
             let countMax = OpenLineageLimits.symlinkCountMax
@@ -175,11 +187,25 @@ extension OpenLineageEvent {
             }
         }
         if let facet = try dataset.facet("schema", result.facets), facet.has("fields") {
-            var countLeft = OpenLineageLimits.fieldCountMax
-            result.fields = try columns(facet, parent: "", depth: 0, &countLeft)
+            func decode() throws(LineageError) -> [Field] {
+                var countLeft = OpenLineageLimits.fieldCountMax
+                return try columns(facet, parent: "", depth: 0, &countLeft)
+            }
+            if let known = try facet.context.decoded?.fields(facet.object, decode: decode) {
+                (result.fields, result.fieldsHash) = (known.value, known.hash)
+            } else {
+                result.fields = try decode()
+            }
         }
         if let facet = try dataset.facet("columnLineage", result.facets) {
-            result.columnLineage = try OpenLineageColumns(facet)
+            func decode() throws(LineageError) -> OpenLineageColumns {
+                try OpenLineageColumns(facet)
+            }
+            if let known = try facet.context.decoded?.columns(facet.object, decode: decode) {
+                (result.columnLineage, result.columnLineageHash) = (known.value, known.hash)
+            } else {
+                result.columnLineage = try decode()
+            }
         }
         if let facet = try dataset.facet("lifecycleStateChange", result.facets) {
             try result.readLifecycle(facet)
@@ -243,19 +269,13 @@ extension OpenLineageEvent.Dataset {
 }
 
 extension OpenLineageFields {
-    /// The same object with nothing before the names of its members.
-    fileprivate func atRoot() throws(LineageError) -> OpenLineageFields {
-        try OpenLineageFields(.object(object), place: "")
-    }
-
     /// A facet that the event gives, not one that it takes away.
     fileprivate func facet(
         _ name: String,
-        in holder: String = "facets",
         _ facets: OpenLineageFacets
     ) throws(LineageError) -> OpenLineageFields? {
-        guard let json = facets[name] else { return nil }
-        return try OpenLineageFields(json, place: path("\(holder).\(name)"))
+        guard let facet = facets[name] else { return nil }
+        return try OpenLineageFields(facet, in: context)
     }
 }
 
@@ -271,9 +291,9 @@ extension OpenLineageFacets {
             )
         }
         for one in object.object.members {
-            let facet = try OpenLineageFields(one.value, place: object.path(one.key))
-            _ = try facet.uri("_producer")
-            _ = try facet.uri("_schemaURL")
+            let facet = try OpenLineageFields(one.value, in: holder.context)
+            try facet.checkURI("_producer")
+            try facet.checkURI("_schemaURL")
             if canBeDeleted, try facet.flag("_deleted") {
                 deleted.append(one.key)
             } else {
@@ -298,14 +318,13 @@ extension OpenLineageColumns {
         var outputs: [Output] = []
         outputs.reserveCapacity(fields.object.count)
         for member in fields.object.members {
-            let place = fields.path(member.key)
             guard (1...OpenLineageLimits.textBytesMax).contains(member.key.utf8.count) else {
                 throw fields.wrong(
                     String(member.key.prefix(100)),
                     "is a name that has not 1 to \(OpenLineageLimits.textBytesMax) bytes"
                 )
             }
-            let field = try OpenLineageFields(member.value, place: place)
+            let field = try OpenLineageFields(member.value, in: facet.context)
             _ = try field.required("inputFields")
             outputs.append(
                 Output(
@@ -364,37 +383,37 @@ extension OpenLineageColumns {
 package struct AcceptedEvent: Sendable, Equatable {
     /// SHA-256 of the canonical form, 64 hexadecimal digits.
     package let id: String
-    /// As it came, its members sorted.
-    package let json: JSON
+    /// As it came.
+    package let view: JSONView
     /// How long the canonical form is.
     package let byteCount: Int
 
     /// - Throws: `invalid` as the decoder, and for an event that is too large.
-    package init(_ json: JSON) throws(LineageError) {
-        _ = try OpenLineageEvent(json: json)
-        // White space, the order of members and how strings are escaped do not count; how a number is written does.
-        let bytes = json.serialized(sortedKeys: true)
+    package init(_ view: JSONView, decoded: DecodedFacets? = nil) throws(LineageError) {
+        _ = try OpenLineageEvent(view, decoded: decoded)
+        let bytes = Self.canonicalBytes(of: view)
         guard bytes.count <= OpenLineageLimits.eventBytesMax else {
             throw LineageError(
                 .invalid,
                 "the event has \(bytes.count) bytes; \(OpenLineageLimits.eventBytesMax) are allowed"
             )
         }
-        id = SHA256.hash(data: bytes).hexadecimal
+        id = Self.id(ofCanonical: bytes)
         byteCount = bytes.count
-        self.json = json
+        self.view = view
     }
-}
 
-extension JSON {
-    /// Whether values are nested deeper than so many arrays and objects.
-    fileprivate func isDeeper(than depth: Int) -> Bool {
-        switch self {
-        case .array(let elements):
-            depth == 0 || elements.contains { $0.isDeeper(than: depth - 1) }
-        case .object(let object):
-            depth == 0 || object.members.contains { $0.value.isDeeper(than: depth - 1) }
-        default: false
-        }
+    /// The id of an event of the log.
+    package static func id(of view: JSONView) -> String {
+        id(ofCanonical: canonicalBytes(of: view))
+    }
+
+    /// White space, the order of members and how strings are escaped do not count; how a number is written does.
+    private static func canonicalBytes(of view: JSONView) -> [UInt8] {
+        view.serialized(sortedKeys: true)
+    }
+
+    private static func id(ofCanonical bytes: [UInt8]) -> String {
+        SHA256.hash(data: bytes).hexadecimal
     }
 }

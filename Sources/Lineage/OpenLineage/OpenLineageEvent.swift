@@ -1,6 +1,6 @@
 package import Bytes
 
-// What an event of OpenLineage says, as values. Facets that nobody here looks into stay the JSON that they were.
+// What an event of OpenLineage says, as values. Facets that nobody here looks into stay the text that they were.
 //
 // Spec: OpenLineage 2-0-2.
 
@@ -61,11 +61,18 @@ package struct OpenLineageEvent: Sendable, Equatable {
         package var ioFacets: OpenLineageFacets
         /// Other names of the same dataset.
         package var symlinks: [EntityName] = []
-        /// What was read or written: the snapshot of an Iceberg table, or what the facet `version` says.
-        package var version: String?
+        /// What the facet `version` says.
+        package var statedVersion: String?
+        /// The snapshot of an Iceberg table that a report of a scan or commit names.
+        package var reportedSnapshotID: Int64?
+        /// Whether a report named a snapshot that does not exist.
+        package var namesMissingSnapshot = false
         /// Its columns in their order; nil where the event does not say.
         package var fields: [Field]?
         package var columnLineage: OpenLineageColumns?
+        /// What equal ones of these two have in common, where it is known.
+        var fieldsHash: Int?
+        var columnLineageHash: Int?
         package var lifecycle: Lifecycle?
         /// The dataset's name before `lifecycle` renamed it.
         package var previousName: EntityName?
@@ -114,14 +121,14 @@ package struct EntityName: Sendable, Hashable, Comparable {
 
 /// The facets of one thing.
 package struct OpenLineageFacets: Sendable, Equatable {
-    /// As they came, in their order.
-    package var kept: [JSONObject.Member] = []
+    /// As they came, in their order, in the event's text.
+    package var kept: [JSONView.Member] = []
     /// The names of those that the event takes away.
     package var deleted: [String] = []
 
     package init() {}
 
-    package subscript(name: String) -> JSON? { kept.first { $0.key == name }?.value }
+    package subscript(name: String) -> JSONView? { kept.first { $0.key == name }?.value }
 }
 
 /// Which columns a dataset's columns were made from.
@@ -161,6 +168,19 @@ package struct OpenLineageColumns: Sendable, Hashable {
     package init(fields: [Output], rows: [Origin]) {
         self.fields = fields
         self.rows = rows
+    }
+
+    /// The columns that are read, by dataset, each once.
+    var sources: [(dataset: EntityName, fields: [String])] {
+        var order: [EntityName] = []
+        var fields: [EntityName: Set<String>] = [:]
+        for origins in [rows] + self.fields.map(\.origins) {
+            for origin in origins {
+                if fields[origin.dataset] == nil { order.append(origin.dataset) }
+                fields[origin.dataset, default: []].insert(origin.field)
+            }
+        }
+        return order.map { ($0, fields[$0, default: []].sorted()) }
     }
 
     /// The same with what all fields have in common said once, of the rows.

@@ -1,34 +1,58 @@
 import Bytes
 
 /// Reads the members of one JSON object of an event, and says which one is wrong and why.
+///
+/// Nothing is made of the text but what is asked for; where the object lies is found out only for messages.
 struct OpenLineageFields {
-    let object: JSONObject
-    /// Where the object lies, as `inputs[0].facets`; empty for the event itself.
-    let place: String
+    /// What all objects of an event share.
+    final class Context: Sendable {
+        let event: JSONView
+        let decoded: DecodedFacets?
 
-    init(_ json: JSON, place: String) throws(LineageError) {
-        guard case .object(let object) = json else {
-            throw LineageError(.invalid, "must be an object, not \(json.kindName)", place: place)
+        init(_ event: JSONView, _ decoded: DecodedFacets?) {
+            self.event = event
+            self.decoded = decoded
         }
-        self.object = object
-        self.place = place
+    }
+
+    let object: JSONView
+    let context: Context
+
+    /// - Parameter context: of the event that `view` is a part of.
+    init(_ view: JSONView, in context: Context) throws(LineageError) {
+        guard view.isObject else {
+            let path = context.event.path(to: view)
+            throw LineageError(
+                .invalid,
+                "must be an object, not \(view.kindName)",
+                place: path.isEmpty ? "the event" : path
+            )
+        }
+        object = view
+        self.context = context
     }
 
     func has(_ name: String) -> Bool { object[name] != nil }
 
-    func path(_ name: String) -> String { place.isEmpty ? name : "\(place).\(name)" }
+    private func path(_ name: String) -> String {
+        let place = context.event.path(to: object)
+        return place.isEmpty ? name : "\(place).\(name)"
+    }
 
     func wrong(_ name: String, _ reason: String) -> LineageError {
         LineageError(.invalid, reason, place: path(name))
     }
 
-    func required(_ name: String) throws(LineageError) -> JSON {
+    func required(_ name: String) throws(LineageError) -> JSONView {
         guard let value = object[name] else { throw wrong(name, "is missing") }
         return value
     }
 
     func text(_ name: String) throws(LineageError) -> String {
-        let value = try required(name)
+        try text(try required(name), name)
+    }
+
+    private func text(_ value: JSONView, _ name: String) throws(LineageError) -> String {
         guard let text = value.string else {
             throw wrong(name, "must be a string, not \(value.kindName)")
         }
@@ -36,7 +60,8 @@ struct OpenLineageFields {
     }
 
     func optionalText(_ name: String) throws(LineageError) -> String? {
-        has(name) ? try text(name) : nil
+        guard let value = object[name] else { return nil }
+        return try text(value, name)
     }
 
     /// A name: a text of 1 to `textBytesMax` bytes.
@@ -70,6 +95,11 @@ struct OpenLineageFields {
         return text
     }
 
+    /// Checks that a member is a URI, of which no more is needed.
+    func checkURI(_ name: String) throws(LineageError) {
+        if try required(name).withPlainBytes({ isURI($0) }) != true { _ = try uri(name) }
+    }
+
     func uuid(_ name: String) throws(LineageError) -> String {
         let text = try text(name)
         if !isUUID(text) { throw wrong(name, "must be a UUID, not \(shown(text))") }
@@ -93,47 +123,27 @@ struct OpenLineageFields {
     }
 
     func fields(_ name: String) throws(LineageError) -> OpenLineageFields {
-        try OpenLineageFields(try required(name), place: path(name))
+        try OpenLineageFields(try required(name), in: context)
     }
 
-    /// An array; empty when it is missing.
-    func array(_ name: String, countMax: Int) throws(LineageError) -> [JSON] {
+    /// The elements of an array, all of them objects; none when it is missing.
+    func objects(_ name: String, countMax: Int) throws(LineageError) -> [OpenLineageFields] {
         guard let value = object[name] else { return [] }
-        guard let array = value.array else {
+        guard value.isArray else {
             throw wrong(name, "must be an array, not \(value.kindName)")
         }
-        guard array.count <= countMax else {
-            throw wrong(name, "has \(array.count) elements; \(countMax) are allowed")
+        guard value.count <= countMax else {
+            throw wrong(name, "has \(value.count) elements; \(countMax) are allowed")
         }
-        return array
-    }
-
-    /// The elements of an array, all of them objects.
-    func objects(_ name: String, countMax: Int) throws(LineageError) -> [OpenLineageFields] {
         var all: [OpenLineageFields] = []
-        for (index, json) in try array(name, countMax: countMax).enumerated() {
-            all.append(try OpenLineageFields(json, place: path("\(name)[\(index)]")))
-        }
+        all.reserveCapacity(value.count)
+        for element in value.elements { all.append(try OpenLineageFields(element, in: context)) }
         return all
     }
 
     private func shown(_ text: String) -> String {
         let start = text.prefix(100)
         return "\"\(start)\(start.endIndex < text.endIndex ? "…" : "")\""
-    }
-}
-
-extension JSON {
-    /// What kind of value this is, for messages.
-    fileprivate var kindName: String {
-        switch self {
-        case .null: "null"
-        case .bool: "a boolean"
-        case .number: "a number"
-        case .string: "a string"
-        case .array: "an array"
-        case .object: "an object"
-        }
     }
 }
 
@@ -156,7 +166,11 @@ private func isHexadecimal(_ byte: UInt8) -> Bool {
 
 /// Whether a text is a URI with a scheme, by the characters of RFC 3986.
 package func isURI(_ text: String) -> Bool {
-    let bytes = Array(text.utf8)
+    var text = text
+    return text.withUTF8 { isURI($0) }
+}
+
+private func isURI(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
     guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")), colon > 0 else { return false }
     for (index, byte) in bytes[..<colon].enumerated() {
         let isLetter = (0x61...0x7A).contains(byte | 0x20)

@@ -98,39 +98,6 @@ package struct OpenLineageModel: Sendable {
         package init() {}
     }
 
-    /// The facets of a job or dataset, each as the latest event that had it.
-    struct TimedFacets: Sendable {
-        /// Nil for one that was taken away.
-        private var facets: [String: (micros: Int64, json: JSON?)] = [:]
-
-        mutating func apply(_ given: OpenLineageFacets, _ micros: Int64, without: Set<String> = [])
-        {
-            for member in given.kept where !without.contains(member.key) {
-                set(member.key, member.value, micros)
-            }
-            for name in given.deleted { set(name, nil, micros) }
-        }
-
-        private mutating func set(_ name: String, _ json: JSON?, _ micros: Int64) {
-            if let known = facets[name], known.micros > micros { return }
-            facets[name] = (micros, json)
-        }
-
-        mutating func merge(_ other: TimedFacets) {
-            for (name, facet) in other.facets { set(name, facet.json, facet.micros) }
-        }
-
-        subscript(name: String) -> JSON? { facets[name]?.json }
-
-        var object: JSONObject {
-            var object = JSONObject()
-            for (name, facet) in facets.sorted(by: { $0.key < $1.key }) {
-                if let json = facet.json { object[name] = json }
-            }
-            return object
-        }
-    }
-
     /// What a job reads and writes, as numbers of datasets in order.
     struct JobIO: Sendable, Equatable {
         var inputs: [Int] = []
@@ -243,9 +210,12 @@ package struct OpenLineageModel: Sendable {
     private var runOrder: [RunID] = []
     private var runHead = 0
     private(set) var schemas: [[OpenLineageEvent.Field]] = []
-    private var schemaIDs: [[OpenLineageEvent.Field]: Int] = [:]
+    /// By their hashes.
+    private var schemaIDs: [Int: [Int]] = [:]
     private(set) var lineages: [OpenLineageColumns] = []
-    private var lineageIDs: [OpenLineageColumns: Int] = [:]
+    private var lineageIDs: [Int: [Int]] = [:]
+    /// Of each lineage the columns that it reads, by dataset.
+    private var lineageSources: [[(dataset: EntityName, fields: [String])]] = []
     /// Of each dataset, by the name that was used, those whose columns were made from its.
     var derived: [EntityName: Set<Int>] = [:]
     /// Events of runs; sorted when somebody asks.
@@ -339,7 +309,7 @@ package struct OpenLineageModel: Sendable {
             }
             if let version = dataset.version {
                 addVersion(dataset, index, named: version, micros, id, at.place)
-            } else if writes,
+            } else if writes, !dataset.namesMissingSnapshot,
                 !record.outputs.contains(where: { $0.dataset == index && $0.version != nil })
             {
                 // It has no name but that of the run that wrote it.
@@ -402,13 +372,14 @@ package struct OpenLineageModel: Sendable {
         datasets[index].createdMicros = min(datasets[index].createdMicros, micros)
         datasets[index].updatedMicros = max(datasets[index].updatedMicros, micros)
         // Kept in a form of its own.
-        datasets[index].facets.apply(dataset.facets, micros, without: ["columnLineage"])
+        datasets[index].facets.apply(dataset.facets, micros, without: "columnLineage")
         if let fields = dataset.fields {
-            datasets[index].schema.observe(schemaID(fields), at: micros)
+            let id = schemaID(fields, dataset.fieldsHash)
+            datasets[index].schema.observe(id, at: micros)
         }
         for name in dataset.facets.deleted {
             switch name {
-            case "schema": datasets[index].schema.observe(schemaID([]), at: micros)
+            case "schema": datasets[index].schema.observe(schemaID([], nil), at: micros)
             case "columnLineage":
                 let known = datasets[index].lineageDeletedMicros
                 datasets[index].lineageDeletedMicros = max(known ?? micros, micros)
@@ -428,30 +399,32 @@ package struct OpenLineageModel: Sendable {
     ) -> Int {
         let index = apply(dataset, micros)
         guard let lineage = dataset.columnLineage else { return index }
+        let id = lineageID(lineage, dataset.columnLineageHash)
         for output in lineage.fields { datasets[index].namedFields.insert(output.name) }
-        var origins = lineage.rows
-        for output in lineage.fields { origins += output.origins }
-        for origin in origins {
-            let source = datasetIndex(origin.dataset, micros)
-            datasets[source].namedFields.insert(origin.field)
-            derived[origin.dataset, default: []].insert(index)
+        for place in lineageSources[id].indices {
+            let (name, fields) = lineageSources[id][place]
+            let source = datasetIndex(name, micros)
+            datasets[source].namedFields.formUnion(fields)
+            derived[name, default: []].insert(index)
         }
-        datasets[index].columnLineage[job, default: Timeline()]
-            .observe(lineageID(lineage), at: micros)
+        datasets[index].columnLineage[job, default: Timeline()].observe(id, at: micros)
         return index
     }
 
-    private mutating func schemaID(_ fields: [OpenLineageEvent.Field]) -> Int {
-        if let known = schemaIDs[fields] { return known }
+    private mutating func schemaID(_ fields: [OpenLineageEvent.Field], _ hash: Int?) -> Int {
+        let hash = hash ?? fields.hashValue
+        if let known = schemaIDs[hash]?.first(where: { schemas[$0] == fields }) { return known }
         schemas.append(fields)
-        schemaIDs[fields] = schemas.count - 1
+        schemaIDs[hash, default: []].append(schemas.count - 1)
         return schemas.count - 1
     }
 
-    private mutating func lineageID(_ lineage: OpenLineageColumns) -> Int {
-        if let known = lineageIDs[lineage] { return known }
+    private mutating func lineageID(_ lineage: OpenLineageColumns, _ hash: Int?) -> Int {
+        let hash = hash ?? lineage.hashValue
+        if let known = lineageIDs[hash]?.first(where: { lineages[$0] == lineage }) { return known }
         lineages.append(lineage)
-        lineageIDs[lineage] = lineages.count - 1
+        lineageSources.append(lineage.sources)
+        lineageIDs[hash, default: []].append(lineages.count - 1)
         return lineages.count - 1
     }
 
@@ -466,7 +439,7 @@ package struct OpenLineageModel: Sendable {
         _ place: EventPlace,
         isMade: Bool = false
     ) {
-        let schema = dataset.fields.map { schemaID($0) }
+        let schema = dataset.fields.map { schemaID($0, dataset.fieldsHash) }
         datasets[index].add(
             VersionRecord(
                 text: text,

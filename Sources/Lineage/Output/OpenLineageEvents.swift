@@ -101,6 +101,22 @@ package struct OpenLineageWriter: Sendable {
         return .object(object)
     }
 
+    /// What a table is called in events: by its name in the warehouse, and by its place where the graph knows it.
+    ///
+    /// - Parameter parts: the levels of its namespace, and its name.
+    package func names(
+        ofTable uuid: String,
+        called parts: [String],
+        in graph: LineageGraph
+    ) -> [EntityName] {
+        let name = EntityName(namespace, NodeName.written(parts))
+        return graph.storage.read { index in
+            guard let dataset = index.findDataset(uuid, isFile: false) else { return [name] }
+            let (space, place) = physicalName(dataset, index)
+            return [name, EntityName(space, place)]
+        }
+    }
+
     /// The physical name: the place of a table's files, or a file's.
     private func physicalName(
         _ dataset: UInt32,

@@ -62,6 +62,13 @@ struct HealthRoutes: Sendable {
             "Indexes of the lineage that were damaged or could not be written."
         )
         counters.sample(indexes, [], String(await parts.engine.lineageIndexFailureCount))
+        let events = "varve_lineage_events_checkpoint_failures_total"
+        counters.family(
+            events,
+            "counter",
+            "Checkpoints of the log of events in the background that were not written."
+        )
+        counters.sample(events, [], String(await parts.engine.eventCheckpointFailureCount))
         return .text(
             text + counters.text + parts.webhooks.metricsText(),
             type: "text/plain; version=0.0.4; charset=utf-8"

@@ -23,7 +23,10 @@ struct EventIntakeRoutes: Sendable {
 
     /// One event: 201 when it is in the store, whether it was there before or not.
     private func one(_ request: ServerRequest) async throws -> Reply {
-        let event = try AcceptedEvent(try await json(request))
+        let event = try AcceptedEvent(
+            try await body(of: request),
+            decoded: parts.engine.decodedFacets
+        )
         let log = try await parts.engine.lineageEvents()
         _ = try await log.add(
             EventRequest(event: event, actor: request.principal, requestID: request.id)
@@ -33,9 +36,11 @@ struct EventIntakeRoutes: Sendable {
 
     /// An array of events, each of which is taken or refused by itself.
     private func batch(_ request: ServerRequest) async throws -> Reply {
-        guard let events = try await json(request).array else {
+        let body = try await body(of: request)
+        guard body.isArray else {
             throw ServerError(.badRequest, "the body must be an array of events")
         }
+        let events = body.elements
         guard events.count <= Self.batchCountMax else {
             throw ServerError(
                 .badRequest,
@@ -45,7 +50,7 @@ struct EventIntakeRoutes: Sendable {
         var requests: [EventRequest] = []
         var places: [Int] = []
         var failures: [Failure] = []
-        for (index, json) in events.enumerated() {
+        for (index, event) in events.enumerated() {
             if index % 256 == 255 {
                 // Others want the thread, too.
                 await Task.yield()
@@ -54,7 +59,7 @@ struct EventIntakeRoutes: Sendable {
             do throws(LineageError) {
                 requests.append(
                     EventRequest(
-                        event: try AcceptedEvent(json),
+                        event: try AcceptedEvent(event, decoded: parts.engine.decodedFacets),
                         actor: request.principal,
                         requestID: request.id
                     )
@@ -111,7 +116,7 @@ struct EventIntakeRoutes: Sendable {
     }
 
     /// The body, decoded as its header says; no larger than bodies may be, before and after.
-    private func json(_ request: ServerRequest) async throws -> JSON {
+    private func body(of request: ServerRequest) async throws -> JSONView {
         var bytes = try await request.bytes()
         let codec: Codec?
         switch request.headers[.contentEncoding]?.lowercased() {
@@ -141,7 +146,7 @@ struct EventIntakeRoutes: Sendable {
             }
         }
         do throws(BytesError) {
-            return try JSON.parse(bytes)
+            return try JSONText(bytes).root
         } catch {
             throw ServerError(.badRequest, "the body is no JSON: \(error)")
         }
