@@ -32,6 +32,7 @@ package final class Engine: Sendable {
     private let opening = WarehouseOpening()
     let lineage: LineageFold
     let carriedMaps = CarriedColumnMaps()
+    let viewMemory = ViewMemory()
     let eventLogOpening = LineageEventLogOpening()
     let openLineageFold = OpenLineageFold()
     let eventCache = LeastRecentlyUsedCache<EventEntryKey, [JSON]>(

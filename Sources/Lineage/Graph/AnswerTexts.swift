@@ -10,8 +10,9 @@ extension LineageAnswer {
         let commitCount: UInt32
         /// What stands for `NodeKey.subject`.
         let subject: Node?
+        let views: ViewOverlay?
 
-        var describer: Describer { Describer(commitCount, subject: subject) }
+        var describer: Describer { Describer(commitCount, subject: subject, views: views) }
     }
 
     /// The nodes of an answer, each made when it is read.
@@ -92,7 +93,7 @@ extension LineageAnswer {
         package subscript(index: Int) -> Edge {
             let edge = edges[index]
             let dataset = nodes[Int(edge.from)].key.dataset
-            return source.graph.storage.read { $0.describe(edge, from: dataset) }
+            return source.graph.storage.read { $0.describe(edge, from: dataset, source.views) }
         }
 
         /// The numbers of the runs that edges show, ascending.
@@ -106,7 +107,7 @@ extension LineageAnswer: Equatable {
     package static func == (a: LineageAnswer, b: LineageAnswer) -> Bool {
         a.question == b.question && a.root == b.root && a.target == b.target
             && a.position == b.position && a.timeMillis == b.timeMillis && a.gaps == b.gaps
-            && a.isCut == b.isCut && a.nodes.elementsEqual(b.nodes)
+            && a.isCut == b.isCut && a.jobs == b.jobs && a.nodes.elementsEqual(b.nodes)
             && a.edges.elementsEqual(b.edges)
     }
 }
@@ -116,12 +117,18 @@ struct Describer {
     private let commitCount: UInt32
     /// What stands for `NodeKey.subject`.
     private let subject: LineageAnswer.Node?
+    private let views: ViewOverlay?
     /// Nodes of one dataset come one behind the other in most answers.
     private var last: (dataset: UInt32, node: LineageAnswer.Node)?
 
-    init(_ commitCount: UInt32, subject: LineageAnswer.Node? = nil) {
+    init(
+        _ commitCount: UInt32,
+        subject: LineageAnswer.Node? = nil,
+        views: ViewOverlay? = nil
+    ) {
         self.commitCount = commitCount
         self.subject = subject
+        self.views = views
     }
 
     /// Adds what a node sorts by: the dataset's name, then itself, its rows, its columns by name.
@@ -132,9 +139,8 @@ struct Describer {
     ) {
         // The only one of its depth.
         if key == .subject { return }
-        let record = index.datasets[key.dataset]
-        let name = record.isFile ? nil : index.name(of: key.dataset, before: commitCount).name
-        index.appendBytes(ofText: name ?? record.identity, to: &names)
+        if let views, views.appendSortName(key, index, before: commitCount, to: &names) { return }
+        index.appendName(of: key.dataset, before: commitCount, to: &names)
         names += [0, key.isWhole ? 0 : key.isRows ? 1 : 2]
         if key.isWhole || key.isRows { return }
         let column = index.columnName(key.column, of: key.dataset, before: commitCount)
@@ -147,6 +153,9 @@ struct Describer {
         _ index: borrowing IndexStorage
     ) -> LineageAnswer.Node {
         if key == .subject, let subject { return subject }
+        if let views, views.hasNode(key) {
+            return views.describe(key, depth) { whole($0.dataset, index) }
+        }
         var node: LineageAnswer.Node
         if let last, last.dataset == key.dataset {
             node = last.node
@@ -205,7 +214,8 @@ struct Describer {
 extension IndexStorage {
     fileprivate func describe(
         _ edge: LineageWalk.Edge,
-        from dataset: UInt32
+        from dataset: UInt32,
+        _ views: ViewOverlay?
     ) -> LineageAnswer.Edge {
         var run: LineageAnswer.Run?
         if edge.runCount > 0 {
@@ -216,7 +226,7 @@ extension IndexStorage {
             from: Int(edge.from),
             to: Int(edge.to),
             kind: edge.attributes.kind,
-            subtype: optionalString(subtypes[edge.attributes.subtype]),
+            subtype: subtype(edge.attributes, views),
             isMasked: edge.attributes.isMasked,
             run: run,
             runCount: edge.runCount,

@@ -60,7 +60,8 @@ struct LineageRoutes: Sendable {
     ) -> Route {
         Route(.get, "/varve/v1/lineage/\(question)", weight: .query) { request in
             let query = try LineageQuery(request.target, nodes, parameters)
-            let (graph, nodes, options) = try await state(request, query)
+            let views = LineageAnswer.Question(rawValue: question)
+            let (graph, nodes, options) = try await state(request, query, views)
             return try await reply(query, graph, nodes, options, ask, request)
         }
     }
@@ -102,20 +103,27 @@ struct LineageRoutes: Sendable {
     }
 
     /// The graph, and the options that a question names.
+    ///
+    /// - Parameter question: one that views take part in.
     private func state(
         _ request: ServerRequest,
-        _ query: LineageQuery
+        _ query: LineageQuery,
+        _ question: LineageAnswer.Question? = nil
     ) async throws -> (graph: LineageGraph, nodes: [NodeName], options: LineageOptions) {
         let session = Session(
             engine: parts.engine,
             context: RequestContext(actor: request.principal, requestID: request.id)
         )
         if let instant = query.asOf { await session.set(asOf: instant) }
+        if let branch = query.branch { try await session.select(reference: branch) }
         var options = query.options
         options.asOf = await session.lineageInstant
         let graph = try await session.lineageGraph()
         var nodes: [NodeName] = []
         for name in query.nodes { nodes.append(try await session.lineageNode(name, graph)) }
+        if let question {
+            options.views = try await session.lineageViews(question, nodes[0], graph, options)
+        }
         return (graph, nodes, options)
     }
 
@@ -159,17 +167,22 @@ private struct LineageQuery: Sendable {
         }
 
         static let closure = Parameters(
-            ["depth", "columns", "values_only", "since", "until"],
+            ["depth", "columns", "values_only", "since", "until", "replaced", "branch"],
             formats: Format.allCases
         )
         static let impact = Parameters(
-            ["depth", "columns", "since", "until"],
+            ["depth", "columns", "since", "until", "replaced", "branch", "jobs"],
             formats: Format.allCases
         )
-        static let path = Parameters(["depth", "columns", "values_only"], formats: Format.allCases)
+        static let path = Parameters(
+            ["depth", "columns", "values_only", "replaced"],
+            formats: Format.allCases
+        )
         static let runs = Parameters(["limit", "since", "until"])
         static let sources = Parameters(["columns", "values_only"])
-        static let paths = Parameters(["depth", "columns", "values_only", "limit", "shortest"])
+        static let paths = Parameters([
+            "depth", "columns", "values_only", "limit", "shortest", "replaced",
+        ])
     }
 
     /// The names of nodes.
@@ -177,6 +190,8 @@ private struct LineageQuery: Sendable {
     /// All but the state.
     var options = LineageOptions()
     var asOf: CatalogInstant?
+    /// The branch or tag of the catalog whose views take part; nil for `main`.
+    var branch: String?
     var limit: Int?
     var isShortestOnly = false
     var format = Format.json
@@ -201,7 +216,10 @@ private struct LineageQuery: Sendable {
         options.depth = try target.integer("depth", in: 1...10_000).map { Int($0) }
         options.columns = try target.flag("columns")
         if try target.flag("values_only") { options.selection = .directOnly }
+        options.includesReplaced = try target.flag("replaced")
+        options.jobs = try target.flag("jobs")
         isShortestOnly = try target.flag("shortest")
+        if let text = query["branch"], !text.isEmpty { branch = text }
         limit = try target.integer("limit", in: 1...10_000).map { Int($0) }
         if let text = query["as_of"], !text.isEmpty { asOf = try CatalogInstant(text) }
         options.since = try Self.instant(query["since"])
