@@ -150,12 +150,11 @@ struct NaiveViews {
     }
 
     /// - Parameters:
-    ///   - depths: of all nodes of tables and files that were reached.
+    ///   - depths: of all nodes that were reached, views too.
     ///   - held: those of them whose datasets still hold what was followed.
     func impact(_ naive: NaiveLineage, depths: [String: Int], held: Set<String>) -> Impact {
         var found = Impact()
         var reached = held
-        var all = depths
         for view in views where view.mentions == nil {
             var edges = edges(of: view, naive)
             for source in view.sources {
@@ -168,15 +167,12 @@ struct NaiveViews {
                     )
                 )
             }
-            for edge in edges where reached.contains(edge.from) {
-                found.edges.insert(edge)
-                all[edge.to] = min(all[edge.to] ?? .max, (all[edge.from] ?? 0) + 1)
-            }
+            for edge in edges where reached.contains(edge.from) { found.edges.insert(edge) }
             reached.formUnion(found.edges.map(\.to))
         }
         // What is mentioned by name, in whatever way it was reached.
         var names: [String: Int] = [:]
-        for (node, depth) in all {
+        for (node, depth) in depths {
             let dataset = String(node.prefix { $0 != "|" })
             let view = views.first { "uuid-\($0.name)" == dataset }?.name
             let name = naive.names[dataset] ?? view ?? dataset

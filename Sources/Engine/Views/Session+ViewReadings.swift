@@ -50,7 +50,7 @@ extension Session {
             views = LineageViews(readings: try await binding.readings(of: [view]))
         } else {
             let key = transaction == nil ? ViewMemory.StateKey(snapshot, tableBranch) : nil
-            views = LineageViews(readings: try await binding.allReadings(key))
+            views = try await binding.allViews(key)
         }
         // Columns that no run has read or written are known to the catalog alone.
         if !isKnown, let table = named.first(where: { snapshot.state.table($0) != nil }) {
@@ -58,7 +58,8 @@ extension Session {
             let columns = metadata.currentSchema.fields.map {
                 LineageViews.Column(name: $0.name, fieldID: Int32(exactly: $0.id))
             }
-            views.tables = [LineageViews.Table(uuid: metadata.tableUUID, columns: columns)]
+            let known = LineageViews.Table(uuid: metadata.tableUUID, columns: columns)
+            views = LineageViews(readings: views.readings, tables: [known])
         }
         return views
     }
@@ -68,12 +69,10 @@ extension ViewBinding {
     /// All views of the state, each after those that it reads.
     ///
     /// - Parameter key: what the state is remembered by; nil for one that is not to be.
-    fileprivate mutating func allReadings(
-        _ key: ViewMemory.StateKey?
-    ) async throws -> [ViewReading] {
-        if let key, let known = memory.readings(at: key) { return known }
-        let readings = try await readings(of: try snapshot.state.allViews())
-        if let key, isAllKept { memory.note(readings, at: key) }
-        return readings
+    fileprivate mutating func allViews(_ key: ViewMemory.StateKey?) async throws -> LineageViews {
+        if let key, let known = memory.views(at: key) { return known }
+        let views = LineageViews(readings: try await readings(of: try snapshot.state.allViews()))
+        if let key, isAllKept { memory.note(views, at: key) }
+        return views
     }
 }

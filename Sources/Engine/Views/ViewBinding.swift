@@ -225,7 +225,8 @@ struct ViewBinding {
     /// Whether what a request means depends on the catalog's state alone.
     private static func isKept(_ request: TableRequest) -> Bool {
         switch request {
-        case .named: true
+        // A time may be counted from now.
+        case .named(_, let version): if case .timestamp? = version { false } else { true }
         case .file: false
         case .function(let name, _, _):
             LineageFunction(rawValue: name) != nil || name == "range" || name == "generate_series"

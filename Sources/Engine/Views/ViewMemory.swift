@@ -75,7 +75,7 @@ final class ViewMemory: Sendable {
     }
 
     private let views = LeastRecentlyUsedCache<String, BoundView>(byteCountMax: byteCountMax)
-    private let newest = Mutex<(key: StateKey, readings: [ViewReading])?>(nil)
+    private let newest = Mutex<(key: StateKey, views: LineageViews)?>(nil)
     private let stampCount = Atomic<UInt64>(0)
 
     func makeStamp() -> UInt64 { stampCount.wrappingAdd(1, ordering: .relaxed).newValue }
@@ -88,11 +88,11 @@ final class ViewMemory: Sendable {
     }
 
     /// All views of the state that was asked about last.
-    func readings(at key: StateKey) -> [ViewReading]? {
-        newest.withLock { $0?.key == key ? $0?.readings : nil }
+    func views(at key: StateKey) -> LineageViews? {
+        newest.withLock { $0?.key == key ? $0?.views : nil }
     }
 
-    func note(_ readings: [ViewReading], at key: StateKey) {
-        newest.withLock { $0 = (key, readings) }
+    func note(_ views: LineageViews, at key: StateKey) {
+        newest.withLock { $0 = (key, views) }
     }
 }

@@ -10,7 +10,7 @@ extension LineageAnswer {
         let commitCount: UInt32
         /// What stands for `NodeKey.subject`.
         let subject: Node?
-        let views: ViewOverlay?
+        let views: SharedOverlay?
 
         var describer: Describer { Describer(commitCount, subject: subject, views: views) }
     }
@@ -117,14 +117,14 @@ struct Describer {
     private let commitCount: UInt32
     /// What stands for `NodeKey.subject`.
     private let subject: LineageAnswer.Node?
-    private let views: ViewOverlay?
+    private let views: SharedOverlay?
     /// Nodes of one dataset come one behind the other in most answers.
     private var last: (dataset: UInt32, node: LineageAnswer.Node)?
 
     init(
         _ commitCount: UInt32,
         subject: LineageAnswer.Node? = nil,
-        views: ViewOverlay? = nil
+        views: SharedOverlay? = nil
     ) {
         self.commitCount = commitCount
         self.subject = subject
@@ -139,7 +139,9 @@ struct Describer {
     ) {
         // The only one of its depth.
         if key == .subject { return }
-        if let views, views.appendSortName(key, index, before: commitCount, to: &names) { return }
+        if let views, views.overlay.appendSortName(key, index, before: commitCount, to: &names) {
+            return
+        }
         index.appendName(of: key.dataset, before: commitCount, to: &names)
         names += [0, key.isWhole ? 0 : key.isRows ? 1 : 2]
         if key.isWhole || key.isRows { return }
@@ -153,8 +155,8 @@ struct Describer {
         _ index: borrowing IndexStorage
     ) -> LineageAnswer.Node {
         if key == .subject, let subject { return subject }
-        if let views, views.hasNode(key) {
-            return views.describe(key, depth) { whole($0.dataset, index) }
+        if let views, views.overlay.hasNode(key) {
+            return views.overlay.describe(key, depth) { whole($0.dataset, index) }
         }
         var node: LineageAnswer.Node
         if let last, last.dataset == key.dataset {
@@ -215,7 +217,7 @@ extension IndexStorage {
     fileprivate func describe(
         _ edge: LineageWalk.Edge,
         from dataset: UInt32,
-        _ views: ViewOverlay?
+        _ views: SharedOverlay?
     ) -> LineageAnswer.Edge {
         var run: LineageAnswer.Run?
         if edge.runCount > 0 {

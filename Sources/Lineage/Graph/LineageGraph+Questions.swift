@@ -68,19 +68,19 @@ extension IndexStorage {
     ) throws(LineageError) -> LineageAnswer {
         let count = try commitCount(checked: options)
         let window = try window(options)
-        let views = overlay(options, before: count)
+        let views = overlay(options, before: count, in: graph)
         if let subject = try subject(of: node, before: count) {
             return ask(question, of: subject, options, window, views, in: graph)
         }
-        let root = try root(node, namespace: options.namespace, before: count, views)
+        let root = try root(node, namespace: options.namespace, before: count, views?.overlay)
         if let views, root.key.overlayPlace != nil {
             return try ask(question, ofOverlay: root, options, window, views, in: graph)
         }
-        let roots = roots(of: root, options, views)
+        let roots = roots(of: root, options, views?.overlay)
         var walk = LineageWalk(options, commitCount: count)
         walk.window = window
         // Views read what is there now, so it is looked at what each node came from.
-        if question == .impact, views?.views.isEmpty == false { walk.stepCountMax = .max }
+        if question == .impact, views?.overlay.views.isEmpty == false { walk.stepCountMax = .max }
         if question == .upstream {
             walk.goUpstream(self, from: roots, event: root.event)
         } else {

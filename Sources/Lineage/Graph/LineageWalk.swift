@@ -60,6 +60,8 @@ struct LineageWalk {
     /// How many steps are kept one by one, for who follows single ways; more than those make `isOverfull`.
     var stepCountMax = 0
     private(set) var steps: [Step] = []
+    /// How many there were when each step of the walk began.
+    private(set) var stepStarts: [Int] = []
     private(set) var isOverfull = false
 
     private var nodes: [Node] = []
@@ -174,6 +176,7 @@ struct LineageWalk {
             answerNodeCount = nodes.count
         }
         stepCount += 1
+        if stepCountMax > 0 { stepStarts.append(steps.count) }
         swap(&current, &next)
         next.removeAll(keepingCapacity: true)
         // Newest events first: they stand for those before them.

@@ -137,7 +137,7 @@ extension IndexStorage {
         of subject: RunSubject,
         _ options: LineageOptions,
         _ window: Range<UInt32>,
-        _ views: ViewOverlay? = nil,
+        _ views: SharedOverlay? = nil,
         in graph: LineageGraph
     ) -> LineageAnswer {
         let isUpstream = question == .upstream
@@ -146,7 +146,7 @@ extension IndexStorage {
         inner.depth = options.depth.map { $0 - 1 }
         var walk = LineageWalk(inner, commitCount: commitCount(options.asOf))
         walk.window = window
-        if views?.views.isEmpty == false { walk.stepCountMax = .max }
+        if views?.overlay.views.isEmpty == false { walk.stepCountMax = .max }
         var linked: [(run: UInt32, links: [RunLink])] = []
         for run in subject.runs {
             let links =
@@ -198,7 +198,7 @@ extension IndexStorage {
         var added = Extension()
         if question == .impact {
             let starts = linked.flatMap(\.links).map { (key: $0.key, event: UInt32?($0.event)) }
-            added = extend(&part, walk, views, starts: starts, depth: options.depth)
+            added = extend(&part, walk, views, starts: starts, firstDepth: 1, depth: options.depth)
         }
         return answer(question, .subject, part, walk, added, subject: subject.node, in: graph)
     }

@@ -4,7 +4,7 @@
 extension IndexStorage {
     /// What an answer has besides what a walk found.
     struct Extension {
-        var views: ViewOverlay?
+        var views: SharedOverlay?
         var jobs: [LineageAnswer.Job]?
         var gaps: Set<String> = []
         var isCut = false
@@ -12,26 +12,47 @@ extension IndexStorage {
         var isTrimmed = false
     }
 
-    func overlay(_ options: LineageOptions, before commitCount: UInt32) -> ViewOverlay? {
-        options.views.map { ViewOverlay($0, self, commitCount: commitCount) }
+    /// The views that a question is told of; nil when there are none.
+    func overlay(
+        _ options: LineageOptions,
+        before commitCount: UInt32,
+        in graph: LineageGraph
+    ) -> SharedOverlay? {
+        guard let views = options.views, !views.readings.isEmpty || !views.tables.isEmpty else {
+            return nil
+        }
+        let state = LaidViews.State(graph: graph, size: commits.count, commitCount: commitCount)
+        if let known = views.laid.overlay(at: state) { return known }
+        let made = SharedOverlay(ViewOverlay(views, self, commitCount: commitCount))
+        views.laid.note(made, at: state)
+        return made
     }
 
     /// Adds views and jobs to what a walk downstream found.
     ///
     /// - Parameters:
     ///   - starts: where the walk began, each with the event that was asked about; nil for a dataset as it is.
-    ///   - depth: how many steps the answer goes; the walk of a question about runs goes one less.
+    ///   - firstDepth: how far from the node asked about they are.
+    ///   - depth: how many steps the answer goes; nil for as far as it leads.
     func extend(
         _ part: inout AnswerPart,
         _ walk: LineageWalk,
-        _ views: ViewOverlay?,
+        _ views: SharedOverlay?,
         starts: [(key: NodeKey, event: UInt32?)],
+        firstDepth: Int = 0,
         depth: Int?
     ) -> Extension {
         var added = Extension(views: views, isTrimmed: true)
         if walk.options.hasWindow { part.keepCounted() }
         if walk.options.jobs { added.jobs = jobs(of: part, before: walk.commitCount) }
-        if let views { addViews(views, to: &part, walk, starts, depth, &added) }
+        guard let views = views?.overlay else { return added }
+        let held = HeldNodes(
+            walk,
+            starts,
+            firstDepth: firstDepth,
+            datasets: views.readDatasets
+        )
+        addViews(views, to: &part, walk, held, depth, &added)
         return added
     }
 
@@ -42,7 +63,7 @@ extension IndexStorage {
         _ views: ViewOverlay,
         to part: inout AnswerPart,
         _ walk: LineageWalk,
-        _ starts: [(key: NodeKey, event: UInt32?)],
+        _ held: HeldNodes,
         _ depth: Int?,
         _ added: inout Extension
     ) {
@@ -50,17 +71,21 @@ extension IndexStorage {
         var reach = ViewReach(walk.options, depth: depth)
         for (place, node) in part.nodes.enumerated()
         where node.key.overlayPlace != nil || read.contains(node.key.dataset) {
-            reach.places[node.key] = UInt32(place)
+            reach.note(node.key, UInt32(place))
         }
-        let held = HeldNodes(walk, starts, datasets: read)
-        for view in views.views {
+        for view in views.views where reach.mayReach(view, views) {
             let wholes = views.wholes[view.wholes].filter { reach.places[$0.from] != nil }
             for edge in Array(views.edges[view.edges]) + wholes {
                 let pinned = views.pinnedEvent(of: edge.from.dataset, readBy: view)
                 guard let from = reach.places[edge.from],
-                    held.contains(edge.from, readAt: pinned, self)
+                    let near = held.depth(
+                        of: edge.from,
+                        part.nodes[Int(from)].depth,
+                        readAt: pinned,
+                        self
+                    )
                 else { continue }
-                reach.add(edge, from: from, to: &part)
+                reach.add(edge, from: from, depth: near + 1, to: &part)
             }
         }
         added.isCut = added.isCut || reach.isCut
@@ -131,9 +156,10 @@ extension IndexStorage {
         _ question: LineageAnswer.Question,
         ofOverlay root: Root,
         _ options: LineageOptions,
-        _ views: ViewOverlay,
+        _ shared: SharedOverlay,
         in graph: LineageGraph
     ) -> LineageAnswer {
+        let views = shared.overlay
         let roots = roots(of: root, options, views)
         let walk = LineageWalk(options, commitCount: commitCount(options.asOf))
         var part = AnswerPart(nodes: roots.map { LineageWalk.Node(key: $0, depth: 0) }, edges: [])
@@ -141,7 +167,7 @@ extension IndexStorage {
         var added = extend(
             &part,
             walk,
-            views,
+            shared,
             starts: roots.map { ($0, nil) },
             depth: options.depth
         )
@@ -150,8 +176,8 @@ extension IndexStorage {
         {
             let name = views.things[place].name
             added.gaps.insert(
-                "what runs made of view \(name) is not listed: the log says that they read the tables beneath it, and not "
-                    + "through which view"
+                "what runs made of view \(name) is not listed: the log says that they read the tables "
+                    + "beneath it, and not through which view"
             )
         }
         return answer(question, root.key, part, walk, added, in: graph)
@@ -189,12 +215,13 @@ extension IndexStorage {
         ofOverlay root: Root,
         _ options: LineageOptions,
         _ window: Range<UInt32>,
-        _ views: ViewOverlay,
+        _ shared: SharedOverlay,
         in graph: LineageGraph
     ) throws(LineageError) -> LineageAnswer {
         guard question == .upstream else {
-            return downstream(question, ofOverlay: root, options, views, in: graph)
+            return downstream(question, ofOverlay: root, options, shared, in: graph)
         }
+        let views = shared.overlay
         if let place = root.key.overlayPlace, let failure = views.things[place].failure {
             throw LineageError(
                 .invalid,
@@ -208,7 +235,7 @@ extension IndexStorage {
         let count = commitCount(options.asOf)
         var walk = LineageWalk(inner, commitCount: count)
         walk.window = window
-        var added = Extension(views: views, isCut: climb.isCut)
+        var added = Extension(views: shared, isCut: climb.isCut)
         for edge in climb.reads {
             var event = lastEvent(of: edge.from.dataset, before: count)
             if let pinned = edge.pinned {
@@ -280,20 +307,35 @@ extension AnswerPart {
 
 /// Which views were reached, and how.
 private struct ViewReach {
-    var places: [NodeKey: UInt32] = [:]
+    private(set) var places: [NodeKey: UInt32] = [:]
+    private var datasets: Set<UInt32> = []
     private(set) var isCut = false
     private let options: LineageOptions
     private let depth: Int?
 
     init(_ options: LineageOptions, depth: Int?) { (self.options, self.depth) = (options, depth) }
 
+    mutating func note(_ key: NodeKey, _ place: UInt32) {
+        places[key] = place
+        datasets.insert(key.dataset)
+    }
+
+    /// Whether something that a view reads is in the answer.
+    func mayReach(_ view: ViewOverlay.View, _ views: ViewOverlay) -> Bool {
+        views.wholes[view.wholes].contains { datasets.contains($0.from.dataset) }
+    }
+
     /// Adds an edge from a node of the answer, all of whose edges are there.
-    mutating func add(_ edge: ViewOverlay.Edge, from: UInt32, to part: inout AnswerPart) {
+    mutating func add(
+        _ edge: ViewOverlay.Edge,
+        from: UInt32,
+        depth: Int,
+        to part: inout AnswerPart
+    ) {
         var attributes = edge.attributes
         if attributes.isIndirect, options.selection == .directOnly { return }
         // Of all columns, something is made that nobody traced.
         if edge.from.isWhole, options.columns { attributes = .untraced }
-        let depth = part.nodes[Int(from)].depth + 1
         if let limit = self.depth, depth > limit {
             isCut = true
             return
@@ -304,22 +346,24 @@ private struct ViewReach {
             part.nodes[Int(to)].depth = min(part.nodes[Int(to)].depth, depth)
         } else {
             to = part.append(LineageWalk.Node(key: edge.to, depth: depth), isMasked: true)
-            places[edge.to] = to
+            note(edge.to, to)
         }
         part.link(from, to, attributes)
     }
 }
 
-/// Which of the nodes that a walk reached still hold what it followed: only that do views see.
+/// What a walk downstream followed to each node, by how far it had come: views see only what is there.
 private struct HeldNodes {
-    private var events: [NodeKey: [UInt32]] = [:]
+    private var events: [NodeKey: [(depth: Int, event: UInt32)]] = [:]
     private var whenever: Set<NodeKey> = []
     private let isAll: Bool
     private let commitCount: UInt32
 
+    /// - Parameter firstDepth: how far from the node asked about the walk began.
     init(
         _ walk: LineageWalk,
         _ starts: [(key: NodeKey, event: UInt32?)],
+        firstDepth: Int,
         datasets: Set<UInt32>
     ) {
         isAll = walk.options.includesReplaced
@@ -329,26 +373,42 @@ private struct HeldNodes {
                 whenever.insert(start.key)
                 continue
             }
-            events[start.key, default: []].append(event)
+            events[start.key, default: []].append((firstDepth, event))
         }
         let nodes = walk.reached
-        for step in walk.steps {
+        var depth = 0
+        for (place, step) in walk.steps.enumerated() {
+            while depth < walk.stepStarts.count, walk.stepStarts[depth] <= place { depth += 1 }
             let key = nodes[Int(step.far)].key
-            if datasets.contains(key.dataset) { events[key, default: []].append(step.event) }
+            if datasets.contains(key.dataset) {
+                events[key, default: []].append((firstDepth + depth, step.event))
+            }
         }
     }
 
-    /// - Parameter pinned: the event that a view always reads; `none` for one that the log does not know.
-    func contains(
-        _ key: NodeKey,
+    /// How far away the nearest is of what was followed to a node and is among what a view reads; nil when nothing is.
+    ///
+    /// - Parameters:
+    ///   - depth: of the node itself.
+    ///   - pinned: the event that the view always reads; `none` for one that the log does not know.
+    func depth(
+        of key: NodeKey,
+        _ depth: Int,
         readAt pinned: UInt32?,
         _ index: borrowing IndexStorage
-    ) -> Bool {
+    ) -> Int? {
         if isAll || key.overlayPlace != nil || whenever.contains(key) || pinned == none {
-            return true
+            return depth
         }
         let bound = pinned ?? index.lastEvent(of: key.dataset, before: commitCount)
-        return index.holds(key.dataset, bound, anyOf: events[key] ?? [])
+        // They come in the order of their depths.
+        var rest = (events[key] ?? [])[...]
+        while let nearest = rest.first?.depth {
+            let same = rest.prefix { $0.depth == nearest }
+            if index.holds(key.dataset, bound, anyOf: same.map(\.event)) { return nearest }
+            rest = rest.dropFirst(same.count)
+        }
+        return nil
     }
 }
 

@@ -297,9 +297,10 @@ struct ViewOverlay: Sendable {
 
 extension IndexStorage {
     /// The text of a subtype, of the index or of views.
-    func subtype(_ attributes: EdgeAttributes, _ views: ViewOverlay?) -> String? {
+    func subtype(_ attributes: EdgeAttributes, _ views: SharedOverlay?) -> String? {
         attributes.subtype < subtypes.count
-            ? optionalString(subtypes[attributes.subtype]) : views?.subtype(attributes.subtype)
+            ? optionalString(subtypes[attributes.subtype])
+            : views?.overlay.subtype(attributes.subtype)
     }
 
     /// Adds the name of a dataset, or its identity when it has none.

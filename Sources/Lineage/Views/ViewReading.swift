@@ -19,7 +19,8 @@ package struct ViewReading: Sendable {
     package var map: ColumnMap
     /// Why it cannot be bound; nil for a view that can.
     package var failure: String?
-    /// The texts of a view that cannot be bound: what they do not mention, it does not read; nil when they are not known.
+    /// The texts of a view that cannot be bound: what they do not mention, it does not read; nil when they are not
+    /// known.
     package var texts: [String]?
 
     package init(
@@ -70,9 +71,11 @@ package struct LineageViews: Sendable {
     }
 
     /// Each after those that it reads.
-    package var readings: [ViewReading]
+    package let readings: [ViewReading]
     /// Tables that may be asked about by columns that no run has read or written.
-    package var tables: [Table]
+    package let tables: [Table]
+    /// What the newest question made of it: the next one about the same state need not.
+    let laid = LaidViews()
 
     package init(readings: [ViewReading], tables: [Table] = []) {
         (self.readings, self.tables) = (readings, tables)

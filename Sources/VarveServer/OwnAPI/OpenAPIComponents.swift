@@ -444,7 +444,7 @@ let openAPIComponents = """
               description: Of impact, when asked for; the job's newest run, and what of the answer that read and wrote.
               items:
                 type: object
-                required: [name, job, run, commit, actor, operation, position, time, depth, direct, inputs, outputs]
+                required: [name, job, run, commit, operation, position, time, depth, direct, inputs, outputs]
                 properties:
                   name: {type: string, description: "`job:NAME`."}
                   job: {type: object}
