@@ -4,6 +4,7 @@ package import Catalog
 package import Execution
 import Glibc
 package import ObjectStorage
+import Synchronization
 import Tables
 
 /// What all sessions of a process share for one warehouse.
@@ -118,22 +119,24 @@ extension Engine {
 
 /// Opens a warehouse once, whoever asks first.
 ///
-/// An actor because the opening must not happen twice; a second caller may enter while the first
-/// awaits, and then opens the same warehouse again, which is harmless: the first one in stays.
-private actor WarehouseOpening {
-    private var catalog: WarehouseCatalog?
+/// A second caller may come while the first opens, and then opens the same warehouse again, which is harmless: the
+/// first one in stays.
+private final class WarehouseOpening: Sendable {
+    private let catalog = Mutex<WarehouseCatalog?>(nil)
 
     /// The catalog, if somebody has needed it.
-    var opened: WarehouseCatalog? { catalog }
+    var opened: WarehouseCatalog? { catalog.withLock { $0 } }
 
     func open(
         creating: Bool,
         _ body: @Sendable (Bool) async throws -> WarehouseCatalog
     ) async throws -> WarehouseCatalog {
-        if let catalog { return catalog }
-        let opened = try await body(creating)
-        if let catalog { return catalog }
-        catalog = opened
-        return opened
+        if let opened { return opened }
+        let made = try await body(creating)
+        return catalog.withLock { catalog in
+            if let first = catalog { return first }
+            catalog = made
+            return made
+        }
     }
 }

@@ -20,19 +20,32 @@ struct LineageJob: Sendable {
     var runID: String?
 }
 
-/// The column maps that this process knows the log to carry: a commit that needs one of them names it only.
+/// The column maps that this process has made lately, and those it knows the log to carry: a commit that needs one of
+/// these names it only.
 ///
 /// Nothing is read for it. A process that makes one commit carries its maps, as the first one to need them does
 /// (Formats/lineage-facts, "Column maps"); one that makes many carries each once.
 final class CarriedColumnMaps: Sendable {
     /// A hash and what it takes to keep it are some hundred bytes.
     private static let countMax = 65_536
-    private let hashes = Mutex<Set<String>>([])
+    private let carried = Mutex<Set<String>>([])
+    /// Hashes of maps: making one costs as much as all else that is recorded, and where the same statements come again
+    /// and again few maps differ.
+    private let known = LeastRecentlyUsedCache<ColumnMap, String>(byteCountMax: 4 << 20)
+
+    /// A map's hash.
+    func hash(of map: ColumnMap) -> String {
+        if let hash = known.find(map) { return hash }
+        let hash = map.hash
+        let origins = map.outputs.reduce(map.rows.count) { $0 + 1 + $1.origins.count }
+        known.insert(hash, for: map, byteCount: 256 + 128 * origins)
+        return hash
+    }
 
     /// What a commit says of where its data came from, with those maps that are not known to be in the log.
     func entry(of lineage: CommitLineage?) throws(LineageError) -> JSON? {
         guard let lineage else { return nil }
-        let needed = hashes.withLock { known in lineage.omittingMaps { known.contains($0) } }
+        let needed = carried.withLock { known in lineage.omittingMaps { known.contains($0) } }
         return try needed.encoded()
     }
 
@@ -40,7 +53,7 @@ final class CarriedColumnMaps: Sendable {
     func note(_ lineage: CommitLineage?, _ receipt: CommitReceipt) {
         // A repetition's entry is another's, and may name maps that are carried nowhere else.
         guard let lineage, !receipt.isReplay else { return }
-        hashes.withLock { known in
+        carried.withLock { known in
             if known.count + lineage.columnMaps.count > Self.countMax { known = [] }
             known.formUnion(lineage.columnMaps.keys)
         }
@@ -110,7 +123,7 @@ extension Session {
             )
         )
         var lineage = CommitLineage()
-        lineage.add(facts, map: map)
+        lineage.add(facts, map: map, hash: engine.carriedMaps.hash(of: map))
         return lineage
     }
 
@@ -149,7 +162,8 @@ extension Session {
                     replacesContents: false
                 )
             )
-            lineage.add(facts, map: ColumnMap(outputs: outputs, rows: []))
+            let map = ColumnMap(outputs: outputs, rows: [])
+            lineage.add(facts, map: map, hash: engine.carriedMaps.hash(of: map))
         }
         return lineage
     }

@@ -2,6 +2,7 @@ import Ambient
 import Catalog
 import CommitLog
 package import Lineage
+import Synchronization
 
 extension Engine {
     /// Where data came from and where it went, folded from the log up to its end.
@@ -80,6 +81,8 @@ package actor LineageFold {
     /// Larger indexes are not written in the background; nil for no bound.
     private let byteCountMax: Int?
     private var opening: Task<LineageGraph, any Error>?
+    /// The graph once it is open: whoever finds it at the log's end needs nothing of the actor.
+    private nonisolated let known = Mutex<LineageGraph?>(nil)
     /// The index that was loaded or written last.
     private var base: IndexHeader?
     /// Commits at the last index, or the last attempt at one.
@@ -96,14 +99,26 @@ package actor LineageFold {
     func observe(_ observer: @escaping @Sendable (String) -> Void) { self.observer = observer }
 
     /// The graph up to the log's end.
-    func graph(of catalog: WarehouseCatalog) async throws -> LineageGraph {
-        let graph = try await current(catalog)
+    nonisolated func graph(of catalog: WarehouseCatalog) async throws -> LineageGraph {
+        let last = try await catalog.read().position
+        if let graph = known.withLock({ $0 }), graph.lastPosition ?? 0 >= last { return graph }
+        return try await graph(of: catalog, to: last)
+    }
+
+    private func graph(
+        of catalog: WarehouseCatalog,
+        to last: Int64
+    ) async throws -> LineageGraph {
+        let graph = try await current(catalog, to: last)
         beginWritingIfDue(graph, catalog)
         return graph
     }
 
-    private func current(_ catalog: WarehouseCatalog) async throws -> LineageGraph {
-        let last = try await catalog.read().position
+    /// The graph up to a position or further.
+    private func current(
+        _ catalog: WarehouseCatalog,
+        to last: Int64
+    ) async throws -> LineageGraph {
         let graph = try await opened(catalog)
         while (graph.lastPosition ?? 0) < last {
             let next = (graph.lastPosition ?? 0) + 1
@@ -140,7 +155,9 @@ package actor LineageFold {
         for fault in faults { report("\(fault.key) was not used: \(fault.message)") }
         base = loaded?.header
         attemptedCount = loaded?.header.commitCount ?? 0
-        return loaded?.graph ?? LineageGraph()
+        let graph = loaded?.graph ?? LineageGraph()
+        known.withLock { $0 = graph }
+        return graph
     }
 
     private func report(_ reason: String) {
@@ -154,7 +171,7 @@ package actor LineageFold {
     ///
     /// - Returns: nil for a log without commits.
     func writeIndex(of catalog: WarehouseCatalog) async throws -> LineageIndexStore.Report? {
-        let graph = try await current(catalog)
+        let graph = try await current(catalog, to: try await catalog.read().position)
         while let writing { await writing.value }
         return try await write(graph, catalog)
     }

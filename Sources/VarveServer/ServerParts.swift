@@ -17,8 +17,9 @@ struct ServerParts: Sendable {
     let plans = ScanPlans()
     let webhooks: WebhookService
     let tableAnswers = TableAnswers()
-    /// What the deadlines of requests go by.
-    let deadlines: CoarseTime
+    let date = DateField()
+    /// The time that requests have.
+    let deadlines: Deadlines
     let delegation: AccessDelegation
     let spoolDirectory: String
 
@@ -31,7 +32,7 @@ struct ServerParts: Sendable {
         self.engine = engine
         self.configuration = configuration
         self.logger = logger
-        deadlines = CoarseTime(engine.options.ambient.time)
+        deadlines = Deadlines(engine.options.ambient.time)
         webhooks = WebhookService(configuration.webhooks, engine: engine, logger: logger)
         authenticator = Authenticator(
             configuration: configuration,

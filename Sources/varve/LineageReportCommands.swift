@@ -23,9 +23,7 @@ extension GlobalOptions {
         )
         var nodes: [NodeName] = []
         for name in names { nodes.append(try await session.lineageNode(name, graph)) }
-        if let question {
-            options.views = try await session.lineageViews(question, nodes[0], graph, options)
-        }
+        options.views = try await session.lineageViews(question, nodes, graph, options)
         return (graph, nodes, options)
     }
 }

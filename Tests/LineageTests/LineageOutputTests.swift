@@ -71,19 +71,6 @@ private let schemas = shared.appendingPathComponent("corpora/openlineage")
         if pieceBytesMin == 1 { #expect(pieces.count == lines.count) }
     }
 
-    @Test(
-        "tells times in ISO 8601",
-        arguments: [
-            (0, "1970-01-01T00:00:00.000Z"), (-1, "1969-12-31T23:59:59.999Z"),
-            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
-            (1_714_566_600_123, "2024-05-01T12:30:00.123Z"),
-            (-62_135_596_800_000, "0001-01-01T00:00:00.000Z"),
-        ] as [(Int64, String)]
-    )
-    func times(millis: Int64, text: String) {
-        #expect(isoTime(millis: millis) == text)
-    }
-
     @Test("escapes names in DOT and Cypher")
     func escapes() throws {
         let (answer, _) = try answer()

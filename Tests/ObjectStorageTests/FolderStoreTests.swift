@@ -222,4 +222,14 @@ import Testing
             #expect(throws: ObjectStoreError.self) { _ = try openStore(url: url) }
         }
     }
+
+    @Test("file systems of this machine are told from others")
+    func locality() throws {
+        let folder = try TemporaryFolder()
+        // Where tests put their folders is nobody's business here, but it is known.
+        #expect(FileSystemLocality(path: folder.path) != .unknown)
+        #expect(FileSystemLocality(path: "/proc") == .elsewhere)
+        #expect(FileSystemLocality(path: "/dev/shm") == .local)
+        #expect(FileSystemLocality(path: folder.path + "/absent") == .unknown)
+    }
 }

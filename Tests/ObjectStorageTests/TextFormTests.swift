@@ -3,41 +3,6 @@ import Testing
 import TestSupport
 
 @Suite struct TextFormTests {
-    @Test("times are read in the forms of HTTP and S3, and written in that of signatures")
-    func times() {
-        let micros: Int64 = 1_369_353_600_000_000
-        #expect(CalendarTime(micros: micros).basicText == "20130524T000000Z")
-        #expect(CalendarTime(httpText: "Fri, 24 May 2013 00:00:00 GMT")?.micros == micros)
-        #expect(CalendarTime(isoText: "2013-05-24T00:00:00Z")?.micros == micros)
-        #expect(CalendarTime(isoText: "2013-05-24T00:00:00.25Z")?.micros == micros + 250_000)
-        #expect(CalendarTime(isoText: "2013-05-24T00:00:00.123456789Z")?.micros == micros + 123_456)
-        for text in [
-            "2013-05-24", "2013-13-24T00:00:00Z", "2013-05-24T00:00:00.Z", "x013-05-24T00:00:00Z",
-        ] {
-            #expect(CalendarTime(isoText: text) == nil)
-        }
-        for text in [
-            "", "Fri, 24 Mai 2013 00:00:00 GMT", "Fri, 24 May 2013 00:00 GMT", "a b c d e GMT",
-        ] {
-            #expect(CalendarTime(httpText: text) == nil)
-        }
-    }
-
-    @Test("microseconds survive the way to a date and back, also before 1970 and in leap years")
-    func calendar() {
-        var random = SeededGenerator(seed: 1)
-        for _ in 0..<10_000 {
-            // The years 1 to 9999.
-            let micros = Int64.random(
-                in: -62_135_596_800_000_000...253_402_300_799_999_999,
-                using: &random
-            )
-            #expect(CalendarTime(micros: micros).micros == micros)
-        }
-        #expect(CalendarTime(micros: 951_782_400_000_000).basicText == "20000229T000000Z")
-        #expect(CalendarTime(micros: -1).basicText == "19691231T235959Z")
-    }
-
     @Test(
         "percent-encoding is undone by decoding, and broken escapes are refused",
         arguments: 0..<4

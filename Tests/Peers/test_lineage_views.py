@@ -410,7 +410,11 @@ def test_the_doors_say_the_same(lake, tmp_path):
     ]
     port = free_port()
     answers = {}
+    jsonschema, yaml = pytest.importorskip("jsonschema"), pytest.importorskip("yaml")
     with server(varve.command("serve", "--port", port), port, varve.environment):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/openapi.yaml") as reply:
+            document = yaml.safe_load(reply.read())
+        described = {name: jsonschema.Draft202012Validator({**document, "$ref": f"#/components/schemas/{name}"}) for name in ("Lineage", "LineagePaths")}
         for question, query in questions:
             arguments = [query[name] for name in ("node", "from", "to") if name in query]
             for name, value in query.items():
@@ -421,6 +425,7 @@ def test_the_doors_say_the_same(lake, tmp_path):
                 answer = json.loads(reply.read())
             assert answer == asked(varve, question, *arguments), (question, query)
             answers[question, *query.items()] = answer
+            described["LineagePaths" if question == "paths" else "Lineage"].validate(answer)
             with urllib.request.urlopen(url + "&format=ndjson") as reply:
                 head, *others = [json.loads(line) for line in reply.read().splitlines()]
             for name in ("nodes", "edges", "jobs", "paths"):
@@ -485,6 +490,8 @@ def test_data_files_of_tables_that_write_to_another_folder(tmp_path):
     ("lineage_upstream('main.plain@3')", "is a view, which has no snapshots"),
     ("lineage_upstream('main.plain.none')", "the view has no column"),
     ("lineage_impact('main.nothing')", "lineage knows no table, column or file"),
+    ("lineage_sources('plain')", "is a view, which path, paths, sources and runs do not know"),
+    ("lineage_paths('orders', 'main.plain.twice')", "main.plain.twice is a view"),
 ])
 def test_refusals(lake, text, part):
     assert part in lake.error(f"FROM {text}")

@@ -86,18 +86,4 @@ struct ObservabilityTests {
             #expect(missing.status == 404 && missing.errorType == "NoSuchTableException")
         }
     }
-
-    @Test(
-        "times in headers and logs",
-        arguments: [
-            (784_111_777_000_000, "Sun, 06 Nov 1994 08:49:37 GMT", "1994-11-06T08:49:37.000Z"),
-            (0, "Thu, 01 Jan 1970 00:00:00 GMT", "1970-01-01T00:00:00.000Z"),
-            (951_782_400_123_000, "Tue, 29 Feb 2000 00:00:00 GMT", "2000-02-29T00:00:00.123Z"),
-            (-1, "Wed, 31 Dec 1969 23:59:59 GMT", "1969-12-31T23:59:59.999Z"),
-        ] as [(Int64, String, String)]
-    )
-    func times(micros: Int64, http: String, iso: String) {
-        #expect(httpDate(micros: micros) == http)
-        #expect(isoTime(micros: micros) == iso)
-    }
 }

@@ -132,6 +132,8 @@ extension JSONObject: ExpressibleByDictionaryLiteral {
     /// The members in their order; of two with the same key, the last value stays.
     package init(dictionaryLiteral elements: (String, JSON)...) {
         self.init()
+        // Most get a few members more.
+        members.reserveCapacity(elements.count + 4)
         for (key, value) in elements { self[key] = value }
     }
 }

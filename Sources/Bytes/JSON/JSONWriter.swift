@@ -65,11 +65,11 @@ struct JSONWriter {
                 let byte = content[index]
                 // Only these must be escaped; all other text stays as it is.
                 if byte >= 0x20, byte != 0x22, byte != 0x5C { continue }
-                bytes.append(contentsOf: content[written..<index])
+                bytes.append(contentsOf: UnsafeBufferPointer(rebasing: content[written..<index]))
                 written = index + 1
                 appendEscape(of: byte)
             }
-            bytes.append(contentsOf: content[written...])
+            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: content[written...]))
         }
         bytes.append(UInt8(ascii: "\""))
     }

@@ -1,3 +1,4 @@
+import Ambient
 import Bytes
 import Catalog
 import CommitLog

@@ -1,3 +1,4 @@
+import Ambient
 package import Bytes
 import Catalog
 import CommitLog

@@ -1,3 +1,4 @@
+import Ambient
 package import Bytes
 package import Catalog
 import CommitLog

@@ -177,15 +177,13 @@ extension SourceResolver {
         let graph = try await session.engine.lineageGraph()
         var nodes: [NodeName] = []
         for name in names { nodes.append(try await session.lineageNode(name, graph, at: snapshot)) }
-        if let question = function.question {
-            options.lineage.views = try await session.lineageViews(
-                question,
-                nodes[0],
-                graph,
-                options.lineage,
-                at: snapshot
-            )
-        }
+        options.lineage.views = try await session.lineageViews(
+            function.question,
+            nodes,
+            graph,
+            options.lineage,
+            at: snapshot
+        )
         let rows = try function.rows(graph, nodes, options)
         return resolved(function.rawValue, function.schema, rows)
     }

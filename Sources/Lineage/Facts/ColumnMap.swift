@@ -84,7 +84,7 @@ package struct ColumnMap: Sendable, Hashable {
     }
 
     private static func canonical(_ origins: [Origin]) -> [Origin] {
-        Array(Set(origins)).sorted(by: Origin.precedes)
+        origins.count < 2 ? origins : Array(Set(origins)).sorted(by: Origin.precedes)
     }
 
     /// SHA-256 of the canonical JSON, 64 lower-case hexadecimal digits.

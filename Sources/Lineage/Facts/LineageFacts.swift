@@ -125,11 +125,13 @@ package struct CommitLineage: Sendable, Hashable {
 
     /// Adds a flow.
     ///
-    /// - Parameter map: sets `columnMapHash` of the facts.
-    package mutating func add(_ facts: LineageFacts, map: ColumnMap?) {
+    /// - Parameters:
+    ///   - map: sets `columnMapHash` of the facts.
+    ///   - hash: the map's, from who knows it already.
+    package mutating func add(_ facts: LineageFacts, map: ColumnMap?, hash: String? = nil) {
         var facts = facts
         if let map {
-            let hash = map.hash
+            let hash = hash ?? map.hash
             facts.columnMapHash = hash
             columnMaps[hash] = map
         }

@@ -131,24 +131,6 @@ struct Describer {
         self.views = views
     }
 
-    /// Adds what a node sorts by: the dataset's name, then itself, its rows, its columns by name.
-    func appendSortName(
-        _ key: NodeKey,
-        _ index: borrowing IndexStorage,
-        to names: inout [UInt8]
-    ) {
-        // The only one of its depth.
-        if key == .subject { return }
-        if let views, views.overlay.appendSortName(key, index, before: commitCount, to: &names) {
-            return
-        }
-        index.appendName(of: key.dataset, before: commitCount, to: &names)
-        names += [0, key.isWhole ? 0 : key.isRows ? 1 : 2]
-        if key.isWhole || key.isRows { return }
-        let column = index.columnName(key.column, of: key.dataset, before: commitCount)
-        index.appendBytes(ofText: column, to: &names)
-    }
-
     mutating func describe(
         _ key: NodeKey,
         _ depth: Int,

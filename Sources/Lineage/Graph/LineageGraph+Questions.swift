@@ -180,40 +180,19 @@ extension IndexStorage {
         var describer = Describer(count, subject: subject, views: added.views)
         var part = whole
         if walk.options.hasWindow, !added.isTrimmed { part.keepCounted() }
-        // By depth, then by name; the one asked about first.
-        // Names lie together while they are compared, not all over the index.
-        var names: [UInt8] = []
-        var order: [(depth: Int, isOther: Bool, name: Range<Int>, place: Int)] = []
-        order.reserveCapacity(part.nodes.count)
-        for (place, node) in part.nodes.enumerated() {
-            let start = names.count
-            describer.appendSortName(node.key, self, to: &names)
-            order.append((node.depth, node.key != root, start..<names.count, place))
-        }
-        names.withUnsafeBufferPointer { names in
-            order.sort { a, b in
-                if a.depth != b.depth { return a.depth < b.depth }
-                if a.isOther != b.isOther { return !a.isOther }
-                let (x, y) = (
-                    UnsafeBufferPointer(rebasing: names[a.name]),
-                    UnsafeBufferPointer(rebasing: names[b.name])
-                )
-                if bytesPrecede(x, y) { return true }
-                if bytesPrecede(y, x) { return false }
-                return part.nodes[a.place].key.bits < part.nodes[b.place].key.bits
-            }
-        }
-        var places = Array(repeating: 0, count: order.count)
+        let order = order(part.nodes, root: root, before: count, added.views)
+        var places = Array(repeating: UInt32(0), count: order.count)
         var nodes: [LineageAnswer.Nodes.Place] = []
         nodes.reserveCapacity(order.count)
-        for (index, entry) in order.enumerated() {
-            places[entry.place] = index
+        for (index, place) in order.enumerated() {
+            places[Int(place)] = UInt32(index)
+            let node = part.nodes[Int(place)]
             nodes.append(
                 LineageAnswer.Nodes.Place(
-                    key: part.nodes[entry.place].key,
-                    depth: entry.depth,
-                    isDirect: part.isDirect[entry.place],
-                    isMasked: part.isMasked[entry.place]
+                    key: node.key,
+                    depth: node.depth,
+                    isDirect: part.isDirect[Int(place)],
+                    isMasked: part.isMasked[Int(place)]
                 )
             )
         }
@@ -238,44 +217,5 @@ extension IndexStorage {
             isCut: walk.isCut || added.isCut,
             jobs: added.jobs
         )
-    }
-
-    /// Edges by where they begin and end and by their jobs.
-    ///
-    /// - Parameter places: where in the answer the nodes of the walk are.
-    private func sorted(_ edges: [LineageWalk.Edge], _ places: [Int]) -> [LineageWalk.Edge] {
-        var order = edges.map { edge in
-            var edge = edge
-            edge.from = UInt32(places[Int(edge.from)])
-            edge.to = UInt32(places[Int(edge.to)])
-            return edge
-        }
-        order.sort { a, b in
-            if a.from != b.from { return a.from < b.from }
-            if a.to != b.to { return a.to < b.to }
-            if a.job != b.job {
-                if a.job == none || b.job == none { return a.job == none }
-                let (j, k) = (jobs[a.job], jobs[b.job])
-                if j.name != k.name { return text(j.name, precedes: k.name) }
-                if j.kind != k.kind { return text(j.kind, precedes: k.kind) }
-                if j.version == none || k.version == none { return j.version == none }
-                return text(j.version, precedes: k.version)
-            }
-            return sortsBefore(a.attributes, b.attributes)
-        }
-        return order
-    }
-
-    func sortsBefore(_ a: EdgeAttributes, _ b: EdgeAttributes) -> Bool {
-        let (x, y) = (a.kind?.rawValue ?? "", b.kind?.rawValue ?? "")
-        if x != y { return bytesPrecede(x, y) }
-        // Those of views that the index does not know.
-        if max(a.subtype, b.subtype) >= subtypes.count { return a.bits < b.bits }
-        let (s, t) = (subtypes[a.subtype], subtypes[b.subtype])
-        if s != t {
-            if s == none || t == none { return s == none }
-            return text(s, precedes: t)
-        }
-        return !a.isMasked && b.isMasked
     }
 }

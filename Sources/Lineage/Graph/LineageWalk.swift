@@ -186,6 +186,13 @@ struct LineageWalk {
 
     private static func hash(_ key: NodeKey) -> UInt64 { IndexStorage.hash(key.bits, 0) }
 
+    private static func hash(_ edge: Edge) -> UInt64 {
+        IndexStorage.hash(
+            UInt64(edge.from) << 32 | UInt64(edge.to),
+            UInt64(edge.job) << 32 | UInt64(edge.attributes.bits)
+        )
+    }
+
     private func find(_ key: NodeKey) -> UInt32? {
         places.find(Self.hash(key)) { nodes[Int($0)].key == key }
     }
@@ -203,13 +210,7 @@ struct LineageWalk {
 
     /// The place of an edge between two nodes by one job in one way, made when it is new.
     private mutating func edge(_ new: Edge) -> Int {
-        func hash(_ edge: Edge) -> UInt64 {
-            IndexStorage.hash(
-                UInt64(edge.from) << 32 | UInt64(edge.to),
-                UInt64(edge.job) << 32 | UInt64(edge.attributes.bits)
-            )
-        }
-        let newHash = hash(new)
+        let newHash = Self.hash(new)
         let known = edgePlaces.find(newHash) { place in
             let edge = edges[Int(place)]
             return edge.from == new.from && edge.to == new.to && edge.job == new.job
@@ -217,7 +218,9 @@ struct LineageWalk {
         }
         if let known { return Int(known) }
         edges.append(new)
-        edgePlaces.insert(UInt32(edges.count - 1), newHash) { [edges] in hash(edges[Int($0)]) }
+        edgePlaces.insert(UInt32(edges.count - 1), newHash) { [edges] in
+            Self.hash(edges[Int($0)])
+        }
         return edges.count - 1
     }
 
@@ -489,6 +492,7 @@ struct LineageWalk {
         last.reserveCapacity(readers.count)
         for reader in readers { last.append(index.datasets[reader.run.output].lastEvent) }
         for event in last where event != none { readAhead &+= index.events[event].commit }
+        visits.reserve(readers.count > 64 ? readers.count : 0)
         readers.removeAll { reader in
             guard reader.run.commit < commitCount else { return true }
             guard isAny || index.holds(key.dataset, reader.input.bound, anyOf: events) else {
@@ -502,7 +506,19 @@ struct LineageWalk {
             return false
         }
         if !key.isWhole, !key.isRows { findTargets(index, key.column, &readers) }
+        if !isProbing { expect(readers.count) }
         for reader in readers { spread(index, reader, key, node) }
+    }
+
+    /// Makes room for what so many readers will add, at the least.
+    private mutating func expect(_ count: Int) {
+        // Growing by little each time would cost more than it saves.
+        guard count > 64, count > nodes.count else { return }
+        nodes.reserveCapacity(nodes.count + count)
+        edges.reserveCapacity(edges.count + count)
+        next.reserveCapacity(next.count + count)
+        places.reserve(count) { [nodes] in Self.hash(nodes[Int($0)].key) }
+        edgePlaces.reserve(count) { [edges] in Self.hash(edges[Int($0)]) }
     }
 
     /// Finds where a column goes in each reader's map.

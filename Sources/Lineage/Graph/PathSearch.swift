@@ -145,11 +145,11 @@ struct PathSearch {
     /// Sorts the steps between nodes that starts lead to: by node, name of the one before, and kind.
     private mutating func group(_ index: borrowing IndexStorage, _ walk: LineageWalk) {
         var ranks = Array(repeating: 0, count: distances.count)
-        let describer = Describer(walk.commitCount)
         var names: [(name: [UInt8], node: Int)] = []
         for node in distances.indices where distances[node] != nil {
             var name: [UInt8] = []
-            describer.appendSortName(walk.reached[node].key, index, to: &name)
+            let key = walk.reached[node].key
+            index.appendBytes(of: SortName(key, index, before: walk.commitCount), to: &name)
             names.append((name, node))
         }
         names.sort { a, b in

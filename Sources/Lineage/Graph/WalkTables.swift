@@ -17,16 +17,26 @@ struct PlaceTable {
         return nil
     }
 
+    /// Makes room for so many more.
+    mutating func reserve(_ more: Int, hashOf: (UInt32) -> UInt64) {
+        if 2 * (count + more) > slots.count { grow(to: count + more, hashOf: hashOf) }
+    }
+
+    private mutating func grow(to wanted: Int, hashOf: (UInt32) -> UInt64) {
+        let old = slots
+        var slotCount = old.count
+        while slotCount < 2 * wanted { slotCount *= 2 }
+        slots = Array(repeating: none, count: slotCount)
+        for place in old where place != none { put(place, hashOf(place)) }
+    }
+
     /// Adds a place that is not there yet.
     ///
     /// - Parameter hashOf: the hash of what is at a place, for those that have to move.
     mutating func insert(_ place: UInt32, _ hash: UInt64, hashOf: (UInt32) -> UInt64) {
         count += 1
-        if 2 * count > slots.count {
-            let old = slots
-            slots = Array(repeating: none, count: old.count * 4)
-            for place in old where place != none { put(place, hashOf(place)) }
-        }
+        // Room for twice as many, so that few have to move often.
+        if 2 * count > slots.count { grow(to: 2 * count, hashOf: hashOf) }
         put(place, hash)
     }
 
@@ -52,6 +62,19 @@ struct NumberSet {
         return at
     }
 
+    /// Makes room for so many more.
+    mutating func reserve(_ more: Int) {
+        if 2 * (count + more) > slots.count { grow(to: count + more) }
+    }
+
+    private mutating func grow(to wanted: Int) {
+        let old = slots
+        var slotCount = old.count
+        while slotCount < 2 * wanted { slotCount *= 2 }
+        slots = Array(repeating: Self.empty, count: slotCount)
+        for other in old where other != Self.empty { slots[place(other)] = other }
+    }
+
     func contains(_ number: UInt64) -> Bool { slots[place(number)] == number }
 
     /// - Returns: whether it is new.
@@ -61,9 +84,7 @@ struct NumberSet {
         if slots[at] == number { return false }
         count += 1
         if 2 * count > slots.count {
-            let old = slots
-            slots = Array(repeating: Self.empty, count: old.count * 4)
-            for other in old where other != Self.empty { slots[place(other)] = other }
+            grow(to: 2 * count)
             at = place(number)
         }
         slots[at] = number

@@ -1,3 +1,4 @@
+import Ambient
 package import Bytes
 
 // The answers in Marquez's words. Members that it has and that nobody told of are null or empty; `transformations` of

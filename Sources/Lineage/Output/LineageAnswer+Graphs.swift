@@ -1,3 +1,5 @@
+import Ambient
+
 // The answer in languages for graphs. Nodes are n0, n1, …: names only ever stand inside quotes.
 
 extension LineageAnswer {

@@ -1,3 +1,4 @@
+import Ambient
 package import Bytes
 
 extension LineageAnswer {
@@ -87,28 +88,4 @@ extension LineageAnswer.Edge {
         if let id = run.outputSnapshotID { object["output_snapshot"] = .string(String(id)) }
         return .object(object)
     }
-}
-
-/// A time as `2024-05-01T12:30:00.000Z`.
-package func isoTime(millis: Int64) -> String {
-    let day = millis >= 0 ? millis / 86_400_000 : (millis - 86_399_999) / 86_400_000
-    let rest = millis - day * 86_400_000
-    // Days since 0000-03-01, in eras of 400 years, so that leap days come last.
-    let shifted = day + 719_468
-    let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
-    let dayOfEra = shifted - era * 146_097
-    let yearOfEra =
-        (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-    let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-    let shiftedMonth = (5 * dayOfYear + 2) / 153
-    let dayOfMonth = dayOfYear - (153 * shiftedMonth + 2) / 5 + 1
-    let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
-    let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-    func pad(_ value: Int64, _ width: Int) -> String {
-        let text = String(value)
-        return String(repeating: "0", count: max(0, width - text.count)) + text
-    }
-    return "\(pad(year, 4))-\(pad(month, 2))-\(pad(dayOfMonth, 2))"
-        + "T\(pad(rest / 3_600_000, 2)):\(pad(rest / 60_000 % 60, 2))"
-        + ":\(pad(rest / 1000 % 60, 2)).\(pad(rest % 1000, 3))Z"
 }

@@ -1,3 +1,4 @@
+import Ambient
 package import Bytes
 
 extension LineageSources: LineageReport {

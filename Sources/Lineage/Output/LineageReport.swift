@@ -1,3 +1,4 @@
+import Ambient
 package import Bytes
 
 /// An answer about lineage, as every door gives it: a table for people, JSON for programs.

@@ -366,7 +366,7 @@ private struct HeldNodes {
         firstDepth: Int,
         datasets: Set<UInt32>
     ) {
-        isAll = walk.options.includesReplaced
+        isAll = walk.options.includesReplaced || walk.options.views?.isOnMain == false
         commitCount = walk.commitCount
         for start in starts {
             guard let event = start.event else {

@@ -9,6 +9,12 @@ extension NodeKey {
     /// The number of the first column of an overlay in a dataset of the index.
     static let firstOverlayColumn: UInt32 = 1 << 30
 
+    /// Whether it is a part of a dataset that the index has, which knows it.
+    var isOfIndex: Bool {
+        dataset < Self.firstOverlayDataset
+            && (column < Self.firstOverlayColumn || isRows || isWhole)
+    }
+
     /// The place of its dataset in an overlay; nil for one of the index.
     var overlayPlace: Int? {
         dataset >= Self.firstOverlayDataset && dataset != none
@@ -335,33 +341,27 @@ extension IndexStorage {
 // MARK: - Texts
 
 extension ViewOverlay {
-    /// Adds what a node sorts by.
-    ///
-    /// - Returns: false for a node of the index.
+    /// Adds what a node of the overlay sorts by.
     func appendSortName(
         _ key: NodeKey,
         _ index: borrowing IndexStorage,
         before commitCount: UInt32,
         to names: inout [UInt8]
-    ) -> Bool {
+    ) {
         if let place = key.overlayPlace {
             names += things[place].name.utf8
             names += [0, key.isWhole ? 0 : key.isRows ? 1 : 2]
             if !key.isWhole, !key.isRows { names += things[place].columns[Int(key.column)].utf8 }
-            return true
+        } else if let column = ownColumn(key) {
+            // As columns that the index knows: behind the name of the dataset.
+            index.appendName(of: key.dataset, before: commitCount, to: &names)
+            names += [0, 2]
+            names += column.name.utf8
         }
-        guard let column = ownColumn(key) else { return false }
-        // As columns that the index knows: behind the name of the dataset.
-        index.appendName(of: key.dataset, before: commitCount, to: &names)
-        names += [0, 2]
-        names += column.name.utf8
-        return true
     }
 
     private func ownColumn(_ key: NodeKey) -> LineageViews.Column? {
-        guard key.column >= NodeKey.firstOverlayColumn, !key.isRows, !key.isWhole,
-            key.overlayPlace == nil
-        else { return nil }
+        guard key != .subject, !key.isOfIndex, key.overlayPlace == nil else { return nil }
         return columns[Int(key.column - NodeKey.firstOverlayColumn)]
     }
 

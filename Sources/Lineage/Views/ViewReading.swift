@@ -74,11 +74,14 @@ package struct LineageViews: Sendable {
     package let readings: [ViewReading]
     /// Tables that may be asked about by columns that no run has read or written.
     package let tables: [Table]
+    /// Whether tables hold what they hold on `main`, which is what the log is asked about; elsewhere views are taken to
+    /// see whatever was there.
+    package let isOnMain: Bool
     /// What the newest question made of it: the next one about the same state need not.
     let laid = LaidViews()
 
-    package init(readings: [ViewReading], tables: [Table] = []) {
-        (self.readings, self.tables) = (readings, tables)
+    package init(readings: [ViewReading], tables: [Table] = [], isOnMain: Bool = true) {
+        (self.readings, self.tables, self.isOnMain) = (readings, tables, isOnMain)
     }
 }
 

@@ -1,5 +1,6 @@
 import Ambient
 import Glibc
+import Synchronization
 
 /// Why a file call failed: the name of the call and the system's number for the reason.
 struct FileError: Error, Equatable {
@@ -147,6 +148,51 @@ struct FileStatus: Equatable {
     var entityTag: String {
         "\(String(modifiedNanos, radix: 36))-\(String(size, radix: 36))"
             + "-\(String(inode, radix: 36))"
+    }
+}
+
+/// Whether a path surely names nothing.
+func isAbsent(_ path: String) -> Bool {
+    access(path, F_OK) != 0 && errno == ENOENT
+}
+
+/// Where a file system is.
+package enum FileSystemLocality: UInt8, AtomicRepresentable {
+    /// The path names nothing yet.
+    case unknown
+    /// On a disk or in the memory of this machine.
+    case local
+    /// Somewhere else, or who knows where.
+    case elsewhere
+
+    /// Those of Linux whose names are looked up without asking another machine or process.
+    private static let localTypes: Set<Substring> = [
+        "ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "zfs", "tmpfs", "overlay",
+    ]
+
+    /// The file system of what a path names, by the list of those that are mounted (proc_pid_mountinfo(5)).
+    package init(path: String) {
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            self = .unknown
+            return
+        }
+        // As makedev(3) puts them together.
+        let number = UInt64(status.st_dev)
+        let major = (number >> 8 & 0xFFF) | (number >> 32 & 0xFFFF_F000)
+        let minor = (number & 0xFF) | (number >> 12 & 0xFFFF_FF00)
+        let device = "\(major):\(minor)"
+        let mounts = readSmallFile("/proc/self/mountinfo") ?? []
+        for line in String(decoding: mounts, as: UTF8.self).split(separator: "\n") {
+            let fields = line.split(separator: " ")
+            // The type is behind a dash that ends a list of optional fields.
+            guard fields.count > 2, fields[2] == device,
+                let dash = fields.dropFirst(6).firstIndex(of: "-"), dash + 1 < fields.count
+            else { continue }
+            self = Self.localTypes.contains(fields[dash + 1]) ? .local : .elsewhere
+            return
+        }
+        self = .elsewhere
     }
 }
 

@@ -33,7 +33,7 @@ struct RequestHandler: Sendable {
         let id = requestID(request.headers)
         var headers = HTTPFields()
         headers[HTTPField.Name.requestID] = id
-        headers[.date] = httpDate(micros: parts.ambient.time.nowMicros())
+        headers[.date] = parts.date.text(micros: parts.ambient.time.nowMicros())
         let channel = ResponseChannel(writer, headers: headers, isHead: request.method == .head)
         parts.metrics.requestBegan()
         var account = Account()
@@ -104,10 +104,7 @@ struct RequestHandler: Sendable {
             )
             // Routes that take rows may have something to say before they come.
             if !route.takesRows { try await channel.continueBody(request.headers) }
-            let reply =
-                route.isQuick
-                ? try await run(route, prepared)
-                : try await onPool { try await run(route, prepared) }
+            let reply = try await run(route, prepared)
             if let reply { try await channel.send(reply) }
         } catch {
             // Once a body has begun there is no other status to tell: it must end as what it is, cut off.
@@ -138,18 +135,19 @@ struct RequestHandler: Sendable {
         }
     }
 
-    /// What a route answers, in the time that it has.
+    /// What a route answers, in the time that it has, on the pool unless it is quick.
     private func run(_ route: Route, _ request: ServerRequest) async throws -> Reply? {
         let limits = parts.configuration.limits
         let seconds: Int
         switch route.weight {
-        case .stream: return try await route.handler(request)
+        case .stream: return try await onPool { try await route.handler(request) }
         case .query: seconds = limits.queryTimeoutSeconds
         case .probe, .request: seconds = limits.requestTimeoutSeconds
         }
-        return try await withDeadline(seconds: seconds, time: parts.deadlines) {
-            try await route.handler(request)
-        }
+        return try await parts.deadlines.limit(
+            seconds: seconds,
+            on: route.isQuick ? nil : globalConcurrentExecutor
+        ) { try await route.handler(request) }
     }
 
     private func find(

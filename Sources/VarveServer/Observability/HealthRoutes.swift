@@ -23,7 +23,7 @@ struct HealthRoutes: Sendable {
     /// Ready is who can read the log now: without it no request can be answered.
     private func ready() async throws -> Reply {
         do {
-            let position = try await withDeadline(seconds: 5, time: parts.ambient.time) {
+            let position = try await parts.deadlines.limit(seconds: 5) {
                 try await parts.catalog().read().position
             }
             return .json(["status": "ready", "position": .integer(position)])

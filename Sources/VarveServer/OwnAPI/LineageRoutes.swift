@@ -110,20 +110,30 @@ struct LineageRoutes: Sendable {
         _ query: LineageQuery,
         _ question: LineageAnswer.Question? = nil
     ) async throws -> (graph: LineageGraph, nodes: [NodeName], options: LineageOptions) {
+        let graph = try await parts.engine.lineageGraph()
+        var options = query.options
+        options.asOf = query.asOf.map { LineageInstant($0) } ?? .newest
+        // Most nodes are names that the graph knows, for which nobody else is asked.
+        var nodes: [NodeName] = []
+        let isNamed = !query.nodes.contains { $0.hasPrefix("file:") }
+        if isNamed {
+            nodes = try query.nodes.map { try NodeName($0) }
+            if question != .impact, query.branch == nil,
+                nodes.allSatisfy({ graph.knows($0, options) })
+            {
+                return (graph, nodes, options)
+            }
+        }
         let session = Session(
             engine: parts.engine,
             context: RequestContext(actor: request.principal, requestID: request.id)
         )
         if let instant = query.asOf { await session.set(asOf: instant) }
         if let branch = query.branch { try await session.select(reference: branch) }
-        var options = query.options
-        options.asOf = await session.lineageInstant
-        let graph = try await session.lineageGraph()
-        var nodes: [NodeName] = []
-        for name in query.nodes { nodes.append(try await session.lineageNode(name, graph)) }
-        if let question {
-            options.views = try await session.lineageViews(question, nodes[0], graph, options)
+        if !isNamed {
+            for name in query.nodes { nodes.append(try await session.lineageNode(name, graph)) }
         }
+        options.views = try await session.lineageViews(question, nodes, graph, options)
         return (graph, nodes, options)
     }
 

@@ -1,12 +1,12 @@
-/// A time in UTC, in the forms that HTTP and S3 write it.
-package struct CalendarTime: Equatable {
-    var year: Int
-    var month: Int
-    var day: Int
-    var hour: Int
-    var minute: Int
-    var second: Int
-    var microsecond = 0
+/// A time in UTC, in the forms that HTTP, S3, logs and answers write it.
+package struct CalendarTime: Equatable, Sendable {
+    package var year: Int
+    package var month: Int
+    package var day: Int
+    package var hour: Int
+    package var minute: Int
+    package var second: Int
+    package var microsecond = 0
 
     /// The time so many microseconds after 1970 began.
     package init(micros: Int64) {
@@ -60,6 +60,48 @@ package struct CalendarTime: Equatable {
             + "\(digits(hour, 2))\(digits(minute, 2))\(digits(second, 2))Z"
     }
 
+    /// `2024-05-01T12:30:00.123Z` (ISO 8601); years before 0000 have a sign, and those after 9999 five digits or more.
+    package var isoText: String {
+        // A sign, the digits of any year, and what is behind it.
+        String(unsafeUninitializedCapacity: 48) { bytes in
+            var count = 0
+            func put(_ value: Int, _ width: Int, _ after: UInt8) {
+                if value < 0 {
+                    bytes[count] = UInt8(ascii: "-")
+                    count += 1
+                }
+                var (rest, digitCount) = (value.magnitude, 0)
+                while rest > 0 || digitCount < width {
+                    (rest, digitCount) = (rest / 10, digitCount + 1)
+                }
+                rest = value.magnitude
+                for place in (count..<count + digitCount).reversed() {
+                    bytes[place] = UInt8(ascii: "0") + UInt8(rest % 10)
+                    rest /= 10
+                }
+                bytes[count + digitCount] = after
+                count += digitCount + 1
+            }
+            put(year, 4, UInt8(ascii: "-"))
+            put(month, 2, UInt8(ascii: "-"))
+            put(day, 2, UInt8(ascii: "T"))
+            put(hour, 2, UInt8(ascii: ":"))
+            put(minute, 2, UInt8(ascii: ":"))
+            put(second, 2, UInt8(ascii: "."))
+            put(microsecond / 1000, 3, UInt8(ascii: "Z"))
+            return count
+        }
+    }
+
+    /// `Sun, 06 Nov 1994 08:49:37 GMT`, as HTTP writes it (RFC 9110, section 5.6.7, IMF-fixdate).
+    package var httpText: String {
+        // 1970-01-01 was a Thursday.
+        let dayNumber = floorDivided(micros, by: 86_400_000_000).quotient
+        let weekday = dayNames[Int(floorDivided(dayNumber, by: 7).remainder)]
+        return "\(weekday), \(digits(day, 2)) \(monthNames[month - 1]) \(digits(year, 4)) "
+            + "\(digits(hour, 2)):\(digits(minute, 2)):\(digits(second, 2)) GMT"
+    }
+
     /// Reads `2009-10-12T17:50:30.000Z`, with any number of digits of the second or none.
     package init?(isoText text: some StringProtocol) {
         let bytes = Array(text.utf8)
@@ -111,6 +153,18 @@ package struct CalendarTime: Equatable {
         )
     }
 }
+
+/// A time as logs and answers write it: `2024-05-01T12:30:00.123Z`.
+package func isoTime(micros: Int64) -> String { CalendarTime(micros: micros).isoText }
+
+/// A time as logs and answers write it, of milliseconds since 1970 began; the last time there is for those that are
+/// too far away.
+package func isoTime(millis: Int64) -> String {
+    let (micros, isTooFar) = millis.multipliedReportingOverflow(by: 1000)
+    return isoTime(micros: isTooFar ? (millis < 0 ? Int64.min : Int64.max) : micros)
+}
+
+private let dayNames = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
 
 private let monthNames = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
