@@ -240,6 +240,11 @@ try measure("impact of the hub, one step, every name read", 50) { _ in
     guard byteCount > answer.nodes.count else { fatalError("nodes without names") }
     return answer
 }
+var naming = LineageOptions(depth: 1)
+naming.jobs = true
+try measure("impact of the hub, one step, with jobs", 20) { _ in
+    try graph.impact(of: hub, naming)
+}
 try measure("impact of the hub, all", 5) { _ in try graph.impact(of: hub) }
 print(memory())
 

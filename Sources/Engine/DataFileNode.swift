@@ -1,3 +1,4 @@
+import Ambient
 package import Catalog
 import Iceberg
 package import Lineage
@@ -10,7 +11,8 @@ extension Session {
     /// What a question about lineage names: `file:PATH` is a data file of a table, as the runs that wrote it.
     ///
     /// Any other text stands for itself, and so does a file that lineage knows as such: `file:///tmp/flights.csv`.
-    /// Reads the manifests of the table whose folder has the file.
+    /// Reads the manifests of the table whose folder has the file; and of tables that write elsewhere
+    /// (`write.data.path`), when it does not have it.
     ///
     /// - Parameter state: of the catalog; nil for the session's.
     /// - Throws: `notFound` when no snapshot that is kept has the file, or nobody said where its rows came from.
@@ -30,60 +32,108 @@ extension Session {
         } else {
             snapshot = try await lakeSnapshot(creating: false)
         }
-        let found = try table(holding: key, snapshot, catalog)
-        let table = try await catalog.load(found.table, in: snapshot)
-        guard let added = try await addition(of: key, to: table, catalog) else {
-            throw EngineError(
-                .notFound,
-                "no snapshot of \(found.table) that is kept has the data file \(key)",
-                hint:
-                    "SELECT file_path FROM \(found.table).all_data_files lists those that there are."
-            )
-        }
+        let (table, added) = try await addition(of: key, snapshot, catalog)
         var runs = graph.runs(
             ofSnapshot: added.snapshotID,
-            tableUUID: found.entry.uuid,
+            tableUUID: table.entry.uuid,
             to: snapshot.position
         )
         if runs.count > 1 {
-            let commits = try await commits(sharing: added.path, runs, found.entry.uuid, catalog)
+            let commits = try await commits(sharing: added.path, runs, table.entry.uuid, catalog)
             if !commits.isEmpty { runs.removeAll { !commits.contains($0.commitID) } }
         }
         guard !runs.isEmpty else {
+            let name = table.identifier
             throw EngineError(
                 .notFound,
-                "the data file came with snapshot \(added.snapshotID) of \(found.table), of which lineage knows no run",
-                hint: "varve audit log --table \(found.table) shows the commit."
+                "the data file came with snapshot \(added.snapshotID) of \(name), of which lineage knows no run",
+                hint: "varve audit log --table \(name) shows the commit."
             )
         }
         return try NodeName(dataFile: text, runs: runs.map(\.runID))
     }
 
-    /// The table in whose folder a file is: the innermost.
-    private func table(
-        holding key: String,
+    /// The table that has a file, and the snapshot that added it.
+    ///
+    /// - Throws: `notFound` when no table that may have it does.
+    private func addition(
+        of key: String,
         _ snapshot: CatalogSnapshot,
         _ catalog: WarehouseCatalog
-    ) throws -> (table: TableIdentifier, entry: TableEntry) {
-        var best: (table: TableIdentifier, entry: TableEntry, folder: String)?
+    ) async throws -> (table: LoadedTable, added: (snapshotID: Int64, path: String)) {
+        var asked: [TableIdentifier] = []
+        if let near = try table(inWhoseFolderIs: key, snapshot, catalog) {
+            let table = try await catalog.load(near, in: snapshot)
+            if let added = try await addition(of: key, to: table, catalog) { return (table, added) }
+            asked.append(near)
+        }
+        for table in try await tables(writingTo: key, snapshot, catalog)
+        where !asked.contains(table.identifier) {
+            if let added = try await addition(of: key, to: table, catalog) { return (table, added) }
+            asked.append(table.identifier)
+        }
+        guard let first = asked.first else {
+            throw EngineError(
+                .notFound,
+                "no table then has a folder with the data file \(key), nor writes to one (write.data.path)",
+                hint: "A data file is named by its location, or by its path in the warehouse. "
+                    + "Files that were registered from elsewhere are not looked for."
+            )
+        }
+        throw EngineError(
+            .notFound,
+            "no snapshot of \(asked.map(\.description).joined(separator: ", ")) that is kept has the data file \(key)",
+            hint: "SELECT file_path FROM \(first).all_data_files lists those that there are."
+        )
+    }
+
+    /// Tables whose data files go where a file is, the innermost folder first; reads the metadata of all tables.
+    private func tables(
+        writingTo key: String,
+        _ snapshot: CatalogSnapshot,
+        _ catalog: WarehouseCatalog
+    ) async throws -> [LoadedTable] {
+        let all = try await mapBounded(try snapshot.state.allTables(), countMax: 32) {
+            try await catalog.load($0, in: snapshot)
+        }
+        var found: [(table: LoadedTable, folder: String)] = []
+        for table in all {
+            // Tools of others call it by older names.
+            let properties = [
+                "write.object-storage.path", "write.folder-storage.path",
+            ].compactMap { table.metadata.properties[$0] }
+            let folders = ([table.metadata.dataLocation, table.metadata.location] + properties)
+                .map { folder in
+                    let inside = catalog.key(of: folder) ?? folder
+                    return inside.hasSuffix("/") ? inside : inside + "/"
+                }
+            if let folder = folders.filter({ key.hasPrefix($0) }).max(by: { $0.count < $1.count }) {
+                found.append((table, folder))
+            }
+        }
+        return found.sorted { a, b in
+            if a.folder.count != b.folder.count { return a.folder.count > b.folder.count }
+            return a.table.identifier < b.table.identifier
+        }.map(\.table)
+    }
+
+    /// The table in whose folder a file is: the innermost.
+    private func table(
+        inWhoseFolderIs key: String,
+        _ snapshot: CatalogSnapshot,
+        _ catalog: WarehouseCatalog
+    ) throws -> TableIdentifier? {
+        var best: (table: TableIdentifier, folder: String)?
         for table in try snapshot.state.allTables() {
             let entry = try snapshot.state.existingTable(table)
             let location = catalog.key(of: entry.metadataLocation) ?? entry.metadataLocation
             guard let range = location.ranges(of: "/metadata/").last else { continue }
             let folder = String(location[..<range.lowerBound]) + "/"
             if key.hasPrefix(folder), folder.utf8.count > best?.folder.utf8.count ?? 0 {
-                best = (table, entry, folder)
+                best = (table, folder)
             }
         }
-        guard let best else {
-            throw EngineError(
-                .notFound,
-                "no table then has a folder with the data file \(key)",
-                hint: "A data file is named by its location, or by its path in the warehouse. "
-                    + "Files of tables that write elsewhere (write.data.path) are not found."
-            )
-        }
-        return (best.table, best.entry)
+        return best?.table
     }
 
     /// The snapshot that added a file, and what manifests call the file; nil when no snapshot that is kept has it.

@@ -34,6 +34,7 @@ package final class Engine: Sendable {
     private let opening = WarehouseOpening()
     let lineage: LineageFold
     let carriedMaps = CarriedColumnMaps()
+    let viewMemory = ViewMemory()
     let eventLogOpening = LineageEventLogOpening()
     let openLineageFold = OpenLineageFold()
     /// What schemas and column lineages of events were decoded to.

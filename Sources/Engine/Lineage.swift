@@ -75,10 +75,9 @@ extension Session {
         operation: String? = nil
     ) -> CommitLineage {
         var inputs: [LineageFacts.Input] = []
-        /// Of each source's name, its place among the inputs and its columns.
-        var places: [String: (index: Int, schema: Columnar.Schema)] = [:]
+        var origins = LineageOrigins()
         for source in prepared.inputs {
-            if places[source.table.name] != nil { continue }
+            if origins.has(source.table.name) { continue }
             let dataset: LineageFacts.Dataset
             if let origin = source.origin {
                 dataset = .table(
@@ -90,40 +89,21 @@ extension Session {
             } else {
                 continue
             }
-            places[source.table.name] = (inputs.count, source.table.schema)
+            origins.add(source.table.name, inputs.count, source.table.schema)
             inputs.append(
                 LineageFacts.Input(dataset, snapshotID: source.origin?.snapshotID)
             )
         }
         let columns = ColumnLineage(prepared.bound)
-        func origins(_ edges: [ColumnLineage.Edge]) -> [ColumnMap.Origin] {
-            edges.compactMap { edge in
-                guard let place = places[edge.inputTable] else { return nil }
-                let field = place.schema.fields.first { $0.name == edge.inputColumn }
-                // The number of a row, and its lineage, come from none of its columns.
-                if field?.id == MetadataColumn.rowNumber.id
-                    || MetadataColumn.rowLineage.contains(where: { $0.id == field?.id })
-                {
-                    return nil
-                }
-                return ColumnMap.Origin(
-                    input: place.index,
-                    column: edge.inputColumn,
-                    fieldID: field?.id.flatMap { Int32(exactly: $0) },
-                    kind: edge.type == .direct ? .direct : .indirect,
-                    subtype: edge.subtype.rawValue
-                )
-            }
-        }
         let map = ColumnMap(
             outputs: zip(outputs, columns.columnEdges).map { field, edges in
                 ColumnMap.Output(
                     name: field.name,
                     fieldID: field.id.flatMap { Int32(exactly: $0) },
-                    origins: origins(edges)
+                    origins: origins.origins(edges)
                 )
             },
-            rows: origins(columns.rowEdges)
+            rows: origins.origins(columns.rowEdges)
         )
         let name = (table.identifier.namespace.levels + [table.identifier.name])
         let facts = LineageFacts(

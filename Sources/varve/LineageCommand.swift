@@ -40,6 +40,9 @@ struct LineageCommand: AsyncParsableCommand {
         @Flag(help: "Ask about all columns of a table.")
         var columns = false
 
+        @Flag(help: "Count what ran even where the rows that it wrote have been replaced since.")
+        var replaced = false
+
         @Option(
             help:
                 "How the answer is written: table, json, ndjson, dot, graphml, openlineage, cypher."
@@ -50,12 +53,16 @@ struct LineageCommand: AsyncParsableCommand {
             _ nodes: [String],
             _ window: Window? = nil,
             _ selection: Selection? = nil,
+            question: LineageAnswer.Question? = nil,
+            jobs: Bool = false,
             _ ask: (LineageGraph, [NodeName], LineageOptions) throws -> LineageAnswer
         ) async throws {
             if let depth, depth < 1 { throw Failure(usage: "--depth is 1 or more") }
-            var (graph, nodes, options) = try await global.lineage(nodes)
+            var (graph, nodes, options) = try await global.lineage(nodes, question)
             options.depth = depth
             options.columns = columns
+            options.includesReplaced = replaced
+            options.jobs = jobs
             try window?.apply(to: &options)
             selection?.apply(to: &options)
             try write(try ask(graph, nodes, options), graph)
@@ -66,6 +73,15 @@ struct LineageCommand: AsyncParsableCommand {
             case .table:
                 try answer.printTable()
                 if answer.isCut { print("There is more beyond --depth.") }
+                for job in answer.jobs ?? [] {
+                    let version = job.run.jobVersion.map { ", version \($0)" } ?? ""
+                    let read = job.inputs.joined(separator: ", ")
+                    print(
+                        "\(job.name) (\(job.run.jobKind)\(version)) reads \(read): "
+                            + "\(job.isDirect ? "values" : "rows") of \(job.outputs.joined(separator: ", ")); "
+                            + "last run \(job.run.runID)"
+                    )
+                }
             case .ndjson: answer.printLines()
             case .json: print(answer.json.text(pretty: true))
             case .dot: print(answer.dot)
@@ -121,7 +137,9 @@ struct LineageCommand: AsyncParsableCommand {
         @Argument(help: "The node.") var node: String
 
         func run() async throws {
-            try await options.answer([node], window, selection) { try $0.upstream(of: $1[0], $2) }
+            try await options.answer([node], window, selection, question: .upstream) {
+                try $0.upstream(of: $1[0], $2)
+            }
         }
     }
 
@@ -140,7 +158,9 @@ struct LineageCommand: AsyncParsableCommand {
         @Argument(help: "The node.") var node: String
 
         func run() async throws {
-            try await options.answer([node], window, selection) { try $0.downstream(of: $1[0], $2) }
+            try await options.answer([node], window, selection, question: .downstream) {
+                try $0.downstream(of: $1[0], $2)
+            }
         }
     }
 
@@ -166,18 +186,25 @@ struct LineageCommand: AsyncParsableCommand {
 
     struct Impact: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "What a change of a node may change.",
+            abstract: "What a change of a node may change: columns, rows, views, jobs.",
             discussion: """
-                Example:
+                Views of the catalog (--branch, --as-of) that read what changes are in the answer; those that cannot be
+                bound and mention it are, too, as unknown.
+
+                Examples:
                   varve lineage impact nyc.flights.dep_delay --format json
+                  varve lineage impact nyc.flights.dep_delay --jobs
                 """
         )
         @OptionGroup var options: Options
         @OptionGroup var window: Window
+        @Flag(help: "Say which jobs' newest runs read what changes.") var jobs = false
         @Argument(help: "The node.") var node: String
 
         func run() async throws {
-            try await options.answer([node], window) { try $0.impact(of: $1[0], $2) }
+            try await options.answer([node], window, question: .impact, jobs: jobs) {
+                try $0.impact(of: $1[0], $2)
+            }
         }
     }
 }

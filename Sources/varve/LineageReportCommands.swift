@@ -6,20 +6,24 @@ import Lineage
 
 extension GlobalOptions {
     /// The graph, the nodes that a question names, and the state and namespace that these options name.
+    ///
+    /// - Parameter question: one that views take part in.
     func lineage(
-        _ names: [String]
+        _ names: [String],
+        _ question: LineageAnswer.Question? = nil
     ) async throws -> (graph: LineageGraph, nodes: [NodeName], options: LineageOptions) {
         let session = try await session()
         let graph = try await session.lineageGraph()
         for fault in await session.lineageIndexFaults {
             Failure.report("a lineage index was not used: \(fault.key): \(fault.message)")
         }
-        let options = LineageOptions(
+        var options = LineageOptions(
             asOf: await session.lineageInstant,
             namespace: await session.namespace
         )
         var nodes: [NodeName] = []
         for name in names { nodes.append(try await session.lineageNode(name, graph)) }
+        options.views = try await session.lineageViews(question, nodes, graph, options)
         return (graph, nodes, options)
     }
 }
@@ -150,6 +154,8 @@ extension LineageCommand {
         @Option(help: "How many steps of jobs a way may have; without it any number.") var depth:
             Int?
         @Flag(help: "Ask about all columns of tables.") var columns = false
+        @Flag(help: "Count what ran even where the rows that it wrote have been replaced since.")
+        var replaced = false
         @OptionGroup var selection: LineageCommand.Selection
         @Option(help: "How many ways, at most.") var limit = LineagePaths.defaultLimit
         @Flag(help: "Only the shortest way.") var shortest = false
@@ -168,6 +174,7 @@ extension LineageCommand {
                 (graph, nodes, options: inout LineageOptions) -> LineagePaths in
                 options.depth = depth
                 options.columns = columns
+                options.includesReplaced = replaced
                 selection.apply(to: &options)
                 return try graph.paths(from: nodes[0], to: nodes[1], limits: limits, options)
             }

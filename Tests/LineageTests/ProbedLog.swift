@@ -211,7 +211,7 @@ extension LineageAnswer.Node {
     var probed: String {
         let dataset = tableUUID ?? dataset
         switch kind {
-        case .table, .file, .run, .job: return "\(dataset)|"
+        case .table, .file, .view, .run, .job: return "\(dataset)|"
         case .rows: return "\(dataset)|*"
         case .column: return "\(dataset)|\(column ?? "")"
         }

@@ -23,6 +23,16 @@ enum LineageFunction: String, CaseIterable {
         }
     }
 
+    /// Which question it is, of those that views take part in.
+    fileprivate var question: LineageAnswer.Question? {
+        switch self {
+        case .upstream: .upstream
+        case .downstream: .downstream
+        case .impact: .impact
+        case .path, .paths, .runs, .sources: nil
+        }
+    }
+
     /// How many nodes it is asked with.
     private var nodeCount: Int { self == .path || self == .paths ? 2 : 1 }
 
@@ -49,13 +59,13 @@ enum LineageFunction: String, CaseIterable {
 
     /// A named argument.
     private enum Option: String, CaseIterable {
-        case depth, columns, replaced, limit, shortest, since, until
+        case depth, columns, replaced, limit, shortest, since, until, jobs
         case valuesOnly = "values_only"
 
         var values: String {
             switch self {
             case .depth, .limit: "a whole number"
-            case .columns, .replaced, .shortest, .valuesOnly: "true or false"
+            case .columns, .replaced, .shortest, .valuesOnly, .jobs: "true or false"
             case .since, .until: "a log position or a time"
             }
         }
@@ -66,7 +76,7 @@ enum LineageFunction: String, CaseIterable {
         case .upstream, .downstream: [.depth, .columns, .valuesOnly, .replaced, .since, .until]
         case .path: [.depth, .columns, .valuesOnly, .replaced]
         case .paths: [.depth, .columns, .valuesOnly, .replaced, .limit, .shortest]
-        case .impact: [.depth, .replaced, .since, .until]
+        case .impact: [.depth, .replaced, .since, .until, .jobs]
         case .runs: [.limit, .since, .until]
         case .sources: [.columns, .valuesOnly]
         }
@@ -92,6 +102,7 @@ enum LineageFunction: String, CaseIterable {
             case (.valuesOnly?, .boolean(let flag)):
                 options.lineage.selection = flag ? .directOnly : .all
             case (.replaced?, .boolean(let flag)): options.lineage.includesReplaced = flag
+            case (.jobs?, .boolean(let flag)): options.lineage.jobs = flag
             case (.limit?, .int32(let limit)): options.limit = Int(limit)
             case (.shortest?, .boolean(let flag)): options.isShortestOnly = flag
             case (.since?, let value): options.lineage.since = try instant(value, argument.name)
@@ -166,6 +177,13 @@ extension SourceResolver {
         let graph = try await session.engine.lineageGraph()
         var nodes: [NodeName] = []
         for name in names { nodes.append(try await session.lineageNode(name, graph, at: snapshot)) }
+        options.lineage.views = try await session.lineageViews(
+            function.question,
+            nodes,
+            graph,
+            options.lineage,
+            at: snapshot
+        )
         let rows = try function.rows(graph, nodes, options)
         return resolved(function.rawValue, function.schema, rows)
     }

@@ -41,13 +41,16 @@ extension LineageAnswer {
         Field("complete", .boolean, isNullable: false),
     ]
 
-    /// One row for each node that a change may reach.
+    /// One row for each node that a change may reach, then one for each job that reads it.
     static let nodeFields = [
         Field("name", .string, isNullable: false), Field("kind", .string, isNullable: false),
         Field("dataset", .string, isNullable: false), Field("column_name", .string),
         Field("depth", .int32, isNullable: false), Field("effect", .string, isNullable: false),
         Field("masked", .boolean, isNullable: false), Field("dropped", .boolean, isNullable: false),
         Field("complete", .boolean, isNullable: false),
+        Field("dataset_kind", .string, isNullable: false), Field("reason", .string),
+        Field("job_kind", .string), Field("job_version", .string), Field("run_id", .string),
+        Field("position", .int64),
     ]
 
     var edgeValues: [[Value]] {
@@ -68,14 +71,35 @@ extension LineageAnswer {
     }
 
     var nodeValues: [[Value]] {
-        nodes.dropFirst().map { node in
-            [
+        let nodeRows = nodes.dropFirst().map { node -> [Value] in
+            let effect =
+                node.unknownReason != nil ? "unknown" : node.isDirect ? "values" : "rows"
+            return [
                 .string(node.name), .string(node.kind.rawValue), .string(node.dataset),
-                text(node.column), .int32(Int32(clamping: node.depth)),
-                .string(node.isDirect ? "values" : "rows"), .boolean(node.isMasked),
-                .boolean(node.isDropped), .boolean(isComplete),
+                text(node.column), .int32(Int32(clamping: node.depth)), .string(effect),
+                .boolean(node.isMasked), .boolean(node.isDropped), .boolean(isComplete),
+                .string(node.datasetKind), text(node.unknownReason), .null, .null, .null, .null,
             ]
         }
+        return nodeRows + (jobs ?? []).map { jobRow($0) }
+    }
+
+    private func jobRow(_ job: Job) -> [Value] {
+        [
+            .string(job.name), .string("job"), .string(job.name), .null,
+            .int32(Int32(clamping: job.depth)), .string(job.isDirect ? "values" : "rows"),
+            .boolean(false), .boolean(false), .boolean(isComplete), .string("job"), .null,
+            .string(job.run.jobKind), text(job.run.jobVersion), .string(job.run.runID),
+            .int64(job.run.position),
+        ]
+    }
+}
+
+extension LineageAnswer.Node {
+    /// What the dataset is that the node is of.
+    fileprivate var datasetKind: String {
+        if kind == .run || kind == .job { return kind.rawValue }
+        return isOfView ? "view" : tableUUID == nil ? "file" : "table"
     }
 }
 

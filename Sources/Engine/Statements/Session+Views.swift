@@ -476,6 +476,30 @@ extension ViewMetadata {
             .sql
     }
 
+    /// What the name of the view stands for.
+    ///
+    /// - Throws: when it has no text that this program reads.
+    func definition(of view: TableIdentifier) throws -> ViewDefinition {
+        let text = try readableText(view)
+        let query: Query
+        do {
+            query = try Parser.parseQuery(text.sql)
+        } catch {
+            let dialect =
+                text.dialect == Session.viewDialect ? "" : " (SQL of \(text.dialect))"
+            throw PlanError(
+                .invalid,
+                "the query of view \"\(view)\"\(dialect) cannot be read: \(error)"
+            )
+        }
+        return ViewDefinition(
+            name: view.description,
+            query: query,
+            namespace: currentVersion.defaultNamespace,
+            columns: currentSchema.fields.map(\.name)
+        )
+    }
+
     /// The statement that makes an equal view.
     fileprivate func createStatement(_ view: TableIdentifier) -> String {
         let name = (view.namespace.levels + [view.name])
@@ -500,24 +524,8 @@ extension SourceResolver {
         guard let view = try await session.findView(parts, snapshot.state) else { return nil }
         let catalog = try await session.engine.catalog(creating: false)
         let metadata = try await catalog.loadView(view, in: snapshot)
-        let text = try metadata.readableText(view)
-        let query: Query
-        do {
-            query = try Parser.parseQuery(text.sql)
-        } catch {
-            let dialect =
-                text.dialect == Session.viewDialect ? "" : " (SQL of \(text.dialect))"
-            throw PlanError(
-                .invalid,
-                "the query of view \"\(view)\"\(dialect) cannot be read: \(error)"
-            )
-        }
+        let definition = try metadata.definition(of: view)
         views.insert(view)
-        return ViewDefinition(
-            name: view.description,
-            query: query,
-            namespace: metadata.currentVersion.defaultNamespace,
-            columns: metadata.currentSchema.fields.map(\.name)
-        )
+        return definition
     }
 }

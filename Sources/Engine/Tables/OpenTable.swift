@@ -33,6 +33,11 @@ struct OpenTable: Sendable {
     /// The columns of row lineage that scans of it have beside its own.
     var lineageFields: [Field] { hasRowLineage ? MetadataColumn.rowLineage : [] }
 
+    /// What a statement sees of a version with these columns: hidden ones come behind them.
+    func seenSchema(_ columns: Columnar.Schema) -> Columnar.Schema {
+        Columnar.Schema(columns.fields + [MetadataColumn.rowNumber] + lineageFields)
+    }
+
     /// Where a scan has these columns.
     func lineagePositions(from first: Int) -> RowLineagePositions? {
         hasRowLineage ? RowLineagePositions(rowID: first, lastUpdated: first + 1) : nil
@@ -209,9 +214,7 @@ extension SourceResolver {
             metadataFile: table.metadataLocation
         )
         let columns = try reader.columns()
-        let seen = Columnar.Schema(
-            columns.fields + [MetadataColumn.rowNumber] + table.lineageFields
-        )
+        let seen = table.seenSchema(columns)
         let fieldIDs = seen.fields.map { $0.id ?? 0 }
         let source = TableReadSource(reader: reader, fieldIDs: fieldIDs, chosen: nil)
         let statistics = try await reader.statistics(columns.fields.map { $0.id ?? 0 })

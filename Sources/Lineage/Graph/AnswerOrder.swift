@@ -9,8 +9,8 @@ struct SortName {
     fileprivate var column: UInt32
 
     init(_ key: NodeKey, _ index: borrowing IndexStorage, before commitCount: UInt32) {
-        // There is only one of it at its depth.
-        guard key != .subject else {
+        // Of runs that are asked about there is only one node at its depth, and views say themselves what they sort by.
+        guard key.isOfIndex else {
             (dataset, part, column) = (none, 0, none)
             return
         }
@@ -39,7 +39,8 @@ extension IndexStorage {
     func order(
         _ nodes: [LineageWalk.Node],
         root: NodeKey,
-        before commitCount: UInt32
+        before commitCount: UInt32,
+        _ views: SharedOverlay?
     ) -> [UInt32] {
         struct Entry {
             /// The depth, and at that depth whether it is another than the root.
@@ -59,7 +60,11 @@ extension IndexStorage {
         entries.reserveCapacity(nodes.count)
         for (place, node) in nodes.enumerated() {
             let start = bytes.count
-            appendBytes(of: sortNames[place], to: &bytes)
+            if let views, views.overlay.hasNode(node.key) {
+                views.overlay.appendSortName(node.key, self, before: commitCount, to: &bytes)
+            } else {
+                appendBytes(of: sortNames[place], to: &bytes)
+            }
             entries.append(
                 Entry(
                     rank: UInt64(node.depth) << 1 | (node.key == root ? 0 : 1),
@@ -134,6 +139,8 @@ extension IndexStorage {
     func sortsBefore(_ a: EdgeAttributes, _ b: EdgeAttributes) -> Bool {
         let (x, y) = (a.kind?.rawValue ?? "", b.kind?.rawValue ?? "")
         if x != y { return bytesPrecede(x, y) }
+        // Those of views that the index does not know.
+        if max(a.subtype, b.subtype) >= subtypes.count { return a.bits < b.bits }
         let (s, t) = (subtypes[a.subtype], subtypes[b.subtype])
         if s != t {
             if s == none || t == none { return s == none }

@@ -10,8 +10,9 @@ extension LineageAnswer {
         let commitCount: UInt32
         /// What stands for `NodeKey.subject`.
         let subject: Node?
+        let views: SharedOverlay?
 
-        var describer: Describer { Describer(commitCount, subject: subject) }
+        var describer: Describer { Describer(commitCount, subject: subject, views: views) }
     }
 
     /// The nodes of an answer, each made when it is read.
@@ -92,7 +93,7 @@ extension LineageAnswer {
         package subscript(index: Int) -> Edge {
             let edge = edges[index]
             let dataset = nodes[Int(edge.from)].key.dataset
-            return source.graph.storage.read { $0.describe(edge, from: dataset) }
+            return source.graph.storage.read { $0.describe(edge, from: dataset, source.views) }
         }
 
         /// The numbers of the runs that edges show, ascending.
@@ -106,7 +107,7 @@ extension LineageAnswer: Equatable {
     package static func == (a: LineageAnswer, b: LineageAnswer) -> Bool {
         a.question == b.question && a.root == b.root && a.target == b.target
             && a.position == b.position && a.timeMillis == b.timeMillis && a.gaps == b.gaps
-            && a.isCut == b.isCut && a.nodes.elementsEqual(b.nodes)
+            && a.isCut == b.isCut && a.jobs == b.jobs && a.nodes.elementsEqual(b.nodes)
             && a.edges.elementsEqual(b.edges)
     }
 }
@@ -116,12 +117,18 @@ struct Describer {
     private let commitCount: UInt32
     /// What stands for `NodeKey.subject`.
     private let subject: LineageAnswer.Node?
+    private let views: SharedOverlay?
     /// Nodes of one dataset come one behind the other in most answers.
     private var last: (dataset: UInt32, node: LineageAnswer.Node)?
 
-    init(_ commitCount: UInt32, subject: LineageAnswer.Node? = nil) {
+    init(
+        _ commitCount: UInt32,
+        subject: LineageAnswer.Node? = nil,
+        views: SharedOverlay? = nil
+    ) {
         self.commitCount = commitCount
         self.subject = subject
+        self.views = views
     }
 
     mutating func describe(
@@ -130,6 +137,9 @@ struct Describer {
         _ index: borrowing IndexStorage
     ) -> LineageAnswer.Node {
         if key == .subject, let subject { return subject }
+        if let views, views.overlay.hasNode(key) {
+            return views.overlay.describe(key, depth) { whole($0.dataset, index) }
+        }
         var node: LineageAnswer.Node
         if let last, last.dataset == key.dataset {
             node = last.node
@@ -188,7 +198,8 @@ struct Describer {
 extension IndexStorage {
     fileprivate func describe(
         _ edge: LineageWalk.Edge,
-        from dataset: UInt32
+        from dataset: UInt32,
+        _ views: SharedOverlay?
     ) -> LineageAnswer.Edge {
         var run: LineageAnswer.Run?
         if edge.runCount > 0 {
@@ -199,7 +210,7 @@ extension IndexStorage {
             from: Int(edge.from),
             to: Int(edge.to),
             kind: edge.attributes.kind,
-            subtype: optionalString(subtypes[edge.attributes.subtype]),
+            subtype: subtype(edge.attributes, views),
             isMasked: edge.attributes.isMasked,
             run: run,
             runCount: edge.runCount,

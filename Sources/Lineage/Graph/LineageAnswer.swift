@@ -23,6 +23,11 @@ package struct LineageOptions: Sendable {
     package var since: LineageInstant?
     package var until: LineageInstant?
 
+    /// What the question is to know of views; nil for nothing.
+    package var views: LineageViews?
+    /// Whether an answer about impact says which jobs read what changes.
+    package var jobs = false
+
     var hasWindow: Bool { since != nil || until != nil }
 
     package init(
@@ -56,7 +61,7 @@ package struct LineageAnswer: Sendable {
     /// A dataset, the rows of one, or a column; or the runs that were asked about.
     package struct Node: Sendable, Hashable {
         package enum Kind: String, Sendable, Hashable {
-            case table, file, column
+            case table, file, view, column
             /// Which rows a dataset has: what filters and joins decide about.
             case rows
             /// What was asked about: a run, or all runs of a job.
@@ -79,6 +84,10 @@ package struct LineageAnswer: Sendable {
         package var isDirect: Bool
         /// Whether every way between them masks the values.
         package var isMasked: Bool
+        /// Whether it is a view, or a part of one.
+        package var isOfView = false
+        /// Why nobody knows what a view reads, and so whether it changes.
+        package var unknownReason: String?
     }
 
     /// From where data came to where it went, in one job; many runs of it are one edge.
@@ -127,4 +136,6 @@ package struct LineageAnswer: Sendable {
     package var gaps: [String]
     /// Whether there is more beyond the depth that was asked for.
     package var isCut: Bool
+    /// The jobs that read what changes; nil when nobody asked for them.
+    package var jobs: [Job]?
 }

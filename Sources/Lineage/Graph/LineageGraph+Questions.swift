@@ -68,13 +68,19 @@ extension IndexStorage {
     ) throws(LineageError) -> LineageAnswer {
         let count = try commitCount(checked: options)
         let window = try window(options)
+        let views = overlay(options, before: count, in: graph)
         if let subject = try subject(of: node, before: count) {
-            return ask(question, of: subject, options, window, in: graph)
+            return ask(question, of: subject, options, window, views, in: graph)
         }
-        let root = try root(node, namespace: options.namespace, before: count)
-        let roots = roots(of: root, options)
+        let root = try root(node, namespace: options.namespace, before: count, views?.overlay)
+        if let views, root.key.overlayPlace != nil {
+            return try ask(question, ofOverlay: root, options, window, views, in: graph)
+        }
+        let roots = roots(of: root, options, views?.overlay)
         var walk = LineageWalk(options, commitCount: count)
         walk.window = window
+        // Views read what is there now, so it is looked at what each node came from.
+        if question == .impact, views?.overlay.views.isEmpty == false { walk.stepCountMax = .max }
         if question == .upstream {
             walk.goUpstream(self, from: roots, event: root.event)
         } else {
@@ -82,7 +88,12 @@ extension IndexStorage {
         }
         var part = AnswerPart(nodes: Array(walk.reached), edges: walk.edges)
         part.reach(from: roots.compactMap { walk.place(of: $0) }, isForward: question != .upstream)
-        return answer(question, root.key, part, walk, in: graph)
+        var added = Extension()
+        if question == .impact {
+            let starts = roots.map { (key: $0, event: root.event) }
+            added = extend(&part, walk, views, starts: starts, depth: options.depth)
+        }
+        return answer(question, root.key, part, walk, added, in: graph)
     }
 
     fileprivate func path(
@@ -139,10 +150,16 @@ extension IndexStorage {
     }
 
     /// The node itself, or all columns of the dataset when they are asked for.
-    func roots(of root: Root, _ options: LineageOptions) -> [NodeKey] {
+    func roots(
+        of root: Root,
+        _ options: LineageOptions,
+        _ views: ViewOverlay? = nil
+    ) -> [NodeKey] {
         guard options.columns, root.key.isWhole else { return [root.key] }
         let dataset = root.key.dataset
-        var keys = (0..<datasets[dataset].columnCount).map { NodeKey(dataset, $0) }
+        let count = root.key.overlayPlace == nil ? datasets[dataset].columnCount : 0
+        var keys = (0..<count).map { NodeKey(dataset, $0) }
+        keys += (views?.columns(of: dataset) ?? []).map { NodeKey(dataset, $0) }
         if options.selection == .all { keys.append(.rows(dataset)) }
         return keys.isEmpty ? [root.key] : keys
     }
@@ -155,14 +172,15 @@ extension IndexStorage {
         _ root: NodeKey,
         _ whole: AnswerPart,
         _ walk: LineageWalk,
+        _ added: Extension = Extension(),
         subject: LineageAnswer.Node? = nil,
         in graph: LineageGraph
     ) -> LineageAnswer {
         let count = walk.commitCount
-        var describer = Describer(count, subject: subject)
+        var describer = Describer(count, subject: subject, views: added.views)
         var part = whole
-        if walk.options.hasWindow { part.keepCounted() }
-        let order = order(part.nodes, root: root, before: count)
+        if walk.options.hasWindow, !added.isTrimmed { part.keepCounted() }
+        let order = order(part.nodes, root: root, before: count, added.views)
         var places = Array(repeating: UInt32(0), count: order.count)
         var nodes: [LineageAnswer.Nodes.Place] = []
         nodes.reserveCapacity(order.count)
@@ -178,7 +196,12 @@ extension IndexStorage {
                 )
             )
         }
-        let source = LineageAnswer.Source(graph: graph, commitCount: count, subject: subject)
+        let source = LineageAnswer.Source(
+            graph: graph,
+            commitCount: count,
+            subject: subject,
+            views: added.views
+        )
         let edges = sorted(part.edges, places)
         let last = count > 0 ? commits[count - 1] : nil
         return LineageAnswer(
@@ -189,8 +212,10 @@ extension IndexStorage {
             timeMillis: last?.timeMillis ?? 0,
             nodes: LineageAnswer.Nodes(source: source, places: nodes),
             edges: LineageAnswer.Edges(source: source, nodes: nodes, edges: edges),
-            gaps: walk.gaps.union(generalGaps(before: count)).sorted(by: bytesPrecede),
-            isCut: walk.isCut
+            gaps: walk.gaps.union(generalGaps(before: count)).union(added.gaps)
+                .sorted(by: bytesPrecede),
+            isCut: walk.isCut || added.isCut,
+            jobs: added.jobs
         )
     }
 }

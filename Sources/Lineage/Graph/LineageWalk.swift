@@ -60,6 +60,8 @@ struct LineageWalk {
     /// How many steps are kept one by one, for who follows single ways; more than those make `isOverfull`.
     var stepCountMax = 0
     private(set) var steps: [Step] = []
+    /// How many there were when each step of the walk began.
+    private(set) var stepStarts: [Int] = []
     private(set) var isOverfull = false
 
     private var nodes: [Node] = []
@@ -85,6 +87,8 @@ struct LineageWalk {
     /// the dataset whenever it was read.
     private var next: [(node: UInt32, event: UInt32)] = []
     private var current: [(node: UInt32, event: UInt32)] = []
+    /// What a later step starts from beside what it is led to, by the steps before it.
+    private var later: [Int: [(node: UInt32, event: UInt32)]] = [:]
 
     init(_ options: LineageOptions, commitCount: UInt32) {
         self.options = options
@@ -105,8 +109,15 @@ struct LineageWalk {
     // MARK: Steps
 
     /// Adds a node to begin from: upstream with what of it is meant, downstream with where it came from.
-    mutating func begin(at key: NodeKey, event: UInt32) {
-        next.append((node(key, depth: 0), event))
+    ///
+    /// - Parameter stepCount: as if it had been reached by so many steps.
+    mutating func begin(at key: NodeKey, event: UInt32, after stepCount: Int = 0) {
+        let place = node(key, depth: stepCount)
+        if stepCount == 0 {
+            next.append((place, event))
+        } else {
+            later[stepCount, default: []].append((place, event))
+        }
     }
 
     mutating func goUpstream(
@@ -155,12 +166,17 @@ struct LineageWalk {
 
     /// - Returns: false when there is nothing to go on from.
     private mutating func beginStep() -> Bool {
+        if !later.isEmpty {
+            if next.isEmpty { stepCount = later.keys.min() ?? stepCount }
+            next += later.removeValue(forKey: stepCount) ?? []
+        }
         guard !next.isEmpty else { return false }
         if let limit = options.depth, stepCount >= limit {
             isProbing = true
             answerNodeCount = nodes.count
         }
         stepCount += 1
+        if stepCountMax > 0 { stepStarts.append(steps.count) }
         swap(&current, &next)
         next.removeAll(keepingCapacity: true)
         // Newest events first: they stand for those before them.

@@ -85,6 +85,19 @@ package struct NodeName: Sendable, Hashable {
         self.parts = parts
     }
 
+    /// The tables and views that it may mean, each with a column of it, the likeliest first; none for what ran.
+    ///
+    /// - Parameter namespace: where a single part is looked up.
+    package func candidates(in namespace: [String]) -> [(table: [String], column: String?)] {
+        guard !parts.isEmpty else { return [] }
+        var candidates: [(table: [String], column: String?)] = []
+        if parts.count > 1 { candidates.append((parts, nil)) }
+        candidates.append((namespace + parts, nil))
+        if parts.count > 2 { candidates.append((Array(parts.dropLast()), parts.last)) }
+        if parts.count > 1 { candidates.append((namespace + parts.dropLast(), parts.last)) }
+        return candidates
+    }
+
     private static func execution(_ text: String) throws(LineageError) -> Execution? {
         guard text.hasPrefix("run:") || text.hasPrefix("job:") else { return nil }
         let name = String(text.dropFirst(4))
@@ -138,7 +151,8 @@ extension IndexStorage {
     func root(
         _ name: NodeName,
         namespace: [String],
-        before commitCount: UInt32
+        before commitCount: UInt32,
+        _ views: ViewOverlay? = nil
     ) throws(LineageError) -> Root {
         guard name.execution == nil else {
             throw LineageError(
@@ -146,20 +160,21 @@ extension IndexStorage {
                 "\"\(name.text.prefix(200))\" is no table, column or file, as this question needs"
             )
         }
-        if let file = try fileRoot(name, commitCount) { return file }
-        let parts = name.parts
-        var candidates: [(table: [String], column: String?)] = []
-        if parts.count > 1 { candidates.append((parts, nil)) }
-        candidates.append((namespace + parts, nil))
-        if parts.count > 2 { candidates.append((Array(parts.dropLast()), parts.last)) }
-        if parts.count > 1 { candidates.append((namespace + parts.dropLast(), parts.last)) }
+        if let file = try fileRoot(name, commitCount, views) { return file }
+        let candidates = name.candidates(in: namespace)
         for (tableName, column) in candidates {
+            if let found = views?.view(named: NodeName.written(tableName)) {
+                return try viewRoot(found, column, name, views)
+            }
             guard let text = findText(NodeName.written(tableName)),
                 let table = dataset(named: text, before: commitCount)
             else { continue }
             var root = Root(key: .whole(table))
             if let column {
-                guard let index = self.column(column, of: table, commitCount) else {
+                guard
+                    let index = self.column(column, of: table, commitCount)
+                        ?? views?.column(named: column, of: table)
+                else {
                     throw LineageError(
                         .notFound,
                         "lineage knows no column \"\(column)\" of "
@@ -192,16 +207,40 @@ extension IndexStorage {
         )
     }
 
+    private func viewRoot(
+        _ view: NodeKey,
+        _ column: String?,
+        _ name: NodeName,
+        _ views: ViewOverlay?
+    ) throws(LineageError) -> Root {
+        guard name.snapshotID == nil else {
+            throw LineageError(.invalid, "\(name.text) is a view, which has no snapshots")
+        }
+        guard let column else { return Root(key: view) }
+        guard let number = views?.column(named: column, of: view.dataset) else {
+            throw LineageError(.notFound, "the view has no column \"\(column)\": \(name.text)")
+        }
+        return Root(key: NodeKey(view.dataset, number))
+    }
+
     private func fileRoot(
         _ name: NodeName,
-        _ commitCount: UInt32
+        _ commitCount: UInt32,
+        _ views: ViewOverlay?
     ) throws(LineageError) -> Root? {
         if let file = findDataset(name.text, isFile: true) { return Root(key: .whole(file)) }
-        guard let hash = name.text.lastIndex(of: "#"),
-            let file = findDataset(String(name.text[..<hash]), isFile: true)
+        if let file = views?.file(name.text) { return Root(key: file) }
+        guard let hash = name.text.lastIndex(of: "#") else { return nil }
+        let path = String(name.text[..<hash])
+        guard
+            let file = findDataset(path, isFile: true) ?? views?.file(path)?.dataset
         else { return nil }
         let column = String(name.text[name.text.index(after: hash)...])
-        guard let index = self.column(column, of: file, commitCount) else {
+        let isOfIndex = NodeKey.whole(file).overlayPlace == nil
+        guard
+            let index = (isOfIndex ? self.column(column, of: file, commitCount) : nil)
+                ?? views?.column(named: column, of: file)
+        else {
             throw LineageError(.notFound, "lineage knows no column \"\(column)\" of that file")
         }
         return Root(key: NodeKey(file, index))

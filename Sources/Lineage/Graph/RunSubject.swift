@@ -122,7 +122,7 @@ extension IndexStorage {
     }
 
     /// The first run of a commit or of one behind it.
-    private func firstRun(from commit: UInt32) -> UInt32 {
+    func firstRun(from commit: UInt32) -> UInt32 {
         var (low, high) = (0, runs.count)
         while low < high {
             let middle = (low + high) / 2
@@ -137,6 +137,7 @@ extension IndexStorage {
         of subject: RunSubject,
         _ options: LineageOptions,
         _ window: Range<UInt32>,
+        _ views: SharedOverlay? = nil,
         in graph: LineageGraph
     ) -> LineageAnswer {
         let isUpstream = question == .upstream
@@ -145,6 +146,7 @@ extension IndexStorage {
         inner.depth = options.depth.map { $0 - 1 }
         var walk = LineageWalk(inner, commitCount: commitCount(options.asOf))
         walk.window = window
+        if views?.overlay.views.isEmpty == false { walk.stepCountMax = .max }
         var linked: [(run: UInt32, links: [RunLink])] = []
         for run in subject.runs {
             let links =
@@ -193,7 +195,12 @@ extension IndexStorage {
             }
         }
         part.reach(from: [subjectPlace], isForward: !isUpstream)
-        return answer(question, .subject, part, walk, subject: subject.node, in: graph)
+        var added = Extension()
+        if question == .impact {
+            let starts = linked.flatMap(\.links).map { (key: $0.key, event: UInt32?($0.event)) }
+            added = extend(&part, walk, views, starts: starts, firstDepth: 1, depth: options.depth)
+        }
+        return answer(question, .subject, part, walk, added, subject: subject.node, in: graph)
     }
 
     /// What a run read: datasets, or their columns and which rows they have.
@@ -282,17 +289,22 @@ extension IndexStorage {
 }
 
 extension AnswerPart {
+    /// Whether an edge is no run's, but what a view's definition says at any time.
+    private func isOfDefinition(_ edge: LineageWalk.Edge) -> Bool {
+        nodes[Int(edge.to)].key.overlayPlace != nil
+    }
+
     /// Leaves out edges that no run counts in, and nodes that have no other; what was asked about stays.
     mutating func keepCounted() {
         var isKept = Array(repeating: false, count: nodes.count)
         for root in roots { isKept[Int(root)] = true }
-        for edge in edges where edge.runCount > 0 {
+        for edge in edges where edge.runCount > 0 || isOfDefinition(edge) {
             isKept[Int(edge.from)] = true
             isKept[Int(edge.to)] = true
         }
         // That columns stand in rows is no run's doing, and counts where both are there.
         edges = edges.filter { edge in
-            edge.runCount > 0
+            edge.runCount > 0 || isOfDefinition(edge)
                 || (edge.job == none && isKept[Int(edge.from)] && isKept[Int(edge.to)])
         }
         var places = Array(repeating: UInt32(0), count: nodes.count)

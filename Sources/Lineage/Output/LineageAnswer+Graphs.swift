@@ -16,6 +16,7 @@ extension LineageAnswer {
                 switch node.kind {
                 case .table: "box"
                 case .file: "note"
+                case .view: "tab"
                 case .column: "ellipse"
                 case .rows: "hexagon"
                 case .run, .job: "cds"
@@ -125,6 +126,7 @@ extension LineageAnswer {
                 switch node.kind {
                 case .table: "Table"
                 case .file: "File"
+                case .view: "View"
                 case .column: "Column"
                 case .rows: "Rows"
                 case .run: "Run"

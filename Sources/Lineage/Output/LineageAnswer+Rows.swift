@@ -34,7 +34,7 @@ extension LineageAnswer {
         return [
             LineageList("nodes", "node", of: nodes) { $0.json },
             LineageList("edges", "edge", of: edges) { $0.json(nodes) },
-        ]
+        ] + (jobs.map { [LineageList("jobs", "job", of: $0) { $0.json }] } ?? [])
     }
 }
 
@@ -50,6 +50,23 @@ extension LineageAnswer.Node {
         object["depth"] = .integer(depth)
         object["direct"] = .bool(isDirect)
         object["masked"] = .bool(isMasked)
+        if isOfView { object["view"] = true }
+        if let unknownReason {
+            object["effect"] = "unknown"
+            object["reason"] = .string(unknownReason)
+        }
+        return .object(object)
+    }
+}
+
+extension LineageAnswer.Job {
+    fileprivate var json: JSON {
+        var object: JSONObject = ["name": .string(name)]
+        for member in run.members.members { object[member.key] = member.value }
+        object["depth"] = .integer(depth)
+        object["direct"] = .bool(isDirect)
+        object["inputs"] = .strings(inputs)
+        object["outputs"] = .strings(outputs)
         return .object(object)
     }
 }

@@ -60,7 +60,8 @@ struct LineageRoutes: Sendable {
     ) -> Route {
         Route(.get, "/varve/v1/lineage/\(question)", weight: .query) { request in
             let query = try LineageQuery(request.target, nodes, parameters)
-            let (graph, nodes, options) = try await state(request, query)
+            let views = LineageAnswer.Question(rawValue: question)
+            let (graph, nodes, options) = try await state(request, query, views)
             return try await reply(query, graph, nodes, options, ask, request)
         }
     }
@@ -102,24 +103,37 @@ struct LineageRoutes: Sendable {
     }
 
     /// The graph, and the options that a question names.
+    ///
+    /// - Parameter question: one that views take part in.
     private func state(
         _ request: ServerRequest,
-        _ query: LineageQuery
+        _ query: LineageQuery,
+        _ question: LineageAnswer.Question? = nil
     ) async throws -> (graph: LineageGraph, nodes: [NodeName], options: LineageOptions) {
         let graph = try await parts.engine.lineageGraph()
         var options = query.options
         options.asOf = query.asOf.map { LineageInstant($0) } ?? .newest
-        // Most nodes are names, for which nobody else is asked.
-        if !query.nodes.contains(where: { $0.hasPrefix("file:") }) {
-            return (graph, try query.nodes.map { try NodeName($0) }, options)
+        // Most nodes are names that the graph knows, for which nobody else is asked.
+        var nodes: [NodeName] = []
+        let isNamed = !query.nodes.contains { $0.hasPrefix("file:") }
+        if isNamed {
+            nodes = try query.nodes.map { try NodeName($0) }
+            if question != .impact, query.branch == nil,
+                nodes.allSatisfy({ graph.knows($0, options) })
+            {
+                return (graph, nodes, options)
+            }
         }
         let session = Session(
             engine: parts.engine,
             context: RequestContext(actor: request.principal, requestID: request.id)
         )
         if let instant = query.asOf { await session.set(asOf: instant) }
-        var nodes: [NodeName] = []
-        for name in query.nodes { nodes.append(try await session.lineageNode(name, graph)) }
+        if let branch = query.branch { try await session.select(reference: branch) }
+        if !isNamed {
+            for name in query.nodes { nodes.append(try await session.lineageNode(name, graph)) }
+        }
+        options.views = try await session.lineageViews(question, nodes, graph, options)
         return (graph, nodes, options)
     }
 
@@ -163,17 +177,22 @@ private struct LineageQuery: Sendable {
         }
 
         static let closure = Parameters(
-            ["depth", "columns", "values_only", "since", "until"],
+            ["depth", "columns", "values_only", "since", "until", "replaced", "branch"],
             formats: Format.allCases
         )
         static let impact = Parameters(
-            ["depth", "columns", "since", "until"],
+            ["depth", "columns", "since", "until", "replaced", "branch", "jobs"],
             formats: Format.allCases
         )
-        static let path = Parameters(["depth", "columns", "values_only"], formats: Format.allCases)
+        static let path = Parameters(
+            ["depth", "columns", "values_only", "replaced"],
+            formats: Format.allCases
+        )
         static let runs = Parameters(["limit", "since", "until"])
         static let sources = Parameters(["columns", "values_only"])
-        static let paths = Parameters(["depth", "columns", "values_only", "limit", "shortest"])
+        static let paths = Parameters([
+            "depth", "columns", "values_only", "limit", "shortest", "replaced",
+        ])
     }
 
     /// The names of nodes.
@@ -181,6 +200,8 @@ private struct LineageQuery: Sendable {
     /// All but the state.
     var options = LineageOptions()
     var asOf: CatalogInstant?
+    /// The branch or tag of the catalog whose views take part; nil for `main`.
+    var branch: String?
     var limit: Int?
     var isShortestOnly = false
     var format = Format.json
@@ -205,7 +226,10 @@ private struct LineageQuery: Sendable {
         options.depth = try target.integer("depth", in: 1...10_000).map { Int($0) }
         options.columns = try target.flag("columns")
         if try target.flag("values_only") { options.selection = .directOnly }
+        options.includesReplaced = try target.flag("replaced")
+        options.jobs = try target.flag("jobs")
         isShortestOnly = try target.flag("shortest")
+        if let text = query["branch"], !text.isEmpty { branch = text }
         limit = try target.integer("limit", in: 1...10_000).map { Int($0) }
         if let text = query["as_of"], !text.isEmpty { asOf = try CatalogInstant(text) }
         options.since = try Self.instant(query["since"])

@@ -117,6 +117,11 @@ let openAPIComponents = """
           in: query
           description: Only jobs whose latest run is in one of these states, with commas between them.
           schema: {type: string}
+        Replaced:
+          name: replaced
+          in: query
+          description: Whether what ran counts even where the rows that it wrote have been replaced since.
+          schema: {type: boolean, default: false}
         LineageFormat:
           name: format
           in: query
@@ -414,8 +419,40 @@ let openAPIComponents = """
             complete: {type: boolean}
             gaps: {type: array, items: {type: string}}
             cut: {type: boolean, description: Whether there is more beyond `depth`.}
-            nodes: {type: array, items: {type: object}}
+            nodes:
+              type: array
+              items:
+                type: object
+                required: [name, kind, dataset, depth, direct, masked]
+                properties:
+                  name: {type: string}
+                  kind: {type: string, enum: [table, file, view, column, rows, run, job]}
+                  dataset: {type: string}
+                  uuid: {type: string}
+                  column: {type: string}
+                  field_id: {type: integer}
+                  dropped: {type: boolean}
+                  depth: {type: integer}
+                  direct: {type: boolean, description: Whether values flow between it and the node asked about.}
+                  masked: {type: boolean}
+                  view: {type: boolean, description: That it is a view or a part of one.}
+                  effect: {type: string, enum: [unknown]}
+                  reason: {type: string, description: Why it is not known what the view reads.}
             edges: {type: array, items: {type: object}}
+            jobs:
+              type: array
+              description: Of impact, when asked for; the job's newest run, and what of the answer that read and wrote.
+              items:
+                type: object
+                required: [name, job, run, commit, operation, position, time, depth, direct, inputs, outputs]
+                properties:
+                  name: {type: string, description: "`job:NAME`."}
+                  job: {type: object}
+                  run: {type: string}
+                  depth: {type: integer}
+                  direct: {type: boolean}
+                  inputs: {type: array, items: {type: string}}
+                  outputs: {type: array, items: {type: string}}
         LineageEvents:
           type: object
           required: [events, position, next]

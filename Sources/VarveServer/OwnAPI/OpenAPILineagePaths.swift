@@ -73,6 +73,7 @@ let openAPILineagePaths = """
               in: query
               description: Whether only the first way is wanted.
               schema: {type: boolean, default: false}
+            - {$ref: "#/components/parameters/Replaced"}
             - {$ref: "#/components/parameters/AsOf"}
             - {$ref: "#/components/parameters/NamespaceQuery"}
             - {name: format, in: query, schema: {type: string, enum: [json, ndjson], default: json}}

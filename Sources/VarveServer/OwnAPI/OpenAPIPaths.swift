@@ -412,7 +412,9 @@ let openAPIPaths = """
             - {$ref: "#/components/parameters/Depth"}
             - {$ref: "#/components/parameters/Columns"}
             - {$ref: "#/components/parameters/ValuesOnly"}
+            - {$ref: "#/components/parameters/Replaced"}
             - {$ref: "#/components/parameters/AsOf"}
+            - {$ref: "#/components/parameters/CatalogBranch"}
             - {$ref: "#/components/parameters/NamespaceQuery"}
             - {$ref: "#/components/parameters/Since"}
             - {$ref: "#/components/parameters/Until"}
@@ -432,7 +434,9 @@ let openAPIPaths = """
             - {$ref: "#/components/parameters/Depth"}
             - {$ref: "#/components/parameters/Columns"}
             - {$ref: "#/components/parameters/ValuesOnly"}
+            - {$ref: "#/components/parameters/Replaced"}
             - {$ref: "#/components/parameters/AsOf"}
+            - {$ref: "#/components/parameters/CatalogBranch"}
             - {$ref: "#/components/parameters/NamespaceQuery"}
             - {$ref: "#/components/parameters/Since"}
             - {$ref: "#/components/parameters/Until"}
@@ -447,11 +451,21 @@ let openAPIPaths = """
           operationId: lineageImpact
           tags: [lineage]
           summary: What a change of a node may change.
+          description: |
+            Columns and rows of tables that were made of it, and of views that read it or those. `direct` says whether
+            values change, or only which rows there are. A view that cannot be bound and mentions what changes is a
+            node with `effect: unknown` and a `reason`.
           parameters:
             - {$ref: "#/components/parameters/Node"}
             - {$ref: "#/components/parameters/Depth"}
             - {$ref: "#/components/parameters/Columns"}
+            - {$ref: "#/components/parameters/Replaced"}
+            - name: jobs
+              in: query
+              description: Whether to say which jobs' newest runs read what changes.
+              schema: {type: boolean, default: false}
             - {$ref: "#/components/parameters/AsOf"}
+            - {$ref: "#/components/parameters/CatalogBranch"}
             - {$ref: "#/components/parameters/NamespaceQuery"}
             - {$ref: "#/components/parameters/Since"}
             - {$ref: "#/components/parameters/Until"}
@@ -480,6 +494,7 @@ let openAPIPaths = """
             - {$ref: "#/components/parameters/Depth"}
             - {$ref: "#/components/parameters/Columns"}
             - {$ref: "#/components/parameters/ValuesOnly"}
+            - {$ref: "#/components/parameters/Replaced"}
             - {$ref: "#/components/parameters/AsOf"}
             - {$ref: "#/components/parameters/NamespaceQuery"}
             - {$ref: "#/components/parameters/LineageFormat"}
