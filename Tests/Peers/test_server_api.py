@@ -71,6 +71,22 @@ def test_a_connection_takes_one_statement_after_the_other(server):
     assert answer.count(b"HTTP/1.1 200") == 2 and b"[7]" in answer and b"[8]" in answer, answer
 
 
+@pytest.mark.parametrize("accept", ["application/x-ndjson", "application/vnd.apache.arrow.stream"])
+def test_a_body_in_pieces_is_whole_when_the_connection_ends_with_it(server, accept):
+    body = json.dumps({"sql": "SELECT 7 AS a"}).encode()
+    head = f"POST /varve/v1/query HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAccept: {accept}\r\nContent-Length: {len(body)}\r\n\r\n"
+    graph = b"GET /varve/v1/lineage/downstream?node=main.pieces&format=ndjson HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    server.sql("CREATE TABLE IF NOT EXISTS pieces AS SELECT 1 AS a")
+    server.sql("INSERT INTO pieces FROM pieces")
+    for number in range(300):
+        with socket.create_connection(urllib.parse.urlsplit(server.url).netloc.split(":"), 300) as one:
+            one.sendall(graph if number % 2 else head.encode() + body)
+            answer = b""
+            while piece := one.recv(65536):
+                answer += piece
+        assert answer.startswith(b"HTTP/1.1 200") and answer.endswith(b"\r\n0\r\n\r\n"), (number, answer)
+
+
 def test_rows_go_into_the_table_that_is_there_now(server):
     """What a server knows of a table is not what another process made of it."""
     other = Varve(server.warehouse)

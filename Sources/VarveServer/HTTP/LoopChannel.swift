@@ -58,6 +58,13 @@ private final class LoopExecutor: TaskExecutor {
     }
 }
 
+/// Waits until an event loop has done what it was given so far.
+func turn(of loop: any EventLoop) async {
+    await withUnsafeContinuation { continuation in
+        loop.execute { continuation.resume() }
+    }
+}
+
 /// Runs something that may take long on the pool of Swift's tasks, whichever executor the caller runs on.
 func onPool<Value>(
     _ body: () async throws -> Value

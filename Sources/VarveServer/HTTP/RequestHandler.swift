@@ -43,6 +43,9 @@ struct RequestHandler: Sendable {
         } catch {
             failure = error
         }
+        // The pieces were handed to the event loop from the pool, and wait for their turn there. What the connection does
+        // next it does on the loop, at once: closing would come before them.
+        if channel.isStreamed { await turn(of: connection.eventLoop) }
         let nanos = parts.ambient.time.monotonicNanos() - began
         log(request, id, channel, account, failure, nanos)
         parts.metrics.requestEnded(

@@ -17,6 +17,8 @@ final class ResponseChannel: @unchecked Sendable {
     private let isHead: Bool
     private(set) var status: Int?
     private(set) var byteCount = 0
+    /// Whether the body comes in pieces.
+    private(set) var isStreamed = false
 
     init(_ writer: consuming ResponseWriter, headers: HTTPFields, isHead: Bool) {
         state = .waiting(writer)
@@ -83,6 +85,7 @@ final class ResponseChannel: @unchecked Sendable {
         switch takeState() {
         case .waiting(let writer):
             self.status = status
+            isStreamed = true
             state = .streaming(try await writer.writeHead(head(status, fields)))
         case .streaming(let writer): state = .streaming(writer)
         case .finished: break
