@@ -79,6 +79,23 @@ struct LimitsTests {
         }
     }
 
+    @Test("how long a query may take to arrive, before which nothing can have been changed")
+    func slowQuery() async throws {
+        try await withServer {
+            $0.limits.queryTimeoutSeconds = 1
+        } _: { client in
+            let port = client.port
+            let answer = try await WorkerPool.shared.run {
+                let connection = try LoopbackConnection(port: port)
+                try connection.send(
+                    "POST /varve/v1/query HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"
+                )
+                return try connection.answer()
+            }
+            #expect(answer.status == 504 && answer.errorType == "RequestTimeoutException")
+        }
+    }
+
     @Test("how long a request may take to arrive")
     func slowBody() async throws {
         try await withServer {

@@ -52,6 +52,8 @@ struct QueryRoutes: Sendable {
     }
 
     private func run(_ request: ServerRequest) async throws -> Reply? {
+        // Until the statements are known, nothing that ends the request can have changed anything.
+        request.channel.effect = .read
         let format = try ResultFormat(accept: request.headers[.accept])
         let progress = Progress()
         do {
