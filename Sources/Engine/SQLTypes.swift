@@ -8,3 +8,10 @@ extension DataType {
         try self.init(try Parser.parseTypeName(text))
     }
 }
+
+extension [Property] {
+    /// The values by their keys; of one that is given twice, the last.
+    var lastValues: [String: String] {
+        Dictionary(map { ($0.key, $0.value) }, uniquingKeysWith: { $1 })
+    }
+}

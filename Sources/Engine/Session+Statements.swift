@@ -233,10 +233,7 @@ extension Session {
     ) async throws {
         try requirePresent()
         let name = try Namespace(create.name.map(\.folded))
-        var properties = Dictionary(
-            create.properties.map { ($0.key, $0.value) },
-            uniquingKeysWith: { $1 }
-        )
+        var properties = create.properties.lastValues
         if let location = create.location { properties["location"] = location }
         if let comment = create.comment { properties["comment"] = comment }
         do {
@@ -265,9 +262,12 @@ extension Session {
                 )
             }
         }
-        let set = Dictionary(alter.set.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 })
         let receipt = try await commit([
-            .updateNamespace(name, set: set, remove: Set(alter.unset).sorted())
+            .updateNamespace(
+                name,
+                set: alter.set.lastValues,
+                remove: Set(alter.unset).sorted()
+            )
         ])
         try await consume(.done(StatementSummary(tag: "ALTER SCHEMA", position: receipt.position)))
     }

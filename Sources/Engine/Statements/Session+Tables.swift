@@ -223,10 +223,7 @@ extension Session {
             fields: nested,
             identifierFieldIDs: TableEditor.canIdentify(keyIDs, plain) ? keyIDs : []
         )
-        var properties = Dictionary(
-            create.properties.map { ($0.key, $0.value) },
-            uniquingKeysWith: { $1 }
-        )
+        var properties = create.properties.lastValues
         if let comment = create.comment { properties["comment"] = comment }
         if let key = TableDeclarations.keys.first(where: { properties[$0] != nil }) {
             throw PlanError(.invalid, "the property \(key) is not set by hand", at: create.span)

@@ -85,10 +85,7 @@ extension Session {
                 hint: "Use CREATE OR REPLACE VIEW, CREATE VIEW IF NOT EXISTS, or another name."
             )
         }
-        var properties = Dictionary(
-            create.properties.map { ($0.key, $0.value) },
-            uniquingKeysWith: { $1 }
-        )
+        var properties = create.properties.lastValues
         if let comment = create.comment { properties["comment"] = comment }
         let metadata = try await newView(
             target,
@@ -287,13 +284,7 @@ extension Session {
                 renaming = .renameView(view, to: target)
             case .setProperties(let properties):
                 operations.append(
-                    .updateView(
-                        view,
-                        properties: Dictionary(
-                            properties.map { ($0.key, $0.value) },
-                            uniquingKeysWith: { $1 }
-                        )
-                    )
+                    .updateView(view, properties: properties.lastValues)
                 )
             case .unsetProperties(let keys, _):
                 operations.append(

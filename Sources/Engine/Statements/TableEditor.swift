@@ -61,17 +61,7 @@ struct TableEditor: Sendable {
             return (change.requirements, change.updates())
         case .setProperties(let properties):
             try refuseReserved(properties.map(\.key))
-            return (
-                [],
-                [
-                    .setProperties(
-                        Dictionary(
-                            properties.map { ($0.key, $0.value) },
-                            uniquingKeysWith: { $1 }
-                        )
-                    )
-                ]
-            )
+            return ([], [.setProperties(properties.lastValues)])
         case .unsetProperties(let keys, let isIfExists):
             try refuseReserved(keys)
             for key in keys where !isIfExists && table.properties[key] == nil {

@@ -57,16 +57,14 @@ struct ViewBinding {
         try Task.checkCancellation()
         let location = try snapshot.state.existingView(view).metadataLocation
         open.append(view)
-        var result = memory.view(at: location)
-        if let kept = result, kept.view != view { result = nil }
-        if let kept = result, !(try await isCurrent(kept)) { result = nil }
-        if result == nil {
-            let made = try await make(view)
-            if !unkept.contains(view) { memory.note(made, at: location) }
-            result = made
+        let result: BoundView
+        if let kept = memory.view(at: location), kept.view == view, try await isCurrent(kept) {
+            result = kept
+        } else {
+            result = try await make(view)
+            if !unkept.contains(view) { memory.note(result, at: location) }
         }
         open.removeLast()
-        guard let result else { preconditionFailure("one was made") }
         bound[view] = result
         order.append(view)
         return result

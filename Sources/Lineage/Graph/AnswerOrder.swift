@@ -3,10 +3,10 @@
 // bytes behind what all begin with, and byte by byte only where those are equal.
 
 /// What a node sorts by: its dataset's name, then itself, its rows, its columns by name.
-struct SortName {
-    fileprivate var dataset: UInt32
-    fileprivate var part: UInt8
-    fileprivate var column: UInt32
+private struct SortName {
+    var dataset: UInt32
+    var part: UInt8
+    var column: UInt32
 
     init(_ key: NodeKey, _ index: borrowing IndexStorage, before commitCount: UInt32) {
         // Of runs that are asked about there is only one node at its depth, and views say themselves what they sort by.
@@ -14,9 +14,7 @@ struct SortName {
             (dataset, part, column) = (none, 0, none)
             return
         }
-        let record = index.datasets[key.dataset]
-        let name = record.isFile ? nil : index.name(of: key.dataset, before: commitCount).name
-        dataset = name ?? record.identity
+        dataset = index.nameText(of: key.dataset, before: commitCount)
         part = key.isWhole ? 0 : key.isRows ? 1 : 2
         column =
             part < 2
@@ -25,7 +23,7 @@ struct SortName {
 }
 
 extension IndexStorage {
-    func appendBytes(of name: SortName, to bytes: inout [UInt8]) {
+    private func appendBytes(of name: SortName, to bytes: inout [UInt8]) {
         guard name.dataset != none else { return }
         appendBytes(ofText: name.dataset, to: &bytes)
         bytes.append(0)
@@ -38,7 +36,7 @@ extension IndexStorage {
     /// - Returns: places among the nodes.
     func order(
         _ nodes: [LineageWalk.Node],
-        root: NodeKey,
+        root: NodeKey?,
         before commitCount: UInt32,
         _ views: SharedOverlay?
     ) -> [UInt32] {

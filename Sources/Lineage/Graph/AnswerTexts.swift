@@ -148,20 +148,14 @@ struct Describer {
             last = (key.dataset, node)
         }
         node.depth = depth
-        let separator = node.kind == .file ? "#" : "."
         if key.isRows {
-            node.kind = .rows
-            node.name += "\(separator)*"
+            node.narrowToRows()
         } else if !key.isWhole {
             let text = index.string(
                 index.columnName(key.column, of: key.dataset, before: commitCount)
             )
             let id = index.column(key.column, of: key.dataset).fieldID
-            node.name += separator
-            node.name += node.kind == .file ? text : NodeName.written(text)
-            node.kind = .column
-            node.column = text
-            node.fieldID = id < 0 ? nil : id
+            node.narrow(toColumn: text, fieldID: id < 0 ? nil : id)
         }
         return node
     }
@@ -192,6 +186,23 @@ struct Describer {
             isDirect: false,
             isMasked: false
         )
+    }
+}
+
+extension LineageAnswer.Node {
+    /// From a dataset to which rows it has.
+    mutating func narrowToRows() {
+        name += kind == .file ? "#*" : ".*"
+        kind = .rows
+    }
+
+    /// From a dataset to one of its columns.
+    mutating func narrow(toColumn text: String, fieldID: Int32?) {
+        name += kind == .file ? "#" : "."
+        name += kind == .file ? text : NodeName.written(text)
+        kind = .column
+        column = text
+        self.fieldID = fieldID
     }
 }
 

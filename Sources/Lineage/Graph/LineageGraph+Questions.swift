@@ -1,4 +1,17 @@
 extension LineageGraph {
+    /// Whether a name is that of a table, a file, or one of their columns, or of something that ran.
+    package func knows(_ node: NodeName, _ options: LineageOptions) -> Bool {
+        if node.execution != nil { return true }
+        return storage.read { index in
+            let root = try? index.root(
+                node,
+                namespace: options.namespace,
+                before: index.commitCount(options.asOf)
+            )
+            return root != nil
+        }
+    }
+
     /// What a node came from.
     ///
     /// - Throws: `notFound` when the log knows no such node then; `invalid` for a question without

@@ -291,9 +291,7 @@ struct LineageWalk {
     }
 
     private func title(_ index: borrowing IndexStorage, _ dataset: UInt32) -> String {
-        let record = index.datasets[dataset]
-        let name = record.isFile ? nil : index.name(of: dataset, before: commitCount).name
-        return index.string(name ?? record.identity)
+        index.string(index.nameText(of: dataset, before: commitCount))
     }
 
     // MARK: Upstream

@@ -145,20 +145,10 @@ struct PathSearch {
     /// Sorts the steps between nodes that starts lead to: by node, name of the one before, and kind.
     private mutating func group(_ index: borrowing IndexStorage, _ walk: LineageWalk) {
         var ranks = Array(repeating: 0, count: distances.count)
-        var names: [(name: [UInt8], node: Int)] = []
-        for node in distances.indices where distances[node] != nil {
-            var name: [UInt8] = []
-            let key = walk.reached[node].key
-            index.appendBytes(of: SortName(key, index, before: walk.commitCount), to: &name)
-            names.append((name, node))
-        }
-        names.sort { a, b in
-            if a.name == b.name {
-                return walk.reached[a.node].key.bits < walk.reached[b.node].key.bits
-            }
-            return a.name.lexicographicallyPrecedes(b.name)
-        }
-        for (rank, entry) in names.enumerated() { ranks[entry.node] = rank }
+        let known = distances.indices.filter { distances[$0] != nil }
+        let named = known.map { LineageWalk.Node(key: walk.reached[$0].key, depth: 0) }
+        let order = index.order(named, root: nil, before: walk.commitCount, nil)
+        for (rank, place) in order.enumerated() { ranks[known[Int(place)]] = rank }
         var steps = walk.steps.filter { step in
             distances[Int(step.near)] != nil && distances[Int(step.far)] != nil
         }

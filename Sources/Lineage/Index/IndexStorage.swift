@@ -160,6 +160,13 @@ struct IndexStorage: ~Copyable {
         return (nil, isDropped ?? false)
     }
 
+    /// The text of a dataset's name after the first commits: a path of files, the identity of what had no name then.
+    func nameText(of dataset: UInt32, before commitCount: UInt32) -> UInt32 {
+        let record = datasets[dataset]
+        if record.isFile { return record.identity }
+        return name(of: dataset, before: commitCount).name ?? record.identity
+    }
+
     /// The dataset that had the name after the first commits.
     func dataset(named name: UInt32, before commitCount: UInt32) -> UInt32? {
         var at = lastUse(ofName: name)

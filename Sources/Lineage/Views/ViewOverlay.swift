@@ -309,13 +309,6 @@ extension IndexStorage {
             : views?.overlay.subtype(attributes.subtype)
     }
 
-    /// Adds the name of a dataset, or its identity when it has none.
-    func appendName(of dataset: UInt32, before commitCount: UInt32, to names: inout [UInt8]) {
-        let record = datasets[dataset]
-        let name = record.isFile ? nil : self.name(of: dataset, before: commitCount).name
-        appendBytes(ofText: name ?? record.identity, to: &names)
-    }
-
     /// A column by its id, or by its name where it has none or the index does not know it.
     fileprivate func column(
         _ column: LineageViews.Column,
@@ -354,7 +347,8 @@ extension ViewOverlay {
             if !key.isWhole, !key.isRows { names += things[place].columns[Int(key.column)].utf8 }
         } else if let column = ownColumn(key) {
             // As columns that the index knows: behind the name of the dataset.
-            index.appendName(of: key.dataset, before: commitCount, to: &names)
+            let dataset = index.nameText(of: key.dataset, before: commitCount)
+            index.appendBytes(ofText: dataset, to: &names)
             names += [0, 2]
             names += column.name.utf8
         }
@@ -397,8 +391,7 @@ extension ViewOverlay {
                 return node
             }
             if key.isRows {
-                node.name += node.kind == .file ? "#*" : ".*"
-                node.kind = .rows
+                node.narrowToRows()
                 return node
             }
             text = thing.columns[Int(key.column)]
@@ -409,10 +402,7 @@ extension ViewOverlay {
             text = column.name
             fieldID = column.fieldID
         }
-        node.name += node.kind == .file ? "#\(text)" : ".\(NodeName.written(text))"
-        node.kind = .column
-        node.column = text
-        node.fieldID = fieldID
+        node.narrow(toColumn: text, fieldID: fieldID)
         return node
     }
 }
