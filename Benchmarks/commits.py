@@ -19,16 +19,7 @@ import sys
 import threading
 import time
 
-from served import HERE, machine, request, row, running, scratch
-
-
-def inserts(count, tables=1):
-    made = []
-    for number in range(count):
-        rows = ", ".join(f"({number * 10 + place}, 'row {place} of {number}', {place}.5)" for place in range(10))
-        body = json.dumps({"sql": f"INSERT INTO t{number % tables} VALUES {rows}"}).encode()
-        made.append(request("POST", "/varve/v1/query", body, **{"Content-Type": "application/json", "Accept": "application/json"}))
-    return made
+from served import HERE, inserts, machine, request, row, running, scratch
 
 
 def entry_count(server):

@@ -64,6 +64,16 @@ def request(method, path, body=b"", **headers):
     return f"{method} {path} HTTP/1.1\r\n{''.join(f'{name}: {value}{chr(13)}{chr(10)}' for name, value in fields.items())}\r\n".encode() + body
 
 
+def inserts(count, tables=1):
+    """Requests that insert ten rows each, into tables t0, t1, ... in turns."""
+    made = []
+    for number in range(count):
+        rows = ", ".join(f"({number * 10 + place}, 'row {place} of {number}', {place}.5)" for place in range(10))
+        body = json.dumps({"sql": f"INSERT INTO t{number % tables} VALUES {rows}"}).encode()
+        made.append(request("POST", "/varve/v1/query", body, **{"Content-Type": "application/json", "Accept": "application/json"}))
+    return made
+
+
 @contextlib.contextmanager
 def running(folder, warehouse=None, environment=None, settings=None):
     """A server for as long as the block runs, with its log in a file: writing lines is part of its work."""

@@ -164,6 +164,11 @@ let direct = LineageOptions(depth: 10, selection: .directOnly)
 try measure("upstream, 10 hops, values only", probeCount) { round in
     try graph.upstream(of: targets[round], direct)
 }
+try measure("upstream, 10 hops, values only, written as JSON", probeCount) { round in
+    let answer = try graph.upstream(of: targets[round], direct)
+    guard answer.serialized().count > answer.nodes.count else { fatalError("no text") }
+    return answer
+}
 try measure("upstream, 10 hops, conditions too", probeCount) { round in
     try graph.upstream(of: targets[round], LineageOptions(depth: 10))
 }

@@ -10,6 +10,12 @@ extension Engine {
         try await lineage.graph(of: try await catalog(creating: false))
     }
 
+    /// The same where nothing has to be folded for it; nil where the log is ahead.
+    package func currentLineageGraph() async throws -> LineageGraph? {
+        let last = try await catalog(creating: false).read().position
+        return lineage.graph(at: last)
+    }
+
     /// Calls somebody for every index of the lineage that is damaged or could not be written, with the reason.
     package func observeLineageIndex(_ observer: @escaping @Sendable (String) -> Void) async {
         await lineage.observe(observer)
@@ -101,8 +107,13 @@ package actor LineageFold {
     /// The graph up to the log's end.
     nonisolated func graph(of catalog: WarehouseCatalog) async throws -> LineageGraph {
         let last = try await catalog.read().position
-        if let graph = known.withLock({ $0 }), graph.lastPosition ?? 0 >= last { return graph }
+        if let graph = graph(at: last) { return graph }
         return try await graph(of: catalog, to: last)
+    }
+
+    /// The graph, if it has been folded up to a position.
+    nonisolated func graph(at last: Int64) -> LineageGraph? {
+        known.withLock { $0 }.flatMap { $0.lastPosition ?? 0 >= last ? $0 : nil }
     }
 
     private func graph(

@@ -10,6 +10,8 @@ package struct LineageError: Error, Sendable, Equatable, CustomStringConvertible
         case corrupt
         /// A later version of the format wrote this.
         case unsupported
+        /// The question takes more work than `LineageOptions.workMax`.
+        case tooMuchWork
     }
 
     package var code: Code

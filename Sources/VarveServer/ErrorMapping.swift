@@ -323,6 +323,7 @@ package struct ErrorMapping {
         case .notFound: ErrorReply(404, "NotFoundException", error.description)
         case .corrupt: corrupt(error.description)
         case .unsupported: ErrorReply(406, "UnsupportedOperationException", error.description)
+        case .tooMuchWork: ErrorReply(422, "UnprocessableEntityException", error.description)
         }
     }
 

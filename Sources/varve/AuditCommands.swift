@@ -183,7 +183,7 @@ struct AuditCommand: AsyncParsableCommand {
             let text =
                 switch format {
                 case .text: report.text
-                case .json: report.json.text(pretty: true) + "\n"
+                case .json: try report.json().text(pretty: true) + "\n"
                 case .html: report.html
                 }
             writeAll(Array(text.utf8), to: try openOutput(output))

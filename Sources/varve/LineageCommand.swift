@@ -83,7 +83,7 @@ struct LineageCommand: AsyncParsableCommand {
                     )
                 }
             case .ndjson: answer.printLines()
-            case .json: print(answer.json.text(pretty: true))
+            case .json: answer.printJSON()
             case .dot: print(answer.dot)
             case .graphml: print(answer.graphML)
             case .cypher: print(answer.cypher)

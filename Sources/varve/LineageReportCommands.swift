@@ -45,6 +45,9 @@ extension LineageReport {
 }
 
 extension LineageReport {
+    /// Prints the answer as one JSON object, for people too.
+    func printJSON() { writeAll(serialized(pretty: true) + [0x0A], to: 1) }
+
     /// Prints the answer as lines of JSON, piece by piece.
     func printLines() {
         for piece in lines() { writeAll(piece, to: 1) }
@@ -73,7 +76,7 @@ extension LineageCommand {
             let report = try ask(graph, nodes, &options)
             switch format {
             case .ndjson: report.printLines()
-            case .json: print(report.json.text(pretty: true))
+            case .json: report.printJSON()
             case .table:
                 try report.printTable()
                 for line in more(report) { print(line) }

@@ -140,7 +140,59 @@ struct JSONTests {
         #expect(object["k39"] == 39)
         for index in 6..<40 { object["k\(index)"] = nil }
         #expect(object.keys == ["k0", "k1", "k2", "k3", "k4"])
-        #expect(JSONObject(members: [.init("a", 1), .init("a", 2)]) == nil)
+    }
+
+    @Test("what is written value by value is what a tree gives", arguments: [false, true])
+    func writing(pretty: Bool) throws {
+        let tree: JSON = [
+            "a": ["x", 1, true, .null, [], [:]], "b\n\"": ["c": [["d": -5]], "e": [:]],
+            "f": "é\u{1}", "r": 7, "s": [1, 2],
+        ]
+        var writer = JSONWriter(pretty: pretty)
+        writer.object { writer in
+            writer.key("a")
+            writer.array { writer in
+                writer.string("x")
+                writer.integer(1)
+                writer.bool(true)
+                writer.null()
+                writer.array { _ in }
+                writer.object { _ in }
+            }
+            writer.key("b\n\"")
+            writer.object { writer in
+                writer.key("c")
+                writer.array { writer in
+                    writer.object { writer in
+                        writer.key("d")
+                        writer.integer(-5)
+                    }
+                }
+                writer.key("e")
+                writer.value([:])
+            }
+            writer.key("f")
+            writer.string("é\u{1}")
+            let kept = writer.kept { writer in
+                writer.key("r")
+                writer.integer(7)
+            }
+            var again = JSONWriter(pretty: pretty)
+            again.object { again in
+                again.key("f")
+                again.null()
+                again.again(kept)
+            }
+            #expect(again.bytes == JSON.object(["f": .null, "r": 7]).serialized(pretty: pretty))
+            writer.key("s")
+            writer.value([1, 2])
+        }
+        #expect(writer.bytes == tree.serialized(pretty: pretty))
+        let first = writer.take()
+        writer.endLine()
+        writer.integer(.min)
+        #expect(writer.bytes == Array("\n-9223372036854775808".utf8))
+        #expect(try JSON.parse(first) == tree)
     }
 
     @Test("reads back what it wrote", arguments: 0..<16)

@@ -20,7 +20,7 @@ struct AuditTests {
         var request = ExplainRequest(table: table)
         request.predicate = predicate
         request.rowID = rowID
-        return try await memory.session.explain(request).json
+        return try await memory.session.explain(request).json()
     }
 
     /// The position of each commit of a report, by its id.

@@ -46,7 +46,7 @@ private let schemas = shared.appendingPathComponent("corpora/openlineage")
         let (answer, _) = try answer()
         #expect(answer.rows.count == answer.edges.count)
         #expect(answer.rows.allSatisfy { $0.count == LineageAnswer.rowColumns.count })
-        let json = try JSON.parse(answer.json.serialized())
+        let json = try JSON.parse(answer.serialized())
         #expect(json["edges"]?.array?.count == answer.edges.count)
         #expect(json["complete"] == true)
     }
@@ -63,7 +63,7 @@ private let schemas = shared.appendingPathComponent("corpora/openlineage")
         let lines = pieces.joined().split(separator: 0x0A).map { Array($0) }
         #expect(lines.count == 1 + answer.nodes.count + answer.edges.count)
         let all = try lines.map { try JSON.parse($0) }
-        let whole = try JSON.parse(answer.json.serialized())
+        let whole = try JSON.parse(answer.serialized())
         #expect(all.compactMap { $0["node"] } == whole["nodes"]?.array)
         #expect(all.compactMap { $0["edge"] } == whole["edges"]?.array)
         #expect(all[0]["answer"]?["complete"] == true)

@@ -80,7 +80,7 @@ extension LineagePaths {
             ]
         )
         #expect(found.isComplete && !found.isCut)
-        let json = try JSON.parse(found.json.serialized())
+        let json = try JSON.parse(found.serialized())
         #expect(json["paths"]?.array?.count == 3)
         #expect(found.rows.count == 2 + 3 + 4)
         let direct = LineageOptions(selection: .directOnly)

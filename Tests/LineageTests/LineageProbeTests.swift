@@ -84,6 +84,11 @@ struct LineageProbeTests {
                 limited.depth = depth
                 return try ask(graph, isUpstream, name, limited)
             }
+            try checkWork(found, number(60)) { workMax in
+                var bounded = options
+                bounded.workMax = workMax
+                return try ask(graph, isUpstream, name, bounded)
+            }
             let first = 1 + number(position)
             let last = first + number(log.steps.count)
             options.since = instant(first, number(2) == 0)
@@ -256,6 +261,24 @@ struct LineageProbeTests {
         } catch {
             guard error.code == .notFound else { throw error }
             return nil
+        }
+    }
+
+    /// An answer that takes more work than it may is refused, never given in part.
+    private func checkWork(
+        _ found: LineageAnswer,
+        _ workMax: Int,
+        _ ask: (Int) throws -> LineageAnswer?
+    ) throws {
+        do {
+            let bounded = try ask(workMax)
+            #expect(bounded == found)
+            // Every edge but those from rows to their columns is work.
+            #expect(found.edges.filter { $0.runCount > 0 }.count <= workMax)
+        } catch let error as LineageError {
+            #expect(error.code == .tooMuchWork)
+            let enough = try ask(1_000_000)
+            #expect(enough == found)
         }
     }
 

@@ -94,7 +94,7 @@ import Testing
             LineageOptions(asOf: .position(10))
         )
         #expect(then.sources[0].commitsBehind == 1)
-        let json = try JSON.parse(then.json.serialized())
+        let json = try JSON.parse(then.serialized())
         #expect(json["sources"]?.array?.count == 3)
         #expect(then.rows.count == 3)
         let run = try graph.sources(of: NodeName("run:run-8"))

@@ -333,9 +333,11 @@ extension JSON {
     func ids() throws {
         let event = runEvent(outputs: [dataset("t")])
         let bytes = event.serialized(pretty: true)
-        var members = event.object?.members ?? []
-        members.reverse()
-        let reversed = JSON.object(try #require(JSONObject(members: members)))
+        var object = JSONObject()
+        for member in try #require(event.object).members.reversed() {
+            object[member.key] = member.value
+        }
+        let reversed = JSON.object(object)
         let id = try AcceptedEvent(JSONView(event)).id
         #expect(id.utf8.count == 64)
         #expect(try AcceptedEvent(JSONText(bytes).root).id == id)

@@ -110,7 +110,10 @@ extension LineageGraph {
                     try? upstream(of: name, options), try? downstream(of: name, options),
                     try? impact(of: name, options),
                 ]
-                answers += found.map { $0.map { String($0.json.text()) } ?? "nothing of \(node)" }
+                answers += found.map { answer in
+                    answer.map { String(decoding: $0.serialized(), as: UTF8.self) }
+                        ?? "nothing of \(node)"
+                }
             }
         }
         let events = OpenLineageWriter(namespace: "s3://lake").events(

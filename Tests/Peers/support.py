@@ -98,6 +98,16 @@ class Varve:
         table = self.table(text, *arguments, **keywords)
         return list(zip(*[column.to_pylist() for column in table.columns])) if table.num_columns else []
 
+    def records(self, text, *arguments, **keywords):
+        """The rows of one query as dictionaries."""
+        return self.table(text, *arguments, **keywords).to_pylist()
+
+    def lineage(self, *arguments):
+        """What `varve lineage` answers, as JSON."""
+        done = self.run("lineage", *arguments, "--format", "json")
+        assert done.returncode == 0, done.stderr.decode()
+        return json.loads(done.stdout)
+
     def value(self, text, *arguments):
         return self.rows(text, *arguments)[0][0]
 

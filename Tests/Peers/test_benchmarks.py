@@ -2,9 +2,11 @@
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
+import pytest
 from support import BINARY, SECONDS, SHARED, number_from_environment, shared
 
 BENCHMARKS = pathlib.Path(__file__).resolve().parents[2] / "Benchmarks"
@@ -118,6 +120,15 @@ def test_loads_and_commits(tmp_path):
             line = next(line for line in done.stdout.splitlines() if line.startswith(name))
             statuses = dict(part.split(":") for part in line.split() if part[:3].isdigit() and ":" in part)
             assert set(statuses) <= {"200", "304"}, line
+
+
+@pytest.mark.skipif(shutil.which("perf") is None, reason="perf is not installed")
+def test_recording(tmp_path):
+    command = [sys.executable, BENCHMARKS / "recording.py", "--seconds", "1", "--connections", "6"]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=3 * SECONDS,
+                          env={**os.environ, "VARVE_BIN": str(BINARY), "TMPDIR": str(tmp_path)})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "together" in done.stdout
 
 
 def test_events(tmp_path):

@@ -25,15 +25,11 @@ def lake(tmp_path_factory):
     return varve
 
 
-def rows(varve, text):
-    return varve.table(text).to_pylist()
-
-
 @pytest.fixture(scope="module")
 def edges(lake):
     """What the log says, in DuckDB: values only, from column to column."""
     connection = duckdb.connect()
-    found = rows(lake, "SELECT source, source_column, target, target_column, type FROM varve.lineage WHERE source_column IS NOT NULL AND target_column IS NOT NULL")
+    found = lake.records("SELECT source, source_column, target, target_column, type FROM varve.lineage WHERE source_column IS NOT NULL AND target_column IS NOT NULL")
     connection.execute("CREATE TABLE edges (source VARCHAR, target VARCHAR, type VARCHAR)")
     for row in found:
         connection.execute("INSERT INTO edges VALUES (?, ?, ?)", [f"{row['source']}.{row['source_column']}", f"{row['target']}.{row['target_column']}", row["type"]])
@@ -55,14 +51,14 @@ COLUMNS = ["main.report.total", "main.report.name", "main.totals.total", "main.b
 @pytest.mark.parametrize("function, near, far", [("lineage_upstream", "target", "source"), ("lineage_downstream", "source", "target")])
 def test_values(lake, edges, column, function, near, far):
     expected = closure(edges, column, near, far)
-    found = rows(lake, f"SELECT {far} AS node, min(depth) AS depth, bool_and(complete) AS complete, max(type) AS type FROM {function}('{column}', values_only => true) GROUP BY ALL")
+    found = lake.records(f"SELECT {far} AS node, min(depth) AS depth, bool_and(complete) AS complete, max(type) AS type FROM {function}('{column}', values_only => true) GROUP BY ALL")
     assert {row["node"]: row["depth"] for row in found} == {node: depth for node, depth in expected.items() if node != column}
     assert all(row["complete"] and row["type"] == "DIRECT" for row in found)
 
 
 def test_options(lake):
     def names(text):
-        return {row["source"] for row in rows(lake, f"SELECT source FROM {text}")}
+        return {row["source"] for row in lake.records(f"SELECT source FROM {text}")}
 
     near = names("lineage_upstream('report', depth => 1)")
     assert near == {"main.totals", "main.customers"}
@@ -74,16 +70,16 @@ def test_options(lake):
 
 
 def test_path(lake):
-    found = rows(lake, "SELECT source, target FROM lineage_path('main.orders.amount', 'main.report.total', values_only => true) ORDER BY depth")
+    found = lake.records("SELECT source, target FROM lineage_path('main.orders.amount', 'main.report.total', values_only => true) ORDER BY depth")
     assert [(row["source"], row["target"]) for row in found] == [
         ("main.orders.amount", "main.joined.amount"), ("main.joined.amount", "main.totals.total"), ("main.totals.total", "main.report.total"),
     ]
-    assert rows(lake, "SELECT * FROM lineage_path('main.beside', 'main.report')") == []
+    assert lake.records("SELECT * FROM lineage_path('main.beside', 'main.report')") == []
 
 
 def test_impact_tells_values_from_rows(lake):
     def effects(column):
-        return {row["name"]: row["effect"] for row in rows(lake, f"SELECT name, effect FROM lineage_impact('{column}')")}
+        return {row["name"]: row["effect"] for row in lake.records(f"SELECT name, effect FROM lineage_impact('{column}')")}
 
     amount = effects("main.orders.amount")
     assert amount["main.joined.amount"] == amount["main.totals.total"] == amount["main.report.total"] == "values"
@@ -94,7 +90,7 @@ def test_impact_tells_values_from_rows(lake):
 
 
 def test_earlier_states(lake):
-    position = rows(lake, "SELECT min(position) AS p FROM varve.runs WHERE output = 'main.totals'")[0]["p"]
+    position = lake.records("SELECT min(position) AS p FROM varve.runs WHERE output = 'main.totals'")[0]["p"]
     question = "SELECT count(*) AS n FROM lineage_downstream('main.joined')"
 
     def count(at):

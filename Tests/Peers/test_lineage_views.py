@@ -38,24 +38,14 @@ def lake(tmp_path_factory):
     return varve
 
 
-def rows(varve, text, *arguments):
-    return varve.table(text, *arguments).to_pylist()
-
-
 def impact(varve, node, options="", *arguments):
     """Names with their effects, and what else is said of each."""
-    found = rows(varve, f"SELECT * FROM lineage_impact('{node}'{options})", *arguments)
+    found = varve.records(f"SELECT * FROM lineage_impact('{node}'{options})", *arguments)
     return {row["name"]: row["effect"] for row in found}, {row["name"]: row for row in found}
 
 
-def asked(varve, *arguments):
-    done = varve.run("lineage", *arguments, "--format", "json")
-    assert done.returncode == 0, done.stderr.decode()
-    return json.loads(done.stdout)
-
-
 def columns_of(varve, view):
-    return [row["column_name"] for row in rows(varve, f"DESCRIBE {view}")]
+    return [row["column_name"] for row in varve.records(f"DESCRIBE {view}")]
 
 
 # What changes
@@ -90,8 +80,8 @@ def test_rows_of_views(lake):
 def test_depth(lake):
     near, _ = impact(lake, "main.orders.amount", ", depth => 1")
     assert set(near) == {"main.joined.amount", "main.plain.twice"}
-    answer = asked(lake, "impact", "main.orders.amount", "--depth", "1")
-    assert answer["cut"] is True and asked(lake, "impact", "main.orders.amount")["cut"] is False
+    answer = lake.lineage("impact", "main.orders.amount", "--depth", "1")
+    assert answer["cut"] is True and lake.lineage("impact", "main.orders.amount")["cut"] is False
 
 
 def test_impact_of_views(lake):
@@ -99,9 +89,9 @@ def test_impact_of_views(lake):
     assert effects == {"main.sums.total": "values", "main.ranked.some": "values"}
     # Runs read tables beneath it: nobody knows whether through it.
     assert not any(row["complete"] for row in found.values())
-    assert "read the tables beneath" in asked(lake, "impact", "main.plain.twice")["gaps"][0]
-    assert asked(lake, "impact", "main.ranked")["nodes"][0]["view"] is True
-    assert {node["name"] for node in asked(lake, "downstream", "sums")["nodes"]} == {"main.sums", "main.ranked", 'other."Odd view"'}
+    assert "read the tables beneath" in lake.lineage("impact", "main.plain.twice")["gaps"][0]
+    assert lake.lineage("impact", "main.ranked")["nodes"][0]["view"] is True
+    assert {node["name"] for node in lake.lineage("downstream", "sums")["nodes"]} == {"main.sums", "main.ranked", 'other."Odd view"'}
 
 
 # What views read
@@ -118,7 +108,7 @@ def test_upstream_is_what_a_table_made_of_it_came_from(lake, tmp_path, view):
         quoted = f'"{column}"'
         for option in ("", ", values_only => true"):
             def origins(node, own):
-                found = rows(varve, f"SELECT source, source_kind, source_dataset, type FROM lineage_upstream('{node}'{option})")
+                found = varve.records(f"SELECT source, source_kind, source_dataset, type FROM lineage_upstream('{node}'{option})")
                 assert own or found or option or column == "n"
                 return {(row["source"], row["source_kind"]) for row in found if row["source_dataset"] in ("main.orders", "main.customers", "main.joined", "main.totals")}
 
@@ -127,22 +117,22 @@ def test_upstream_is_what_a_table_made_of_it_came_from(lake, tmp_path, view):
             assert by_view == origins(f"main.made.{quoted}", False), column
             checked += len(by_view)
     assert checked
-    (root, *others) = asked(varve, "upstream", full)["nodes"]
+    (root, *others) = varve.lineage("upstream", full)["nodes"]
     assert (root["name"], root["kind"], root["depth"], root["view"]) == (full, "view", 0, True)
     tables = {node["name"] for node in others if node["kind"] == "table"}
-    assert tables == {node["name"] for node in asked(varve, "upstream", "main.made")["nodes"]} - {"main.made"}
+    assert tables == {node["name"] for node in varve.lineage("upstream", "main.made")["nodes"]} - {"main.made"}
 
 
 def test_upstream_goes_view_by_view(lake):
-    answer = asked(lake, "upstream", "ranked", "--columns", "--values-only")
+    answer = lake.lineage("upstream", "ranked", "--columns", "--values-only")
     edges = {(edge["from"], edge["to"], edge.get("subtype")) for edge in answer["edges"] if "run" not in edge}
     assert ("main.sums.total", "main.ranked.some", "TRANSFORMATION") in edges
     assert ("main.plain.twice", "main.sums.total", "AGGREGATION") in edges
     assert ("main.orders.amount", "main.plain.twice", "TRANSFORMATION") in edges
     depths = {node["name"]: node["depth"] for node in answer["nodes"]}
     assert depths["main.ranked.some"] == 0 and depths["main.sums.total"] == 1 and depths["main.orders.amount"] == 3
-    assert asked(lake, "upstream", "ranked", "--depth", "1")["cut"] is True
-    near = {node["name"] for node in asked(lake, "upstream", "ranked", "--depth", "1")["nodes"]}
+    assert lake.lineage("upstream", "ranked", "--depth", "1")["cut"] is True
+    near = {node["name"] for node in lake.lineage("upstream", "ranked", "--depth", "1")["nodes"]}
     assert near == {"main.ranked", "main.totals", "main.sums"}
     for name in ("dot", "graphml", "cypher"):
         assert b"main.sums" in lake.run("lineage", "upstream", "ranked", "--format", name).stdout
@@ -169,13 +159,13 @@ def test_views_that_cannot_be_bound_are_unknown(tmp_path):
     # Nothing else is in doubt.
     effects, found = impact(varve, "far.z")
     assert effects == {"main.fine.z": "values", "main.lost": "unknown"} and "gone" in found["main.lost"]["reason"]
-    answer = asked(varve, "impact", "a.x")
+    answer = varve.lineage("impact", "a.x")
     (node,) = [node for node in answer["nodes"] if node["name"] == "main.twins"]
     assert node["effect"] == "unknown" and "y" in node["reason"]
     assert any("main.twins" in gap for gap in answer["gaps"]) and answer["complete"] is False
     assert "cannot be bound" in varve.run("lineage", "upstream", "twins").stderr.decode()
     # Before the column went.
-    position = rows(varve, "SELECT max(position) - 2 AS p FROM varve.log")[0]["p"]
+    position = varve.records("SELECT max(position) - 2 AS p FROM varve.log")[0]["p"]
     then, _ = impact(varve, "a.y", "", "--as-of", position)
     assert then == {"main.twins.y": "values"}
     # Mended.
@@ -230,7 +220,7 @@ def test_columns_that_no_run_has_named(tmp_path):
     assert impact(varve, "t.a")[0] == {"main.v.c": "values"} and impact(varve, "t.b")[0] == {"main.v.*": "rows"}
     assert {name: effect for name, effect in impact(varve, "t")[0].items() if "main.v" in name} == {"main.v.c": "values", "main.v.*": "rows"}
     assert "lineage knows no column" in varve.error("FROM lineage_impact('t.c')")
-    assert [row["source"] for row in rows(varve, "SELECT source FROM lineage_upstream('v.c', values_only => true)")] == ["main.t.a"]
+    assert [row["source"] for row in varve.records("SELECT source FROM lineage_upstream('v.c', values_only => true)")] == ["main.t.a"]
     varve.execute("ALTER TABLE t RENAME COLUMN a TO d")
     assert impact(varve, "t.d")[0] == {"main.v": "unknown"}
 
@@ -244,7 +234,7 @@ def test_files_that_views_read(tmp_path):
     assert effects == {"main.v.n": "values", "main.w.n": "values"}
     varve.execute(f"CREATE TABLE t AS SELECT m FROM '{file}'")
     assert impact(varve, f"{file}#n")[0] == {"main.v.n": "values", "main.w.n": "values"}
-    assert {row["source"] for row in rows(varve, "FROM lineage_upstream('w')")} == {"main.v", str(file)}
+    assert {row["source"] for row in varve.records("FROM lineage_upstream('w')")} == {"main.v", str(file)}
     file.unlink()
     effects, found = impact(varve, f"{file}#m")
     assert effects["main.t.m"] == "values" and effects["main.v"] == "unknown" and effects["main.w"] == "unknown"
@@ -256,7 +246,7 @@ def test_files_that_views_read(tmp_path):
 def test_earlier_states_branches_and_transactions(tmp_path):
     varve = Varve(tmp_path / "lake")
     varve.execute("CREATE TABLE t (a INTEGER, b INTEGER); INSERT INTO t VALUES (1, 2)")
-    before = rows(varve, "SELECT max(position) AS p FROM varve.log")[0]["p"]
+    before = varve.records("SELECT max(position) AS p FROM varve.log")[0]["p"]
     varve.execute("CREATE VIEW v AS SELECT a FROM t; CREATE BRANCH dev")
     assert impact(varve, "t.a")[0] == {"main.v.a": "values"} and impact(varve, "t.a", "", "--as-of", before)[0] == {}
     assert "lineage knows no table, column or file" in varve.run("lineage", "upstream", "v", "--as-of", str(before)).stderr.decode()
@@ -264,8 +254,8 @@ def test_earlier_states_branches_and_transactions(tmp_path):
     assert impact(varve, "t.a")[0] == {"main.v.a": "values"}
     on_branch = {"main.onbranch.c": "values"}
     assert impact(varve, "t.a", "", "--branch", "dev")[0] == on_branch
-    assert asked(varve, "impact", "t.a", "--branch", "dev")["nodes"][1]["name"] == "main.onbranch.c"
-    assert [row["source"] for row in rows(varve, "SELECT source FROM lineage_upstream('main.onbranch.c', values_only => true, depth => 1) ORDER BY ALL", "--branch", "dev")] == \
+    assert varve.lineage("impact", "t.a", "--branch", "dev")["nodes"][1]["name"] == "main.onbranch.c"
+    assert [row["source"] for row in varve.records("SELECT source FROM lineage_upstream('main.onbranch.c', values_only => true, depth => 1) ORDER BY ALL", "--branch", "dev")] == \
         ["main.t.a", "main.v.a"]
     port = free_port()
     with server(varve.command("serve", "--port", port), port, varve.environment):
@@ -278,10 +268,10 @@ def test_earlier_states_branches_and_transactions(tmp_path):
             names("&branch=none")
         assert refused.value.code in (400, 404)
     # What a transaction has staged is the state of its statements.
-    found = rows(varve, "BEGIN; CREATE VIEW staged AS SELECT a FROM t; SELECT name FROM lineage_impact('t.a') ORDER BY name; ROLLBACK")
+    found = varve.records("BEGIN; CREATE VIEW staged AS SELECT a FROM t; SELECT name FROM lineage_impact('t.a') ORDER BY name; ROLLBACK")
     assert [row["name"] for row in found] == ["main.staged.a", "main.v.a"]
     # A session's own names hide nothing from views.
-    found = rows(varve, "CREATE TEMP TABLE t (z INTEGER); SELECT name FROM lineage_impact('main.t.a')")
+    found = varve.records("CREATE TEMP TABLE t (z INTEGER); SELECT name FROM lineage_impact('main.t.a')")
     assert [row["name"] for row in found] == ["main.v.a"]
 
 
@@ -291,7 +281,7 @@ def test_views_see_what_is_there(tmp_path):
         CREATE TABLE a AS SELECT 1 AS x; CREATE TABLE b AS SELECT x FROM a; CREATE TABLE c AS SELECT x FROM b;
         CREATE VIEW vb AS SELECT x FROM b; CREATE VIEW vc AS SELECT x FROM c;
     """)
-    snapshot = rows(varve, "SELECT snapshot_id AS id FROM main.b.snapshots")[0]["id"]
+    snapshot = varve.records("SELECT snapshot_id AS id FROM main.b.snapshots")[0]["id"]
     varve.execute(f"CREATE VIEW old AS SELECT x FROM b VERSION AS OF {snapshot}")
     assert set(impact(varve, "a.x")[0]) == {"main.b.x", "main.c.x", "main.vb.x", "main.vc.x", "main.old.x"}
     # The rows of `b` are others now; those of `c` are still those.
@@ -359,7 +349,7 @@ def test_what_a_server_keeps_is_what_a_new_process_finds(tmp_path):
 def test_jobs(lake):
     _, found = impact(lake, "orders.amount", ", jobs => true")
     jobs = {name: row for name, row in found.items() if row["kind"] == "job"}
-    runs = {row["run_id"]: row for row in rows(lake, "SELECT * FROM varve.runs")}
+    runs = {row["run_id"]: row for row in lake.records("SELECT * FROM varve.runs")}
     assert set(jobs) == {"job:main.joined", "job:main.totals"}
     for name, row in jobs.items():
         assert runs[row["run_id"]]["output"] == name[4:] and row["position"] == runs[row["run_id"]]["position"]
@@ -371,7 +361,7 @@ def test_jobs(lake):
     shown = lake.run("lineage", "impact", "orders.amount", "--jobs").stdout.decode()
     assert "job:main.joined (sql) reads main.orders: values of main.joined" in shown
     # The names are those that questions take.
-    assert rows(lake, "SELECT count(*) AS n FROM lineage_runs('job:main.joined')")[0]["n"] > 0
+    assert lake.records("SELECT count(*) AS n FROM lineage_runs('job:main.joined')")[0]["n"] > 0
 
 
 def test_a_transform_that_has_stopped_reading_is_no_longer_named(tmp_path):
@@ -423,7 +413,7 @@ def test_the_doors_say_the_same(lake, tmp_path):
             url = f"http://127.0.0.1:{port}/varve/v1/lineage/{question}?{urllib.parse.urlencode(query)}"
             with urllib.request.urlopen(url) as reply:
                 answer = json.loads(reply.read())
-            assert answer == asked(varve, question, *arguments), (question, query)
+            assert answer == varve.lineage(question, *arguments), (question, query)
             answers[question, *query.items()] = answer
             described["LineagePaths" if question == "paths" else "Lineage"].validate(answer)
             with urllib.request.urlopen(url + "&format=ndjson") as reply:
@@ -433,7 +423,7 @@ def test_the_doors_say_the_same(lake, tmp_path):
                     assert head["answer"][name] == len(answer[name]) and [line[name[:-1]] for line in others if name[:-1] in line] == answer[name]
             if question == "impact":
                 options = "".join(f", {name} => {value}" for name, value in query.items() if name != "node")
-                found = rows(varve, f"SELECT * FROM lineage_impact('{query['node']}'{options})")
+                found = varve.records(f"SELECT * FROM lineage_impact('{query['node']}'{options})")
                 jobs = answer.get("jobs", [])
                 assert [(row["name"], row["depth"]) for row in found] == [(one["name"], one["depth"]) for one in answer["nodes"][1:] + jobs]
                 for row, one in zip(found, answer["nodes"][1:] + jobs):
@@ -450,7 +440,7 @@ def test_the_doors_say_the_same(lake, tmp_path):
 
 
 def test_windows_leave_out_views_of_what_is_left_out(lake):
-    position = {row["output"]: row["position"] for row in rows(lake, "SELECT output, max(position) AS position FROM varve.runs GROUP BY output")}
+    position = {row["output"]: row["position"] for row in lake.records("SELECT output, max(position) AS position FROM varve.runs GROUP BY output")}
     late, found = impact(lake, "orders.amount", f", since => {position['main.totals']}")
     # A view of what was asked about is no run's; one of a table that no run of that time made is left out with it.
     assert "main.plain.twice" in late and "main.ranked.some" in late and found["main.ranked.some"]["depth"] == 3
@@ -467,13 +457,13 @@ def test_data_files_of_tables_that_write_to_another_folder(tmp_path):
         INSERT INTO a VALUES (1); INSERT INTO b VALUES (2);
         ALTER TABLE b SET TBLPROPERTIES ('write.data.path' = '{folder}/deeper'); INSERT INTO b VALUES (3);
     """)
-    runs = {row["output_snapshot_id"]: row["run_id"] for row in rows(varve, "SELECT * FROM varve.runs")}
+    runs = {row["output_snapshot_id"]: row["run_id"] for row in varve.records("SELECT * FROM varve.runs")}
     checked = 0
     for table in ("a", "b"):
-        for row in rows(varve, f"SELECT snapshot_id AS id, data_file.file_path AS path FROM main.{table}.entries"):
+        for row in varve.records(f"SELECT snapshot_id AS id, data_file.file_path AS path FROM main.{table}.entries"):
             assert ("elsewhere" in row["path"]) == (table == "a" or "deeper" in row["path"])
             for name in (row["path"], row["path"].split("/lake/")[1]):
-                found = rows(varve, f"SELECT run_id FROM lineage_runs('file:{name}')")
+                found = varve.records(f"SELECT run_id FROM lineage_runs('file:{name}')")
                 assert {one["run_id"] for one in found} == {runs[row["id"]]}
                 checked += 1
     assert checked == 6

@@ -172,8 +172,8 @@ extension JSON {
     ///   - sortedKeys: Members in the order of their keys' UTF-8 bytes; else in their own order.
     package func serialized(pretty: Bool = false, sortedKeys: Bool = false) -> [UInt8] {
         var writer = JSONWriter(pretty: pretty, sortedKeys: sortedKeys)
-        writer.write(self, depth: 0)
-        return writer.bytes
+        writer.value(self)
+        return writer.take()
     }
 
     /// The text of this value; see `serialized(pretty:sortedKeys:)`.

@@ -29,27 +29,8 @@ package struct JSONObject: Sendable {
         positions = nil
     }
 
-    /// The object of these members; nil when two have the same key.
-    package init?(members: [Member]) {
-        self.init(unchecked: members)
-        if let positions {
-            if positions.count != members.count { return nil }
-            return
-        }
-        for later in members.indices.dropFirst() {
-            for earlier in 0..<later where members[earlier].key == members[later].key {
-                return nil
-            }
-        }
-    }
-
     /// The object of members whose keys are known to differ.
     init(differing members: [Member]) {
-        self.init(unchecked: members)
-    }
-
-    /// The object of members whose keys are known to differ when there are at most 16.
-    private init(unchecked members: [Member]) {
         self.members = members
         positions = nil
         if members.count > Self.countWithoutPositions { indexKeys() }

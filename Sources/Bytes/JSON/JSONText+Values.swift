@@ -215,8 +215,8 @@ private struct JSONTextWriter {
 
     private mutating func writeString(_ node: JSONNode) {
         if node.hasEscapes {
-            var writer = JSONWriter(pretty: false, sortedKeys: false)
-            writer.write(.string(string(node)), depth: 0)
+            var writer = JSONWriter()
+            writer.string(string(node))
             bytes.append(contentsOf: writer.bytes)
             return
         }

@@ -12,7 +12,7 @@ extension AuditExplanation {
     /// The report as JSON.
     ///
     /// - Spec: Formats/audit-report/README.md
-    package var json: JSON {
+    package func json() throws -> JSON {
         [
             "report": "varve-audit-explain", "format-version": .integer(Self.formatVersion),
             "made": ["time": .string(isoTime(millis: madeMillis)), "by": .string(madeBy)],
@@ -28,7 +28,7 @@ extension AuditExplanation {
             ],
             "absence": absence?.json ?? .null,
             "commit-count": .integer(commitCount),
-            "commits": .array(commits.map(\.json)),
+            "commits": .array(try commits.map { try $0.json() }),
             "proof": [
                 "log": head.json,
                 "manifest-list": manifestList?.json ?? .null,
@@ -177,7 +177,7 @@ extension AuditExplanation.Absence {
 }
 
 extension AuditExplanation.Commit {
-    fileprivate var json: JSON {
+    fileprivate func json() throws -> JSON {
         [
             "id": .string(commit.id), "position": .integer(commit.position),
             "index": .integer(commit.index), "time": .string(isoTime(millis: commit.timeMillis)),
@@ -190,7 +190,7 @@ extension AuditExplanation.Commit {
             "registration": .bool(isRegistration), "summary": .string(commit.summary),
             "changes": .array(commit.logged.map(\.json)),
             "snapshots": .array(snapshots.map(\.reported)), "runs": .array(flows.map(\.reported)),
-            "upstream": .array(upstream.map(\.json)),
+            "upstream": .array(try upstream.map { try $0.json() }),
             "proof": [
                 "object": .string(entryKey), "sha256": .string(commit.entryHash),
                 "previous-sha256": .string(commit.previousHash),
@@ -206,10 +206,10 @@ extension AuditExplanation.Commit {
 }
 
 extension AuditExplanation.Upstream {
-    fileprivate var json: JSON {
+    fileprivate func json() throws -> JSON {
         [
             "node": .string(node), "complete": .bool(answer?.isComplete ?? false),
-            "answer": answer?.json ?? .null, "trouble": trouble.map { .string($0) } ?? .null,
+            "answer": try answer?.json() ?? .null, "trouble": trouble.map { .string($0) } ?? .null,
         ]
     }
 }

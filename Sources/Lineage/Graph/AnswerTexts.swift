@@ -35,7 +35,7 @@ extension LineageAnswer {
             return node(index, &describer)
         }
 
-        private func node(_ index: Int, _ describer: inout Describer) -> Node {
+        func node(_ index: Int, _ describer: inout Describer) -> Node {
             source.graph.storage.read { node(index, &describer, $0) }
         }
 
@@ -96,10 +96,39 @@ extension LineageAnswer {
             return source.graph.storage.read { $0.describe(edge, from: dataset, source.views) }
         }
 
+        /// An edge without its newest run: many of an answer have the same.
+        func details(_ index: Int) -> EdgeDetails {
+            let edge = edges[index]
+            let dataset = nodes[Int(edge.from)].key.dataset
+            return source.graph.storage.read { $0.details(edge, from: dataset, source.views) }
+        }
+
+        /// The number of an edge's newest run, of one that has a run.
+        func run(_ index: Int) -> UInt32 { edges[index].lastRun }
+
+        func describe(run: UInt32) -> Run { source.graph.storage.read { $0.describe(run: run) } }
+
         /// The numbers of the runs that edges show, ascending.
         var newestRuns: [UInt32] {
             Set(edges.lazy.filter { $0.runCount > 0 }.map(\.lastRun)).sorted()
         }
+    }
+}
+
+extension LineageAnswer {
+    /// What is said of an edge besides which run is its newest.
+    struct EdgeDetails {
+        var from: Int
+        var to: Int
+        var kind: ColumnMap.Kind?
+        var subtype: String?
+        var isMasked: Bool
+        /// 0 where the edge says only that columns stand in rows.
+        var runCount: Int
+        var firstPosition: Int64?
+        /// What the newest run read of where the edge begins, and what it made.
+        var inputSnapshotID: Int64?
+        var outputSnapshotID: Int64?
     }
 }
 
@@ -212,22 +241,39 @@ extension IndexStorage {
         from dataset: UInt32,
         _ views: SharedOverlay?
     ) -> LineageAnswer.Edge {
-        var run: LineageAnswer.Run?
-        if edge.runCount > 0 {
-            run = describe(run: edge.lastRun)
-            run?.inputSnapshotID = snapshotRead(by: edge.lastRun, of: dataset)
-        }
+        let details = details(edge, from: dataset, views)
+        var run = details.runCount > 0 ? describe(run: edge.lastRun) : nil
+        run?.inputSnapshotID = details.inputSnapshotID
         return LineageAnswer.Edge(
+            from: details.from,
+            to: details.to,
+            kind: details.kind,
+            subtype: details.subtype,
+            isMasked: details.isMasked,
+            run: run,
+            runCount: details.runCount,
+            firstPosition: details.firstPosition
+        )
+    }
+
+    fileprivate func details(
+        _ edge: LineageWalk.Edge,
+        from dataset: UInt32,
+        _ views: SharedOverlay?
+    ) -> LineageAnswer.EdgeDetails {
+        var details = LineageAnswer.EdgeDetails(
             from: Int(edge.from),
             to: Int(edge.to),
             kind: edge.attributes.kind,
             subtype: subtype(edge.attributes, views),
             isMasked: edge.attributes.isMasked,
-            run: run,
-            runCount: edge.runCount,
-            firstPosition: edge.runCount > 0
-                ? commits[self.runs[edge.firstRun].commit].position : nil
+            runCount: edge.runCount
         )
+        guard edge.runCount > 0 else { return details }
+        details.firstPosition = commits[runs[edge.firstRun].commit].position
+        details.inputSnapshotID = snapshotRead(by: edge.lastRun, of: dataset)
+        details.outputSnapshotID = runs[edge.lastRun].knownSnapshotID
+        return details
     }
 
     /// The snapshot of a dataset that a run read.
@@ -235,8 +281,7 @@ extension IndexStorage {
         let record = runs[run]
         for input in (record.firstInput..<record.firstInput + record.inputCount).reversed()
         where inputs[input].dataset == dataset {
-            return inputs[input].flags & InputRecord.hasSnapshotFlag != 0
-                ? inputs[input].snapshotID : nil
+            return inputs[input].knownSnapshotID
         }
         return nil
     }
@@ -257,7 +302,7 @@ extension IndexStorage {
             timeMillis: commit.timeMillis,
             operation: string(run.operation),
             inputSnapshotID: nil,
-            outputSnapshotID: run.flags & RunRecord.hasSnapshotFlag != 0 ? run.snapshotID : nil
+            outputSnapshotID: run.knownSnapshotID
         )
     }
 }

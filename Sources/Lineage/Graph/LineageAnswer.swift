@@ -28,6 +28,10 @@ package struct LineageOptions: Sendable {
     /// Whether an answer about impact says which jobs read what changes.
     package var jobs = false
 
+    /// How many runs, and edges of theirs, are looked at before a question is given up with `tooMuchWork`: about ten
+    /// in a microsecond.
+    package var workMax = Int.max
+
     var hasWindow: Bool { since != nil || until != nil }
 
     package init(

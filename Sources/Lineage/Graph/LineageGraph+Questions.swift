@@ -83,7 +83,7 @@ extension IndexStorage {
         let window = try window(options)
         let views = overlay(options, before: count, in: graph)
         if let subject = try subject(of: node, before: count) {
-            return ask(question, of: subject, options, window, views, in: graph)
+            return try ask(question, of: subject, options, window, views, in: graph)
         }
         let root = try root(node, namespace: options.namespace, before: count, views?.overlay)
         if let views, root.key.overlayPlace != nil {
@@ -95,9 +95,9 @@ extension IndexStorage {
         // Views read what is there now, so it is looked at what each node came from.
         if question == .impact, views?.overlay.views.isEmpty == false { walk.stepCountMax = .max }
         if question == .upstream {
-            walk.goUpstream(self, from: roots, event: root.event)
+            try walk.goUpstream(self, from: roots, event: root.event)
         } else {
-            walk.goDownstream(self, from: roots, event: root.event)
+            try walk.goDownstream(self, from: roots, event: root.event)
         }
         var part = AnswerPart(nodes: Array(walk.reached), edges: walk.edges)
         part.reach(from: roots.compactMap { walk.place(of: $0) }, isForward: question != .upstream)
@@ -118,7 +118,7 @@ extension IndexStorage {
         let (from, to, options) = try ends(of: node, target, options)
         let count = commitCount(options.asOf)
         var walk = LineageWalk(options, commitCount: count)
-        walk.goUpstream(self, from: roots(of: to, options), event: to.event)
+        try walk.goUpstream(self, from: roots(of: to, options), event: to.event)
         // Of what leads to the end, what the start leads to.
         let starts = roots(of: from, options).compactMap { walk.place(of: $0) }
         var part = AnswerPart(nodes: Array(walk.reached), edges: walk.edges)

@@ -94,7 +94,7 @@ extension IndexStorage {
         var walk = LineageWalk(options, commitCount: count)
         walk.stepCountMax = limits.steps
         let ends = roots(of: to, options)
-        walk.goUpstream(self, from: ends, event: to.event)
+        try walk.goUpstream(self, from: ends, event: to.event)
         let bound =
             to.event.map { $0 } ?? lastEvent(of: to.key.dataset, before: count)
         var search = PathSearch(

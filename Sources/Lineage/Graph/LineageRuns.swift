@@ -116,10 +116,7 @@ extension IndexStorage {
             }
             while reader != none {
                 let input = inputs[reader]
-                let isMeant =
-                    snapshotID.map {
-                        input.flags & InputRecord.hasSnapshotFlag != 0 && input.snapshotID == $0
-                    } ?? true
+                let isMeant = snapshotID == nil || input.knownSnapshotID == snapshotID
                 if isMeant, runs[input.run].commit < commitCount { break }
                 reader = input.earlierReader
             }
@@ -161,8 +158,7 @@ extension IndexStorage {
             read.append(
                 LineageRuns.Dataset(
                     node: describer.describe(.whole(input.dataset), 0, self),
-                    snapshotID: input.flags & InputRecord.hasSnapshotFlag != 0
-                        ? input.snapshotID : nil,
+                    snapshotID: input.knownSnapshotID,
                     kind: walk.wholeAttributes(self, run, place).kind,
                     columns: columns
                 )

@@ -252,9 +252,7 @@ extension IndexStorage {
         guard let read else { return }
         let input = inputs[read.input]
         source.lastRead = describe(run: read.run)
-        if input.flags & InputRecord.hasSnapshotFlag != 0 {
-            source.lastRead?.inputSnapshotID = input.snapshotID
-        }
+        source.lastRead?.inputSnapshotID = input.knownSnapshotID
         guard input.isExact else { return }
         if input.bound != none { source.read = change(input.bound, of: dataset) }
         // Of a file that no run wrote nothing is known but that it was read.
@@ -292,8 +290,7 @@ extension IndexStorage {
             let happened = events[event]
             switch happened.kind {
             case EventRecord.run:
-                let run = runs[happened.payload]
-                return run.flags & RunRecord.hasSnapshotFlag != 0 ? run.snapshotID : nil
+                return runs[happened.payload].knownSnapshotID
             case EventRecord.rollback: event = happened.payload
             default:
                 // Rare: such a change keeps the snapshot nowhere else.

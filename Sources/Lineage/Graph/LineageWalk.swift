@@ -68,6 +68,8 @@ struct LineageWalk {
     private(set) var edges: [Edge] = []
     private(set) var gaps: Set<String> = []
     private(set) var isCut = false
+    /// What has been looked at, in the unit of `LineageOptions.workMax`.
+    private var work = 0
 
     private var places = PlaceTable()
     private var edgePlaces = PlaceTable()
@@ -106,6 +108,13 @@ struct LineageWalk {
         find(key).flatMap { Int($0) < reached.count ? $0 : nil }
     }
 
+    private var isSpent: Bool { work > options.workMax }
+
+    private func checkWork() throws(LineageError) {
+        guard isSpent else { return }
+        throw LineageError(.tooMuchWork, "the answer takes more than \(options.workMax) steps")
+    }
+
     // MARK: Steps
 
     /// Adds a node to begin from: upstream with what of it is meant, downstream with where it came from.
@@ -120,15 +129,21 @@ struct LineageWalk {
         }
     }
 
+    /// - Throws: `tooMuchWork`.
     mutating func goUpstream(
         _ index: borrowing IndexStorage,
         from roots: [NodeKey],
         event: UInt32?
-    ) {
+    ) throws(LineageError) {
         for root in roots {
             let bound = event ?? index.lastEvent(of: root.dataset, before: commitCount)
             next.append((node(root, depth: 0), bound))
         }
+        climb(index)
+        try checkWork()
+    }
+
+    private mutating func climb(_ index: borrowing IndexStorage) {
         while beginStep() {
             var at = 0
             // Grows by nodes that are no step further.
@@ -136,18 +151,24 @@ struct LineageWalk {
                 let (node, event) = current[at]
                 expandUpstream(index, node, event)
                 at += 1
-                if isProbing, isCut { return }
+                if isProbing && isCut || isSpent { return }
             }
             if isProbing { return }
         }
     }
 
+    /// - Throws: `tooMuchWork`.
     mutating func goDownstream(
         _ index: borrowing IndexStorage,
         from roots: [NodeKey],
         event: UInt32?
-    ) {
+    ) throws(LineageError) {
         for root in roots { next.append((node(root, depth: 0), event ?? none)) }
+        descend(index)
+        try checkWork()
+    }
+
+    private mutating func descend(_ index: borrowing IndexStorage) {
         while beginStep() {
             var at = 0
             while at < current.count {
@@ -158,7 +179,7 @@ struct LineageWalk {
                     at += 1
                 }
                 expandDownstream(index, node, events)
-                if isProbing, isCut { return }
+                if isProbing && isCut || isSpent { return }
             }
             if isProbing { return }
         }
@@ -234,6 +255,7 @@ struct LineageWalk {
         _ record: RunRecord,
         event: UInt32
     ) {
+        work += 1
         if isProbing {
             isCut = true
             return
@@ -308,7 +330,8 @@ struct LineageWalk {
             event = index.lastEvent(of: key.dataset, before: commitCount)
         }
         while event != none {
-            guard visits.insert(UInt64(node) << 32 | UInt64(event)) else { return }
+            guard !isSpent, visits.insert(UInt64(node) << 32 | UInt64(event)) else { return }
+            work += 1
             let happened = index.events[event]
             switch happened.kind {
             case EventRecord.run:
@@ -481,6 +504,8 @@ struct LineageWalk {
         var readers: [Reader] = []
         var place = index.datasets[key.dataset].lastReader
         while place != none {
+            guard !isSpent else { return }
+            work += 1
             let input = index.inputs[place]
             readers.append(Reader(place: place, input: input))
             place = input.earlierReader

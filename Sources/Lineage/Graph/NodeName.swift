@@ -20,6 +20,9 @@ package struct NodeName: Sendable, Hashable {
     let parts: [String]
     let snapshotID: Int64?
 
+    /// Whether it names what ran, which has to be looked for among all runs.
+    package var isOfRuns: Bool { execution != nil }
+
     /// A data file, as the runs that wrote it; Engine finds them.
     ///
     /// - Parameter path: what the file is called in answers.

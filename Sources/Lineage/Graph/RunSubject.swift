@@ -139,7 +139,7 @@ extension IndexStorage {
         _ window: Range<UInt32>,
         _ views: SharedOverlay? = nil,
         in graph: LineageGraph
-    ) -> LineageAnswer {
+    ) throws(LineageError) -> LineageAnswer {
         let isUpstream = question == .upstream
         // The first step is the one to or from the runs.
         var inner = options
@@ -155,9 +155,9 @@ extension IndexStorage {
             linked.append((run, links))
         }
         if isUpstream {
-            walk.goUpstream(self, from: [], event: nil)
+            try walk.goUpstream(self, from: [], event: nil)
         } else {
-            walk.goDownstream(self, from: [], event: nil)
+            try walk.goDownstream(self, from: [], event: nil)
         }
         var part = AnswerPart(nodes: Array(walk.reached), edges: walk.edges)
         for index in part.nodes.indices { part.nodes[index].depth += 1 }
@@ -358,9 +358,7 @@ extension LineageGraph {
             }
             while event != none, index.events[event].kind == EventRecord.run {
                 let run = index.runs[index.events[event].payload]
-                guard run.flags & RunRecord.hasSnapshotFlag != 0, run.snapshotID == id else {
-                    break
-                }
+                guard run.knownSnapshotID == id else { break }
                 if run.commit < count {
                     let commit = index.commits[run.commit]
                     found.append(

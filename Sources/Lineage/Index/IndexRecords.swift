@@ -144,6 +144,9 @@ struct RunRecord: BitwiseCopyable {
     /// What is known of the hash that the facts name; `none` when they name none.
     var hash: UInt32
 
+    /// What the run made, if that is a snapshot.
+    var knownSnapshotID: Int64? { flags & Self.hasSnapshotFlag != 0 ? snapshotID : nil }
+
     /// Stands for one that is not read yet.
     static let unread = RunRecord(
         snapshotID: 0,
@@ -180,6 +183,9 @@ struct InputRecord: BitwiseCopyable {
     var earlierReader: UInt32
 
     var isExact: Bool { flags & Self.isExactFlag != 0 }
+
+    /// The snapshot read, if one was named.
+    var knownSnapshotID: Int64? { flags & Self.hasSnapshotFlag != 0 ? snapshotID : nil }
 }
 
 /// A column map by its hash.

@@ -29,33 +29,8 @@ extension LineageAnswer {
     }
 
     package var lists: [LineageList] {
-        // Edges name them again and again.
-        let nodes = Array(nodes)
-        return [
-            LineageList("nodes", "node", of: nodes) { $0.json },
-            LineageList("edges", "edge", of: edges) { $0.json(nodes) },
-        ] + (jobs.map { [LineageList("jobs", "job", of: $0) { $0.json }] } ?? [])
-    }
-}
-
-extension LineageAnswer.Node {
-    var json: JSON {
-        var object: JSONObject = [
-            "name": .string(name), "kind": .string(kind.rawValue), "dataset": .string(dataset),
-        ]
-        if let tableUUID { object["uuid"] = .string(tableUUID) }
-        if let column { object["column"] = .string(column) }
-        if let fieldID { object["field_id"] = .integer(fieldID) }
-        if isDropped { object["dropped"] = true }
-        object["depth"] = .integer(depth)
-        object["direct"] = .bool(isDirect)
-        object["masked"] = .bool(isMasked)
-        if isOfView { object["view"] = true }
-        if let unknownReason {
-            object["effect"] = "unknown"
-            object["reason"] = .string(unknownReason)
-        }
-        return .object(object)
+        LineageList.graph(nodes, edges)
+            + (jobs.map { [LineageList("jobs", "job", of: $0) { $0.json }] } ?? [])
     }
 }
 
@@ -67,25 +42,6 @@ extension LineageAnswer.Job {
         object["direct"] = .bool(isDirect)
         object["inputs"] = .strings(inputs)
         object["outputs"] = .strings(outputs)
-        return .object(object)
-    }
-}
-
-extension LineageAnswer.Edge {
-    /// - Parameter nodes: those that it refers to by place.
-    func json(_ nodes: [LineageAnswer.Node]) -> JSON {
-        var object: JSONObject = [
-            "from": .string(nodes[from].name), "to": .string(nodes[to].name),
-        ]
-        if let kind { object["type"] = .string(kind.rawValue) }
-        if let subtype { object["subtype"] = .string(subtype) }
-        if isMasked { object["masked"] = true }
-        guard let run else { return .object(object) }
-        for member in run.members.members { object[member.key] = member.value }
-        object["runs"] = .integer(runCount)
-        object["first_position"] = firstPosition.map { .integer($0) } ?? .null
-        if let id = run.inputSnapshotID { object["input_snapshot"] = .string(String(id)) }
-        if let id = run.outputSnapshotID { object["output_snapshot"] = .string(String(id)) }
         return .object(object)
     }
 }

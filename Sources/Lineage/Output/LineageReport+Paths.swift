@@ -43,9 +43,6 @@ extension LineagePaths: LineageReport {
             way["masked"] = .bool(path.transformation.isMasked)
             return .object(way)
         }
-        return [
-            LineageList("nodes", "node", of: nodes) { $0.json },
-            LineageList("edges", "edge", of: edges) { $0.json(nodes) }, ways,
-        ]
+        return LineageList.graph(nodes, edges) + [ways]
     }
 }

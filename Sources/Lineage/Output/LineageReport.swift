@@ -23,34 +23,54 @@ extension LineageReport {
 }
 
 /// A list of an answer, whose elements are written one at a time.
-package struct LineageList: Sendable {
+package struct LineageList {
     /// What the list is called, and what one of it.
     var name: String
     var item: String
     var count: Int
-    var element: @Sendable (Int) -> JSON
+    /// Writes one element, counted from 0.
+    var write: (Int, inout JSONWriter) -> Void
 
-    /// - Parameter elements: counted from 0.
-    init<Elements: RandomAccessCollection & Sendable>(
+    init(
         _ name: String,
         _ item: String,
-        of elements: Elements,
-        _ json: @escaping @Sendable (Elements.Element) -> JSON
-    ) where Elements.Index == Int {
-        self.name = name
-        self.item = item
-        count = elements.count
-        element = { json(elements[$0]) }
+        count: Int,
+        _ write: @escaping (Int, inout JSONWriter) -> Void
+    ) {
+        (self.name, self.item, self.count, self.write) = (name, item, count, write)
+    }
+
+    init<Element>(
+        _ name: String,
+        _ item: String,
+        of elements: [Element],
+        _ json: @escaping (Element) -> JSON
+    ) {
+        self.init(name, item, count: elements.count) { $1.value(json(elements[$0])) }
     }
 }
 
 extension LineageReport {
-    /// The whole answer.
-    package var json: JSON {
-        var object = head
-        for list in lists { object[list.name] = .array((0..<list.count).map(list.element)) }
-        return .object(object)
+    /// The text of the whole answer, one JSON object.
+    package func serialized(pretty: Bool = false) -> [UInt8] {
+        var writer = JSONWriter(pretty: pretty)
+        writer.object { writer in
+            for member in head.members {
+                writer.key(member.key)
+                writer.value(member.value)
+            }
+            for list in lists {
+                writer.key(list.name)
+                writer.array { writer in
+                    for place in 0..<list.count { list.write(place, &writer) }
+                }
+            }
+        }
+        return writer.take()
     }
+
+    /// The whole answer as a part of something else.
+    package func json() throws(BytesError) -> JSON { try JSON.parse(serialized()) }
 
     /// The answer as lines of JSON, in pieces: however large it is, its text is never there as a whole.
     ///
@@ -68,6 +88,7 @@ package struct LineageLines: Sequence, IteratorProtocol {
     private let pieceBytesMin: Int
     private var list = 0
     private var element = 0
+    private var writer = JSONWriter()
 
     fileprivate init(head: JSONObject, lists: [LineageList], pieceBytesMin: Int) {
         var head = head
@@ -78,23 +99,25 @@ package struct LineageLines: Sequence, IteratorProtocol {
     }
 
     package mutating func next() -> [UInt8]? {
-        var piece: [UInt8] = []
-        while piece.count < pieceBytesMin, let line = nextLine() {
-            piece += line.serialized()
-            piece.append(0x0A)
-        }
-        return piece.isEmpty ? nil : piece
+        while writer.bytes.count < pieceBytesMin, writeLine() { writer.endLine() }
+        return writer.bytes.isEmpty ? nil : writer.take()
     }
 
-    private mutating func nextLine() -> JSON? {
+    /// - Returns: false when there is no other line.
+    private mutating func writeLine() -> Bool {
         if let head {
             self.head = nil
-            return ["answer": .object(head)]
+            writer.value(["answer": .object(head)])
+            return true
         }
         while list < lists.count, element == lists[list].count { (list, element) = (list + 1, 0) }
-        guard list < lists.count else { return nil }
-        defer { element += 1 }
-        return .object([lists[list].item: lists[list].element(element)])
+        guard list < lists.count else { return false }
+        writer.object { [lists, list, element] writer in
+            writer.key(lists[list].item)
+            lists[list].write(element, &writer)
+        }
+        element += 1
+        return true
     }
 }
 

@@ -66,11 +66,12 @@ package struct OpenLineageWriter: Sendable {
         var inputs: [JSON] = []
         for place in run.firstInput..<run.firstInput + run.inputCount {
             let input = index.inputs[place]
-            let snapshot = input.flags & InputRecord.hasSnapshotFlag != 0 ? input.snapshotID : nil
-            inputs.append(dataset(input.dataset, snapshot, run.commit, index, lineage: nil))
+            inputs.append(
+                dataset(input.dataset, input.knownSnapshotID, run.commit, index, lineage: nil)
+            )
         }
         let lineage = run.map == none ? nil : columnLineage(run, index)
-        let snapshot = run.flags & RunRecord.hasSnapshotFlag != 0 ? run.snapshotID : nil
+        let snapshot = run.knownSnapshotID
         return [
             "eventType": "COMPLETE", "eventTime": .string(isoTime(millis: commit.timeMillis)),
             "producer": .string(producer),

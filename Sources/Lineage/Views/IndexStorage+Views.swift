@@ -246,7 +246,7 @@ extension IndexStorage {
             }
             walk.begin(at: edge.from, event: event, after: edge.depth - 1)
         }
-        walk.goUpstream(self, from: [], event: nil)
+        try walk.goUpstream(self, from: [], event: nil)
         var part = AnswerPart(nodes: Array(walk.reached), edges: walk.edges)
         for index in part.nodes.indices { part.nodes[index].depth += 1 }
         var places: [NodeKey: UInt32] = [:]

@@ -28,9 +28,14 @@ struct Reply: Sendable {
 
     /// A JSON document.
     static func json(_ json: JSON, status: Int = 200) -> Reply {
+        .json(json.serialized(), status: status)
+    }
+
+    /// JSON that has been written already.
+    static func json(_ text: [UInt8], status: Int = 200) -> Reply {
         var reply = Reply(status: status)
         reply.headers[.contentType] = "application/json"
-        reply.body = json.serialized()
+        reply.body = text
         return reply
     }
 

@@ -113,7 +113,7 @@ struct AuditRoutes: Sendable {
         case "html":
             return .text(report.html, type: "text/html; charset=utf-8")
         case "text": return .text(report.text)
-        default: return .json(report.json)
+        default: return .json(try report.json())
         }
     }
 }

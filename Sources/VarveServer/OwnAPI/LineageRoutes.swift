@@ -58,11 +58,38 @@ struct LineageRoutes: Sendable {
         _ parameters: LineageQuery.Parameters,
         _ ask: @escaping Ask
     ) -> Route {
-        Route(.get, "/varve/v1/lineage/\(question)", weight: .query) { request in
+        Route(.get, "/varve/v1/lineage/\(question)", weight: .query, isQuick: true) { request in
             let query = try LineageQuery(request.target, nodes, parameters)
             let views = LineageAnswer.Question(rawValue: question)
-            let (graph, nodes, options) = try await state(request, query, views)
-            return try await reply(query, graph, nodes, options, ask, request)
+            if views != .impact, let reply = try await quickReply(query, ask) { return reply }
+            return try await onPool {
+                let (graph, nodes, options) = try await state(request, query, views)
+                return try await reply(query, graph, nodes, options, ask, request)
+            }
+        }
+    }
+
+    /// What may be looked at on an event loop, which others wait for: some hundred microseconds of it.
+    private static let quickWorkMax = 2000
+
+    /// The answer to a question that is soon answered, as most are; nil for others, and when the graph alone does not
+    /// know the answer.
+    private func quickReply(_ query: LineageQuery, _ ask: Ask) async throws -> Reply? {
+        guard query.format == .json, query.branch == nil,
+            !query.nodes.contains(where: { $0.hasPrefix("file:") })
+        else { return nil }
+        let nodes = try query.nodes.map { try NodeName($0) }
+        guard !nodes.contains(where: { $0.isOfRuns }),
+            let graph = try await parts.engine.currentLineageGraph()
+        else { return nil }
+        var options = query.options
+        options.asOf = query.instant
+        options.workMax = Self.quickWorkMax
+        do {
+            return .json(try ask(graph, nodes, options).serialized())
+        } catch let error as LineageError {
+            guard error.code == .tooMuchWork || error.code == .notFound else { throw error }
+            return nil
         }
     }
 
@@ -81,7 +108,7 @@ struct LineageRoutes: Sendable {
             let answer = try ask(graph, nodes, query, options)
             switch query.format {
             case .ndjson: return try await stream(answer, request)
-            default: return .json(answer.json)
+            default: return .json(answer.serialized())
             }
         }
     }
@@ -112,7 +139,7 @@ struct LineageRoutes: Sendable {
     ) async throws -> (graph: LineageGraph, nodes: [NodeName], options: LineageOptions) {
         let graph = try await parts.engine.lineageGraph()
         var options = query.options
-        options.asOf = query.asOf.map { LineageInstant($0) } ?? .newest
+        options.asOf = query.instant
         // Most nodes are names that the graph knows, for which nobody else is asked.
         var nodes: [NodeName] = []
         let isNamed = !query.nodes.contains { $0.hasPrefix("file:") }
@@ -147,7 +174,7 @@ struct LineageRoutes: Sendable {
     ) async throws -> Reply? {
         let answer = try ask(graph, nodes, options)
         switch query.format {
-        case .json: return .json(answer.json)
+        case .json: return .json(answer.serialized())
         case .ndjson: return try await stream(answer, request)
         case .dot: return .text(answer.dot, type: "text/vnd.graphviz; charset=utf-8")
         case .graphml: return .text(answer.graphML, type: "application/xml")
@@ -200,6 +227,7 @@ private struct LineageQuery: Sendable {
     /// All but the state.
     var options = LineageOptions()
     var asOf: CatalogInstant?
+    var instant: LineageInstant { asOf.map { LineageInstant($0) } ?? .newest }
     /// The branch or tag of the catalog whose views take part; nil for `main`.
     var branch: String?
     var limit: Int?
