@@ -76,9 +76,11 @@ struct LineageCommand: AsyncParsableCommand {
                 for job in answer.jobs ?? [] {
                     let version = job.run.jobVersion.map { ", version \($0)" } ?? ""
                     let read = job.inputs.joined(separator: ", ")
+                    let known = job.isDirect ? "values" : "rows"
+                    let effect = job.unknownReason == nil ? known : "values or rows"
                     print(
                         "\(job.name) (\(job.run.jobKind)\(version)) reads \(read): "
-                            + "\(job.isDirect ? "values" : "rows") of \(job.outputs.joined(separator: ", ")); "
+                            + "\(effect) of \(job.outputs.joined(separator: ", ")); "
                             + "last run \(job.run.runID)"
                     )
                 }

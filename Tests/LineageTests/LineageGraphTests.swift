@@ -69,6 +69,40 @@ import Lineage
         #expect(none.names == ["ns.a.y"])
     }
 
+    @Test("does not know whether values flow where a run did not trace columns")
+    func untraced() throws {
+        var log = LogBuilder()
+        for name in ["a", "b", "c", "d"] { log.create(name) }
+        log.run("b", from: ["a"], map: identityMap(["x"], rows: ["y"]), job: "traced")
+        log.run("c", from: ["b"], job: "untraced")
+        log.run("d", from: ["c"], map: identityMap(["z"]), job: "behind")
+        let graph = try log.graph()
+        func effects(_ answer: LineageAnswer) -> [String] {
+            answer.nodes.dropFirst().map { node in
+                let effect = node.unknownReason != nil ? "unknown" : "\(node.isDirect)"
+                return "\(node.name) \(effect)"
+            }
+        }
+        var options = LineageOptions()
+        options.jobs = true
+        let values = try graph.impact(of: NodeName("ns.a.x"), options)
+        #expect(effects(values) == ["ns.b.x true", "ns.c unknown", "ns.d unknown"])
+        #expect(values.nodes[2].unknownReason == "a run on the way did not trace columns")
+        #expect(values.gaps.count == 1)
+        let jobs = try #require(values.jobs)
+        #expect(jobs.map(\.name) == ["job:traced", "job:untraced", "job:behind"])
+        #expect(jobs.map { $0.unknownReason != nil } == [false, true, true])
+        #expect(jobs.map(\.isDirect) == [true, false, false])
+        // Conditions have no values, whoever traced them.
+        let rows = try graph.impact(of: NodeName("ns.a.y"), options)
+        #expect(effects(rows) == ["ns.b.* false", "ns.c.* false", "ns.d.* false"])
+        let direct = LineageOptions(selection: .directOnly)
+        let back = try graph.upstream(of: NodeName("ns.c"), direct)
+        #expect(effects(back) == ["ns.b unknown", "ns.a unknown"])
+        let text = String(decoding: values.serialized(), as: UTF8.self)
+        #expect(text.contains(#""direct":false,"masked":false,"effect":"unknown","reason":"a run"#))
+    }
+
     @Test("forgets flows whose rows were replaced, unless asked")
     func replaced() throws {
         var log = chain()

@@ -72,11 +72,10 @@ extension LineageAnswer {
 
     var nodeValues: [[Value]] {
         let nodeRows = nodes.dropFirst().map { node -> [Value] in
-            let effect =
-                node.unknownReason != nil ? "unknown" : node.isDirect ? "values" : "rows"
-            return [
+            [
                 .string(node.name), .string(node.kind.rawValue), .string(node.dataset),
-                text(node.column), .int32(Int32(clamping: node.depth)), .string(effect),
+                text(node.column), .int32(Int32(clamping: node.depth)),
+                effect(node.isDirect, node.unknownReason),
                 .boolean(node.isMasked), .boolean(node.isDropped), .boolean(isComplete),
                 .string(node.datasetKind), text(node.unknownReason), .null, .null, .null, .null,
             ]
@@ -84,13 +83,17 @@ extension LineageAnswer {
         return nodeRows + (jobs ?? []).map { jobRow($0) }
     }
 
+    private func effect(_ isDirect: Bool, _ unknownReason: String?) -> Value {
+        .string(unknownReason != nil ? "unknown" : isDirect ? "values" : "rows")
+    }
+
     private func jobRow(_ job: Job) -> [Value] {
         [
             .string(job.name), .string("job"), .string(job.name), .null,
-            .int32(Int32(clamping: job.depth)), .string(job.isDirect ? "values" : "rows"),
-            .boolean(false), .boolean(false), .boolean(isComplete), .string("job"), .null,
-            .string(job.run.jobKind), text(job.run.jobVersion), .string(job.run.runID),
-            .int64(job.run.position),
+            .int32(Int32(clamping: job.depth)), effect(job.isDirect, job.unknownReason),
+            .boolean(false), .boolean(false), .boolean(isComplete), .string("job"),
+            text(job.unknownReason), .string(job.run.jobKind), text(job.run.jobVersion),
+            .string(job.run.runID), .int64(job.run.position),
         ]
     }
 }

@@ -5,6 +5,8 @@ struct AnswerPart {
     private(set) var roots: [UInt32] = []
     /// Of each node, whether values flow between it and where the walk began.
     var isDirect: [Bool] = []
+    /// The same where runs on the way did not trace columns: as far as anybody knows.
+    var mayBeDirect: [Bool] = []
     var isMasked: [Bool] = []
 
     init(nodes: [LineageWalk.Node], edges: [LineageWalk.Edge]) {
@@ -38,6 +40,9 @@ struct AnswerPart {
         self.roots = roots
         let steps = Steps(edges, nodes.count, isForward: isForward)
         isDirect = marks(roots, steps, isForward) { $0.isDirect }
+        mayBeDirect =
+            edges.contains { $0.attributes.isUntraced }
+            ? marks(roots, steps, isForward) { !$0.isIndirect } : isDirect
         isMasked = marks(roots, steps, isForward) { !$0.isMasked }.map { !$0 }
     }
 

@@ -21,6 +21,7 @@ extension LineageAnswer {
             var key: NodeKey
             var depth: Int
             var isDirect: Bool
+            var mayBeDirect: Bool
             var isMasked: Bool
         }
 
@@ -47,6 +48,9 @@ extension LineageAnswer {
             let place = places[index]
             var node = describer.describe(place.key, place.depth, storage)
             node.isDirect = place.isDirect
+            if place.mayBeDirect, !place.isDirect, node.unknownReason == nil {
+                node.unknownReason = LineageAnswer.untracedReason
+            }
             node.isMasked = place.isMasked
             return node
         }

@@ -57,6 +57,9 @@ package struct LineageOptions: Sendable {
 
 /// A part of the graph that answers a question, in an order that depends on the log alone.
 package struct LineageAnswer: Sendable {
+    /// Of nodes that are reached through such runs, nobody knows whether values or only conditions are.
+    static let untracedReason = "a run on the way did not trace columns"
+
     /// What was asked.
     package enum Question: String, Sendable, Hashable {
         case upstream, downstream, path, impact
@@ -90,7 +93,7 @@ package struct LineageAnswer: Sendable {
         package var isMasked: Bool
         /// Whether it is a view, or a part of one.
         package var isOfView = false
-        /// Why nobody knows what a view reads, and so whether it changes.
+        /// Why nobody knows whether values flow: what a view reads is not known, or what a run did on the way.
         package var unknownReason: String?
     }
 

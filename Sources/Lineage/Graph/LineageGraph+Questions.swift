@@ -205,6 +205,7 @@ extension IndexStorage {
                     key: node.key,
                     depth: node.depth,
                     isDirect: part.isDirect[Int(place)],
+                    mayBeDirect: part.mayBeDirect[Int(place)],
                     isMasked: part.isMasked[Int(place)]
                 )
             )

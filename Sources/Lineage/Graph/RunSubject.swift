@@ -313,11 +313,13 @@ extension AnswerPart {
             places[place] = UInt32(count)
             nodes[count] = nodes[place]
             isDirect[count] = isDirect[place]
+            mayBeDirect[count] = mayBeDirect[place]
             isMasked[count] = isMasked[place]
             count += 1
         }
         nodes.removeSubrange(count...)
         isDirect.removeSubrange(count...)
+        mayBeDirect.removeSubrange(count...)
         isMasked.removeSubrange(count...)
         for index in edges.indices {
             edges[index].from = places[Int(edges[index].from)]

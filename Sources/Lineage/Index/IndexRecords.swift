@@ -289,10 +289,9 @@ struct EdgeAttributes: BitwiseCopyable, Hashable {
     var isMasked: Bool { bits & Self.maskedFlag != 0 }
     var hasNoID: Bool { bits & Self.withoutIDFlag != 0 }
     var subtype: Int { Int(bits >> 4) }
+    var isUntraced: Bool { bits & Self.untracedFlag != 0 }
     var isDirect: Bool { bits & (Self.indirectFlag | Self.untracedFlag) == 0 }
-    var kind: ColumnMap.Kind? {
-        bits & Self.untracedFlag != 0 ? nil : isIndirect ? .indirect : .direct
-    }
+    var kind: ColumnMap.Kind? { isUntraced ? nil : isIndirect ? .indirect : .direct }
 }
 
 /// A node of the graph: a dataset, its rows, or one of its columns.

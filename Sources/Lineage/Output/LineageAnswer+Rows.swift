@@ -40,6 +40,10 @@ extension LineageAnswer.Job {
         for member in run.members.members { object[member.key] = member.value }
         object["depth"] = .integer(depth)
         object["direct"] = .bool(isDirect)
+        if let unknownReason {
+            object["effect"] = "unknown"
+            object["reason"] = .string(unknownReason)
+        }
         object["inputs"] = .strings(inputs)
         object["outputs"] = .strings(outputs)
         return .object(object)

@@ -12,6 +12,8 @@ extension LineageAnswer {
         package var depth: Int
         /// Whether values flow through it from the node asked about.
         package var isDirect: Bool
+        /// Why nobody knows whether they do.
+        package var unknownReason: String?
         /// Of what the answer has, what the run read and what it wrote, ascending.
         package var inputs: [String]
         package var outputs: [String]
@@ -51,6 +53,8 @@ extension IndexStorage {
                     run: described,
                     depth: job.depth,
                     isDirect: job.isDirect,
+                    unknownReason: job.mayBeDirect && !job.isDirect
+                        ? LineageAnswer.untracedReason : nil,
                     inputs: names(job.inputs, &describer),
                     outputs: names(job.outputs, &describer)
                 )
@@ -74,6 +78,7 @@ extension IndexStorage {
         var outputs: Set<UInt32> = []
         var depth = Int.max
         var isDirect = false
+        var mayBeDirect = false
 
         mutating func note(_ input: UInt32, _ output: UInt32, _ depth: Int) {
             inputs.insert(input)
@@ -122,6 +127,9 @@ extension IndexStorage {
             guard let near = places[from], let far = places[to] else { return }
             job.note(input, run.output, part.nodes[far].depth)
             if attributes.isDirect, part.isDirect[near], part.isDirect[far] { job.isDirect = true }
+            if !attributes.isIndirect, part.mayBeDirect[near], part.mayBeDirect[far] {
+                job.mayBeDirect = true
+            }
         }
         for place in 0..<run.inputCount {
             let input = inputs[run.firstInput + place].dataset

@@ -50,6 +50,7 @@ extension AnswerPart {
     mutating func append(_ node: LineageWalk.Node, isMasked: Bool) -> UInt32 {
         nodes.append(node)
         isDirect.append(false)
+        mayBeDirect.append(false)
         self.isMasked.append(isMasked)
         return UInt32(nodes.count - 1)
     }
@@ -58,6 +59,7 @@ extension AnswerPart {
     mutating func link(_ from: UInt32, _ to: UInt32, _ attributes: EdgeAttributes) {
         let (near, far) = (Int(from), Int(to))
         isDirect[far] = isDirect[far] || (isDirect[near] && attributes.isDirect)
+        mayBeDirect[far] = mayBeDirect[far] || (mayBeDirect[near] && !attributes.isIndirect)
         isMasked[far] = isMasked[far] && (isMasked[near] || attributes.isMasked)
         edges.append(.ofDefinition(from: from, to: to, attributes))
     }

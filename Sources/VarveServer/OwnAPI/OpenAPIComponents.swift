@@ -437,7 +437,7 @@ let openAPIComponents = """
                   masked: {type: boolean}
                   view: {type: boolean, description: That it is a view or a part of one.}
                   effect: {type: string, enum: [unknown]}
-                  reason: {type: string, description: Why it is not known what the view reads.}
+                  reason: {type: string, description: "Why it is not known whether values flow: what a view reads is not known, or a run on the way did not trace columns."}
             edges: {type: array, items: {type: object}}
             jobs:
               type: array
@@ -451,6 +451,8 @@ let openAPIComponents = """
                   run: {type: string}
                   depth: {type: integer}
                   direct: {type: boolean}
+                  effect: {type: string, enum: [unknown]}
+                  reason: {type: string}
                   inputs: {type: array, items: {type: string}}
                   outputs: {type: array, items: {type: string}}
         LineageEvents:

@@ -454,7 +454,7 @@ let openAPIPaths = """
           description: |
             Columns and rows of tables that were made of it, and of views that read it or those. `direct` says whether
             values change, or only which rows there are. A view that cannot be bound and mentions what changes is a
-            node with `effect: unknown` and a `reason`.
+            node with `effect: unknown` and a `reason`, and so is what was made by runs that did not trace columns.
           parameters:
             - {$ref: "#/components/parameters/Node"}
             - {$ref: "#/components/parameters/Depth"}
