@@ -26,10 +26,10 @@ extension Engine {
         get async { await lineage.failureCount }
     }
 
-    /// Checks the indexes of the lineage.
+    /// Checks the indexes of the lineage, and every chunk that they name.
     ///
     /// - Parameter rebuilds: whether to compare them with what the log gives.
-    func verifyLineage(rebuilds: Bool) async throws -> LineageIndexStore.Verification {
+    package func verifyLineage(rebuilds: Bool) async throws -> LineageIndexStore.Verification {
         let catalog = try await catalog(creating: false)
         let store = LineageIndexStore(catalog)
         var found = try await store.verify()

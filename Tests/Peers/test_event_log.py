@@ -42,6 +42,11 @@ def verified(varve):
     return faults, next((line for line in lines if line.startswith("Events: ")), None)
 
 
+def checked(server, query=""):
+    """What the server finds when it verifies."""
+    return json.loads(server.call("GET", "/varve/v1/log/verify?" + query)[2])
+
+
 def maintained(varve, *arguments):
     done = varve.run("maintain", *arguments)
     assert done.returncode == 0, done.stderr.decode()
@@ -70,7 +75,12 @@ def test_an_audit_walks_over_all_events(tmp_path):
     server, varve = filled(tmp_path)
     faults, line = verified(varve)
     assert faults == [] and line.startswith(f"Events: {len(entries(server))} entries, 100 events, 0 checkpoints, head ")
-    assert line.endswith(hashlib.sha256(entries(server)[-1].read_bytes()).hexdigest())
+    head = hashlib.sha256(entries(server)[-1].read_bytes()).hexdigest()
+    assert line.endswith(head)
+    with running(tmp_path) as again:
+        found = checked(again, "events=true&lineage=true")
+        assert found["verified"] and found["event_count"] == 100 and found["events"]["hash"] == head
+        assert found["event_faults"] == [] and found["lineage_faults"] == []
 
 
 def other_job(members):
@@ -96,6 +106,11 @@ def test_an_event_that_is_not_what_was_sent_is_found(tmp_path, change, place, me
     rewrite(entries(server)[-1], change)
     [fault], _ = verified(varve)
     assert fault.startswith(f"{place}{FOLDER}/_varve/log/{entries(server)[-1].name}: ") and message in fault
+    with running(tmp_path) as again:
+        found = checked(again, "events=true")
+        assert [f"{one['place']}: {one['message']}" for one in found["event_faults"]] == [fault]
+        assert not found["verified"] and found["fault"] is None
+        assert checked(again)["verified"]
 
 
 def flipped(server):

@@ -8,8 +8,9 @@ import random
 import re
 import signal
 import time
+import urllib.request
 
-from support import number_from_environment
+from support import free_port, number_from_environment, server
 
 KILLS = number_from_environment("VARVE_KILLS", 25)
 SEED = number_from_environment("VARVE_KILL_SEED", 1)
@@ -64,6 +65,11 @@ def test_a_command_writes_an_index_when_much_has_come_and_the_next_one_starts_fr
     chunks[0].write_bytes(damaged)
     done = varve.run("audit", "verify", "--quick")
     assert done.returncode == 1 and chunks[0].name in done.stdout.decode()
+    port = free_port()
+    with server(varve.command("serve", "--port", port), port):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/varve/v1/log/verify?lineage=true") as answer:
+            found = json.load(answer)
+        assert not found["verified"] and [chunks[0].name in one["key"] for one in found["lineage_faults"]] == [True]
     third, messages = run(varve, "lineage", "upstream", "target", "--columns", "--format", "json")
     assert third == second and f"chunks/{chunks[0].name}" in messages
     # The next index does not build on it.

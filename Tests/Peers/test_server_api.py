@@ -234,6 +234,7 @@ def test_answers_have_the_documented_shapes(server, document):
     check("Status", get(server, "/health/ready"))
     check("Log", get(server, "/varve/v1/log"))
     check("Verification", get(server, "/varve/v1/log/verify?tables=true"))
+    check("Verification", get(server, "/varve/v1/log/verify?events=true&lineage=true"))
     check("TableHistory", get(server, "/varve/v1/tables/main/flights/history"))
     check("Lineage", get(server, "/varve/v1/lineage/upstream?node=main.copy&columns=true"))
     check("LineageRuns", get(server, "/varve/v1/lineage/runs?node=main.copy"))

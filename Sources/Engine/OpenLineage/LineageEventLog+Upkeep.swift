@@ -12,15 +12,15 @@ package struct EventLogVerification: Sendable {
         package var message: String
     }
 
-    /// How many faults of events are listed; the rest is counted.
+    /// How many faults of events are listed one by one; of the rest one fault says how many they are.
     static let listedCountMax = 1000
 
     /// Nil where the log could not even be opened.
     package var log: LogVerification?
     package var eventCount = 0
-    package var faults: [Fault] = []
-    /// Events with a fault that are not among `faults`.
-    package var unlistedCount = 0
+    package private(set) var faults: [Fault] = []
+    /// Events with a fault that are not listed.
+    private var unlistedCount = 0
 
     /// What was checked, in a line for people.
     package var line: String {
@@ -47,6 +47,12 @@ package struct EventLogVerification: Sendable {
         }
     }
 
+    fileprivate mutating func tellUnlisted() {
+        guard unlistedCount > 0 else { return }
+        let message = "\(unlistedCount) more events have a fault"
+        faults.append(Fault(place: EventMachine.rootKey, message: message))
+    }
+
     private static func fault(of commit: LoggedCommit) -> String? {
         do throws(LineageError) {
             let event = try EventMachine.event(of: commit)
@@ -69,6 +75,7 @@ extension LineageEventLog {
         var found = EventLogVerification()
         let walked = try await log.verify { entry in found.check(entry) }
         found.log = walked
+        found.tellUnlisted()
         for fault in [walked.fault].compactMap({ $0 }) + walked.checkpointFaults {
             found.add(fault)
         }
@@ -128,7 +135,7 @@ extension Engine {
     }
 
     /// Checks the log of events; nil where nobody has sent any.
-    func verifyLineageEvents() async throws -> EventLogVerification? {
+    package func verifyLineageEvents() async throws -> EventLogVerification? {
         do {
             return try await openLineageEvents(creating: false)?.verify()
         } catch let error as CommitLogError {

@@ -35,13 +35,6 @@ package struct AuditReport: Sendable {
     mutating func add(_ events: EventLogVerification) {
         self.events = events
         faults += events.faults.map { Fault(place: $0.place, message: $0.message) }
-        guard events.unlistedCount > 0 else { return }
-        faults.append(
-            Fault(
-                place: EventMachine.rootKey,
-                message: "\(events.unlistedCount) more events have a fault"
-            )
-        )
     }
 
     private var indexes: String {
@@ -71,11 +64,13 @@ package struct AuditReport: Sendable {
 }
 
 extension Session {
-    /// Checks everything that can be checked, from the store and past all caches: the log's hash chain;
-    /// that checkpoints say what the log does, and with `rebuildsLineage` that indexes of the lineage do, whose
-    /// hashes are checked in any case; the log of events in the same way, and every event in it; that every metadata file has the hash that the log says, with `readsData` those of the past too;
-    /// every manifest list and manifest of every snapshot; and with `readsData` every data and delete
-    /// file: footer, page index and pages, and what the manifests say of it.
+    /// Checks everything that can be checked, from the store and past all caches.
+    ///
+    /// That is the log's hash chain; that checkpoints say what the log does, and with `rebuildsLineage` that indexes
+    /// of the lineage do, whose hashes are checked in any case; the log of events in the same way, and every event in
+    /// it; that every metadata file has the hash that the log says, with `readsData` those of the past too; every
+    /// manifest list and manifest of every snapshot; and with `readsData` every data and delete file: footer, page
+    /// index and pages, and what the manifests say of it.
     package func verify(
         readsData: Bool,
         rebuildsLineage: Bool = false

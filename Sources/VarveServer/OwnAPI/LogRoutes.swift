@@ -4,6 +4,7 @@ import CommitLog
 import Engine
 import HTTPTypes
 import Iceberg
+import Lineage
 
 /// What happened in the warehouse, and the proof that nobody rewrote it.
 struct LogRoutes: Sendable {
@@ -43,24 +44,14 @@ struct LogRoutes: Sendable {
 
     /// Walks the log from `from` to `to`.
     ///
-    /// From 1 it checks the changes and checkpoints, too; `tables=true` also reads the metadata file of every table.
+    /// From 1 it checks the changes and checkpoints, too. `tables=true` also reads the metadata file of every table,
+    /// `events=true` the log of the events of OpenLineage, and `lineage=true` the indexes of the lineage.
     private func verify(_ request: ServerRequest) async throws -> Reply {
         let first = try request.target.integer("from", in: 1...Int64.max) ?? 1
         let last = try request.target.integer("to", in: 1...Int64.max)
         let catalog = try await parts.catalog()
         let found = try await catalog.verify(from: first, to: last)
-        var object: JSONObject = [
-            "from": .integer(found.first), "to": .integer(found.last), "hash": .string(found.hash),
-            "commit_count": .integer(found.commitCount),
-            "fault": found.fault.map { ["key": .string($0.key), "message": .string($0.message)] }
-                ?? .null,
-            "checkpoint_count": .integer(found.checkpointCount),
-            "checkpoint_faults": .array(
-                found.checkpointFaults.map {
-                    ["key": .string($0.key), "message": .string($0.message)]
-                }
-            ),
-        ]
+        var object = found.members
         var isRight = found.fault == nil && found.checkpointFaults.isEmpty
         if try request.target.flag("tables") {
             let faults = try await catalog.verifyMetadata(
@@ -71,6 +62,25 @@ struct LogRoutes: Sendable {
                 faults.map { ["table": $0.table.json, "message": .string($0.message)] }
             )
             isRight = isRight && faults.isEmpty
+        }
+        if try request.target.flag("events") {
+            let events = try await parts.engine.verifyLineageEvents()
+            object["events"] = events?.log.map(\.json) ?? .null
+            object["event_count"] = .integer(events?.eventCount ?? 0)
+            object["event_faults"] = .array(
+                (events?.faults ?? []).map {
+                    ["place": .string($0.place), "message": .string($0.message)]
+                }
+            )
+            isRight = isRight && events?.faults.isEmpty ?? true
+        }
+        if try request.target.flag("lineage") {
+            let lineage = try await parts.engine.verifyLineage(rebuilds: false)
+            object["lineage_index_count"] = .integer(lineage.indexCount)
+            object["lineage_faults"] = .array(
+                lineage.faults.map { ["key": .string($0.key), "message": .string($0.message)] }
+            )
+            isRight = isRight && lineage.faults.isEmpty
         }
         object["verified"] = .bool(isRight)
         return .json(.object(object))
@@ -116,4 +126,21 @@ extension ServerParts {
         }
         return try TableIdentifier(namespace, try request.capture("table"))
     }
+}
+
+extension LogVerification {
+    fileprivate var members: JSONObject {
+        [
+            "from": .integer(first), "to": .integer(last), "hash": .string(hash),
+            "commit_count": .integer(commitCount), "fault": fault?.json ?? .null,
+            "checkpoint_count": .integer(checkpointCount),
+            "checkpoint_faults": .array(checkpointFaults.map(\.json)),
+        ]
+    }
+
+    fileprivate var json: JSON { .object(members) }
+}
+
+extension LogVerification.Fault {
+    fileprivate var json: JSON { ["key": .string(key), "message": .string(message)] }
 }

@@ -395,7 +395,32 @@ let openAPIComponents = """
                 properties:
                   table: {$ref: "#/components/schemas/TableName"}
                   message: {type: string}
-            verified: {type: boolean}
+            events:
+              type: [object, "null"]
+              description: With `events=true`, the same of the log of events; null where there is none, or it cannot be read.
+              properties:
+                from: {type: integer, format: int64}
+                to: {type: integer, format: int64}
+                hash: {type: string}
+            event_count: {type: integer}
+            event_faults:
+              type: array
+              description: Of the log of events and of events in it, of these the first 1000.
+              items:
+                type: object
+                required: [place, message]
+                properties:
+                  place: {type: string}
+                  message: {type: string}
+            lineage_index_count: {type: integer, description: "With `lineage=true`."}
+            lineage_faults:
+              type: array
+              items:
+                type: object
+                properties:
+                  key: {type: string}
+                  message: {type: string}
+            verified: {type: boolean, description: Whether nothing that was looked at has a fault.}
         TableHistory:
           type: object
           required: [table, uuid, metadata_location, current_snapshot_id, snapshots, commits, next_before]

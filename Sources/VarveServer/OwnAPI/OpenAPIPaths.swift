@@ -394,6 +394,14 @@ let openAPIPaths = """
               in: query
               description: Whether to read the metadata file of every table, too.
               schema: {type: boolean, default: false}
+            - name: events
+              in: query
+              description: Whether to walk the log of the events of OpenLineage, too, and to check every event in it.
+              schema: {type: boolean, default: false}
+            - name: lineage
+              in: query
+              description: Whether to read the indexes of the lineage, too, and to check their hashes.
+              schema: {type: boolean, default: false}
           responses:
             "200":
               description: What was found; a fault is not an error of the request.
