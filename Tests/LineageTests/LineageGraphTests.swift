@@ -99,6 +99,12 @@ import Lineage
         let direct = LineageOptions(selection: .directOnly)
         let back = try graph.upstream(of: NodeName("ns.c"), direct)
         #expect(effects(back) == ["ns.b unknown", "ns.a unknown"])
+        // Of a file nobody knows columns, but that its values went into the table.
+        var file = LogBuilder()
+        file.create("t")
+        file.run("t", from: ["data/t.csv"], map: identityMap(["x"]), job: "import")
+        let loads = try #require(try file.graph().impact(of: NodeName("data/t.csv"), options).jobs)
+        #expect(loads.map(\.isDirect) == [true] && loads.map(\.unknownReason) == [nil])
         let text = String(decoding: values.serialized(), as: UTF8.self)
         #expect(text.contains(#""direct":false,"masked":false,"effect":"unknown","reason":"a run"#))
     }

@@ -159,7 +159,7 @@ extension IndexStorage {
                 LineageRuns.Dataset(
                     node: describer.describe(.whole(input.dataset), 0, self),
                     snapshotID: input.knownSnapshotID,
-                    kind: walk.wholeAttributes(self, run, place).kind,
+                    kind: wholeAttributes(run, place).kind,
                     columns: columns
                 )
             )

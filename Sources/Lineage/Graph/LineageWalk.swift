@@ -367,7 +367,7 @@ struct LineageWalk {
         let run = index.runs[number]
         if key.isWhole {
             for input in 0..<run.inputCount {
-                let attributes = wholeAttributes(index, run, input)
+                let attributes = index.wholeAttributes(run, input)
                 if attributes.isIndirect, !includesIndirect { continue }
                 addOrigin(index, number, run, input, NodeKey.wholeColumn, attributes, node)
             }
@@ -392,16 +392,6 @@ struct LineageWalk {
         }
         addOrigins(index, number, run, key.column, node)
         if includesIndirect { standInRows(key, node, at: run.event) }
-    }
-
-    /// How a dataset takes part in a run as a whole.
-    func wholeAttributes(
-        _ index: borrowing IndexStorage,
-        _ run: RunRecord,
-        _ input: UInt32
-    ) -> EdgeAttributes {
-        guard run.map != none else { return .untraced }
-        return index.isDirect(input: input, of: index.maps[run.map]) ? .direct : .indirect
     }
 
     /// Notes the origins of a column, or of which rows there are, in a run.
@@ -594,7 +584,7 @@ struct LineageWalk {
             )
         }
         if key.isWhole {
-            let attributes = wholeAttributes(index, run, reader.number)
+            let attributes = index.wholeAttributes(run, reader.number)
             if attributes.isIndirect, !includesIndirect { return }
             add(&self, NodeKey.wholeColumn, attributes)
         } else if key.isRows {
@@ -613,6 +603,12 @@ struct LineageWalk {
 }
 
 extension IndexStorage {
+    /// How a dataset takes part in a run as a whole.
+    func wholeAttributes(_ run: RunRecord, _ input: UInt32) -> EdgeAttributes {
+        guard run.map != none else { return .untraced }
+        return isDirect(input: input, of: maps[run.map]) ? .direct : .indirect
+    }
+
     /// Whether what some event left is among what the dataset held at `bound`.
     func holds(_ dataset: UInt32, _ bound: UInt32, anyOf wanted: [UInt32]) -> Bool {
         var bound = bound

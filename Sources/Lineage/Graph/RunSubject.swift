@@ -226,7 +226,7 @@ extension IndexStorage {
                 )
             }
             guard options.columns else {
-                add(NodeKey.wholeColumn, walk.wholeAttributes(self, run, place))
+                add(NodeKey.wholeColumn, wholeAttributes(run, place))
                 continue
             }
             guard run.map != none else {

@@ -143,7 +143,7 @@ extension IndexStorage {
                 note(input, .whole(input), .whole(run.output), .untraced)
                 continue
             }
-            note(input, .whole(input), .whole(run.output), .untraced)
+            note(input, .whole(input), .whole(run.output), wholeAttributes(run, place))
             let map = maps[run.map]
             for source in map.firstSource..<map.firstSource + map.sourceCount
             where sources[source].input == place {
