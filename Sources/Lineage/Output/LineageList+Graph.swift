@@ -27,6 +27,8 @@ extension LineageList {
 /// A class, for what many edges share is made once: the names of nodes, and what is said of runs. Of a writer whose
 /// elements are all as deep, as those of one answer are.
 private final class GraphWriter {
+    /// Runs that are kept, some hundred bytes each.
+    private static let runCountMax = 10_000
     private let nodes: LineageAnswer.Nodes
     private let edges: LineageAnswer.Edges
     private var describer: Describer
@@ -60,6 +62,7 @@ private final class GraphWriter {
             if let known = runs[run] {
                 writer.again(known)
             } else {
+                if runs.count == Self.runCountMax { runs = [:] }
                 runs[run] = writer.kept { edges.describe(run: run).writeMembers(to: &$0) }
             }
         }
