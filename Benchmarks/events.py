@@ -1,4 +1,5 @@
-"""Events of OpenLineage into a running `varve serve`: how many a second, and what they do to INSERTs beside them.
+"""Events of OpenLineage into a running `varve serve`: how many a second, and what they do to INSERTs beside them, as fast as
+answers come and at a pace that leaves the processors room.
 
     .venv/bin/python Benchmarks/events.py [--seconds 10] [--folder DIR]
 """
@@ -6,11 +7,10 @@ import argparse
 import datetime
 import json
 import pathlib
-import subprocess
 import time
 import uuid
 
-from served import generator, machine, request, row, running, scratch
+from served import machine, request, row, running, scratch
 
 PRODUCER = "https://example.com/benchmark"
 
@@ -44,6 +44,10 @@ def posted(path, body):
     return request("POST", path, body, **{"Content-Type": "application/json"})
 
 
+def batched(bodies):
+    return [posted("/api/v1/lineage/batch", b"[" + b",".join(bodies[first:first + 100]) + b"]") for first in range(0, len(bodies), 100)]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=8)
@@ -53,26 +57,38 @@ def main():
     bodies = [json.dumps(event(number)).encode() for number in range(options.events)]
     half = options.events // 2
     singles = [posted("/api/v1/lineage", body) for body in bodies[:half]]
-    batches = [posted("/api/v1/lineage/batch", b"[" + b",".join(bodies[first:first + 100]) + b"]") for first in range(half, options.events, 100)]
-    inserts = [posted("/varve/v1/query", json.dumps({"sql": f"INSERT INTO t VALUES ({number})"}).encode()) for number in range(1000)]
+    batches = batched(bodies[half:])
+    # Events that nobody has sent before cost more than those that come again.
+    rate = 50
+    fresh = batched([json.dumps(event(options.events + number)).encode() for number in range(int(100 * rate * (options.seconds + 2)))])
     print(f"{machine()}; events of {len(bodies[0])} bytes")
     figures = {}
     with scratch() as folder, running(folder) as server:
-        server.sql("CREATE TABLE t (a INTEGER)")
+        # A table of its own for each, for an INSERT takes the longer the more snapshots its table has.
+        def inserts(table):
+            server.sql(f"CREATE TABLE {table} (a INTEGER)")
+            return [posted("/varve/v1/query", json.dumps({"sql": f"INSERT INTO {table} VALUES ({number})"}).encode()) for number in range(1000)]
 
-        def measure(name, requests, connections):
-            figures[name] = server.load(requests, connections, options.seconds)
+        def measure(name, requests, connections, rate=None):
+            figures[name] = server.load(requests, connections, options.seconds, rate)
             row(name, figures[name])
 
-        measure("INSERTs alone, 4 clients", inserts, 4)
+        def beside(name, table, events, clients, each=1, rate=None):
+            """INSERTs while others send events; at a rate, both are sent at it."""
+            statements = inserts(table)
+            other = server.begin_load(events, clients, options.seconds + 1, rate)
+            measure(name, statements, 4, rate)
+            found = json.loads(other.communicate()[0])
+            figures[f"{name}, events"] = found
+            print(f"{'events beside them':34} {each * found['answers'] / (options.seconds + 1):9.0f}/s")
+
+        measure("INSERTs alone, 4 clients", inserts("a"), 4)
         measure("events, one each, 64 clients", singles, 64)
         measure("batches of 100, 4 clients", batches, 4)
-        path = folder / "singles"
-        path.write_bytes(b"".join(b"%d\n" % len(one) + one for one in singles))
-        other = subprocess.Popen([generator(folder), str(server.port), "16", str(options.seconds + 1), path], stdout=subprocess.PIPE)
-        measure("INSERTs beside events of 16 clients", inserts, 4)
-        beside = json.loads(other.communicate()[0])
-        print(f"{'events beside them':34} {beside['answers'] / (options.seconds + 1):9.0f}/s")
+        beside("INSERTs beside events of 16 clients", "b", singles, 16)
+        # At a pace that leaves the processors room: whether one log waits for the other.
+        measure(f"{rate} INSERTs a second, alone", inserts("c"), 4, rate)
+        beside(f"the same beside {100 * rate} events/s", "d", fresh, 4, each=100, rate=rate)
         began = time.monotonic()
         count = json.loads(server.call("GET", "/api/v1/events/lineage?limit=0")[1])["totalCount"]
         print(f"{'first read, of all of them':34} {time.monotonic() - began:9.2f} s   {count} events")

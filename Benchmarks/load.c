@@ -1,9 +1,11 @@
 /* Asks an HTTP server on this machine over many kept connections, each with one request under way, and says how many answers
    came and how long they took.
 
-       load PORT CONNECTIONS SECONDS FILE
+       load PORT CONNECTIONS SECONDS FILE [RATE]
 
    FILE has requests, each as "<bytes>\n" and that many bytes: connection i of c sends request i, then i + c, i + 2c, ..., around.
+   With RATE they are sent at so many a second, all connections together, and an answer's time begins when its request was due, sent or not;
+   without, each connection sends the next request as soon as it has an answer.
 
    Prints one line of JSON. Latencies are counted in steps of 10 microseconds up to 20 s. The first second is not counted. */
 
@@ -24,10 +26,10 @@
 #define HEAD 16384
 
 typedef struct {
-    int socket, status, isChunked, isLast;
+    int socket, status, isChunked, isLast, isWaiting;
     size_t headCount, next;
     long bodyLeft; /* -1 while the head is not complete */
-    uint64_t began;
+    uint64_t began, due;
     char head[HEAD], tail[7];
 } Connection;
 
@@ -90,14 +92,33 @@ static int take(Connection *one, char *bytes, size_t count) {
     return one->bodyLeft <= 0;
 }
 
+static char **requests;
+static size_t *sizes;
+
+static void send_request(Connection *one, uint64_t began) {
+    one->isWaiting = 0, one->began = began;
+    if (write(one->socket, requests[one->next], sizes[one->next]) != (ssize_t)sizes[one->next]) fail("write");
+}
+
+/* Sends what is due; how many nanoseconds until more is. */
+static uint64_t send_due(Connection *all, int connectionCount) {
+    uint64_t time = now(), rest = 100000000u;
+    for (int i = 0; i < connectionCount; i++) {
+        if (!all[i].isWaiting) continue;
+        if (all[i].due <= time) send_request(all + i, all[i].due);
+        else if (all[i].due - time < rest) rest = all[i].due - time;
+    }
+    return rest;
+}
+
 int main(int count, char **arguments) {
-    if (count != 5) return fprintf(stderr, "load PORT CONNECTIONS SECONDS FILE\n"), 2;
+    if (count != 5 && count != 6) return fprintf(stderr, "load PORT CONNECTIONS SECONDS FILE [RATE]\n"), 2;
+    double rate = count == 6 ? atof(arguments[5]) : 0;
     int port = atoi(arguments[1]), connectionCount = atoi(arguments[2]);
     double seconds = atof(arguments[3]);
     FILE *file = fopen(arguments[4], "rb");
     if (!file) fail(arguments[4]);
-    char **requests = NULL;
-    size_t *sizes = NULL, requestCount = 0, size;
+    size_t requestCount = 0, size;
     while (fscanf(file, "%zu", &size) == 1) {
         fgetc(file);
         requests = realloc(requests, (requestCount + 1) * sizeof *requests);
@@ -118,16 +139,20 @@ int main(int count, char **arguments) {
     uint64_t start = now(), counted = 0, slowest = 0;
     uint64_t warm = start + 1000000000u, end = warm + (uint64_t)(seconds * 1e9);
     static char buffer[1 << 18];
+    uint64_t interval = rate > 0 ? (uint64_t)(1e9 * connectionCount / rate) : 0;
     for (int i = 0; i < connectionCount; i++) {
         Connection *one = all + i;
         one->next = (size_t)i % requestCount;
-        one->began = now();
-        if (write(one->socket, requests[one->next], sizes[one->next]) != (ssize_t)sizes[one->next]) fail("write");
+        one->due = start + interval / (uint64_t)connectionCount * (uint64_t)i;
+        if (interval) one->isWaiting = 1;
+        else send_request(one, now());
     }
     uint64_t time = start;
     while (time < end) {
         struct epoll_event events[256];
-        int ready = epoll_wait(poll, events, 256, 100);
+        uint64_t rest = interval ? send_due(all, connectionCount) : 100000000u;
+        struct timespec wait = {.tv_nsec = (long)rest};
+        int ready = epoll_pwait2(poll, events, 256, &wait, NULL);
         for (int event = 0; event < ready; event++) {
             int i = (int)events[event].data.u32;
             Connection *one = all + i;
@@ -142,11 +167,12 @@ int main(int count, char **arguments) {
                 if (taken > slowest) slowest = taken;
                 counted++;
             }
-            one->headCount = 0, one->bodyLeft = -1, one->began = time;
+            one->headCount = 0, one->bodyLeft = -1;
             if (one->isLast) close(one->socket), open_connection(one, (uint32_t)i);
             one->next = (one->next + (size_t)connectionCount) % requestCount;
-            size_t wanted = sizes[one->next];
-            if (write(one->socket, requests[one->next], wanted) != (ssize_t)wanted) fail("write");
+            one->due += interval;
+            if (interval) one->isWaiting = 1;
+            else send_request(one, time);
         }
         time = now();
     }

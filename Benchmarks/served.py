@@ -44,14 +44,22 @@ class Server:
         fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def load(self, requests, connections, seconds):
-        """Answers per second, latencies and the server's CPU time per answer under so many connections."""
-        path = self.folder / "requests"
+    def begin_load(self, requests, connections, seconds, rate=None):
+        """A process that asks for so long, and a second before it: as fast as answers come, or so many a second."""
+        path = pathlib.Path(tempfile.mkstemp(dir=self.folder)[1])
         path.write_bytes(b"".join(b"%d\n" % len(one) + one for one in requests))
+        command = [generator(self.folder), self.port, connections, seconds, path, *([rate] if rate else [])]
+        return subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE)
+
+    def load(self, requests, connections, seconds, rate=None):
+        """Answers per second, latencies and the server's CPU time per answer under so many connections."""
         before = self.cpu_seconds()
-        done = subprocess.run([generator(self.folder), str(self.port), str(connections), str(seconds), path],
-                              stdout=subprocess.PIPE, check=True)
-        found = json.loads(done.stdout)
+        process = self.begin_load(requests, connections, seconds, rate)
+        written = process.communicate()[0]
+        pathlib.Path(process.args[4]).unlink()
+        if process.returncode:
+            sys.exit(f"the load generator ended with {process.returncode}")
+        found = json.loads(written)
         found["per_second"] = found["answers"] / seconds
         # The first second is not counted, but costs as much.
         found["cpu_us"] = (self.cpu_seconds() - before) * seconds / (seconds + 1) / max(found["answers"], 1) * 1e6
