@@ -76,6 +76,9 @@ def at_scale(folder, options):
             assert len(json.loads(server.call("GET", path(name, **values))[1])["nodes"]) == count
         for title, parameters in [("values only", values), ("conditions too", {"depth": 10})]:
             requests = [request("GET", path(name, **parameters)) for name, _, _ in asked]
+            # What the index holds is read from the disk when it is first needed.
+            found = server.load(requests, 1, options.seconds)
+            row(f"10 hops, {title}, while it is read", found)
             for connections in (1, 16):
                 found = server.load(requests, connections, options.seconds)
                 row(f"10 hops, {title}, {connections} at once", found)
