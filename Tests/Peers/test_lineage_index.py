@@ -130,4 +130,14 @@ def test_writers_that_are_killed_leave_indexes_that_are_equal_to_the_logs(varve)
     checked += compared(varve)
     varve.verify()
     assert checked > 0
+    # No snapshot without its edges, and no edge from or to a snapshot that is not there.
+    def ids(query):
+        return {row[0] for row in varve.rows(query)}
+
+    there = ids("SELECT snapshot_id FROM target.snapshots")
+    assert len(there) > 1300
+    assert ids("SELECT target_snapshot_id FROM varve.lineage WHERE target = 'main.target' AND target_column = 'a'") == there
+    assert ids("SELECT output_snapshot_id FROM varve.runs WHERE output = 'main.target'") == there
+    read = ids("SELECT source_snapshot_id FROM varve.lineage WHERE target = 'main.target'")
+    assert read and read <= ids("SELECT snapshot_id FROM source.snapshots")
     print(f"\n{KILLS} kills, {checked} indexes compared, {time.monotonic() - start:.0f} s")
